@@ -1,0 +1,123 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// emptyMessage is stored for a message whose encoding is empty, because the
+// store and ICS23 know no empty values. No message encodes to it: zero is not a
+// valid field tag.
+var emptyMessage = []byte{0}
+
+// Map is a table of protobuf values; V is a pointer to a generated message. Its
+// messages must have no maps and no floats, whose encodings are not canonical.
+type Map[V proto.Message] struct{ prefix Key }
+
+// NewMap names a table. The module byte and the table byte are consensus data.
+func NewMap[V proto.Message](module, table byte) Map[V] {
+	return Map[V]{prefix: NewKey(module, table)}
+}
+
+// Key returns the table's prefix, to be extended to a key or a longer prefix.
+func (m Map[V]) Key() Key { return m.prefix.Bytes(nil) }
+
+// Get returns the value of k and whether there is one. The value is the
+// caller's to change.
+func (m Map[V]) Get(r Reader, k Key) (V, bool) {
+	m.check(k)
+	b := r.Get(k)
+	if b == nil {
+		var none V
+		return none, false
+	}
+	return decode[V](k, b), true
+}
+
+// Has says whether k has a value, without decoding it.
+func (m Map[V]) Has(r Reader, k Key) bool {
+	m.check(k)
+	return r.Get(k) != nil
+}
+
+// Set stores a copy of v under k.
+func (m Map[V]) Set(s Store, k Key, v V) {
+	m.check(k)
+	s.Set(k, encode(k, v))
+}
+
+// Delete removes k.
+func (m Map[V]) Delete(s Store, k Key) {
+	m.check(k)
+	s.Delete(k)
+}
+
+// All yields the pairs whose key has prefix, ascending (see Reader.Range).
+func (m Map[V]) All(r Reader, prefix Key) iter.Seq2[Key, V] {
+	return m.From(r, prefix, nil)
+}
+
+// From yields the pairs whose key has prefix, ascending, starting at the first
+// key >= from (nil: the start).
+func (m Map[V]) From(r Reader, prefix, from Key) iter.Seq2[Key, V] {
+	m.check(prefix)
+	return func(yield func(Key, V) bool) {
+		for k, b := range r.Range(prefix, from) {
+			if !yield(k, decode[V](k, b)) {
+				return
+			}
+		}
+	}
+}
+
+// check panics when a key was built for another table: reading it would decode
+// one message as another without an error.
+func (m Map[V]) check(k Key) {
+	if !bytes.HasPrefix(k, m.prefix) {
+		panic(fmt.Sprintf("state: key %x does not belong to table %x", []byte(k), []byte(m.prefix)))
+	}
+}
+
+// Item is a table with one value and no key parts, such as a module's
+// parameters.
+type Item[V proto.Message] struct{ m Map[V] }
+
+// NewItem names an item by its module byte and table byte.
+func NewItem[V proto.Message](module, table byte) Item[V] {
+	return Item[V]{m: NewMap[V](module, table)}
+}
+
+// Get returns the value and whether there is one.
+func (i Item[V]) Get(r Reader) (V, bool) { return i.m.Get(r, i.m.prefix) }
+
+// Set stores a copy of v.
+func (i Item[V]) Set(s Store, v V) { i.m.Set(s, i.m.prefix, v) }
+
+// Delete removes the value.
+func (i Item[V]) Delete(s Store) { i.m.Delete(s, i.m.prefix) }
+
+func encode(k Key, v proto.Message) []byte {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(v)
+	if err != nil { // only invalid UTF-8 and missing required fields: a bug of the caller
+		panic(fmt.Sprintf("state: encode the value of key %x: %v", []byte(k), err))
+	}
+	if len(b) == 0 {
+		return emptyMessage
+	}
+	return b
+}
+
+func decode[V proto.Message](k Key, b []byte) V {
+	var none V
+	v := none.ProtoReflect().New().Interface().(V)
+	if bytes.Equal(b, emptyMessage) {
+		return v
+	}
+	if err := proto.Unmarshal(b, v); err != nil {
+		panic(Fault{fmt.Errorf("decode the value of key %x as %T: %w", []byte(k), v, err)})
+	}
+	return v
+}
