@@ -1,0 +1,121 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
+)
+
+// signatureField is the encoded length of a 64-byte signature in field 15: one
+// byte of tag, one of length, the signature. The field is always last.
+const signatureField = 2 + SignatureSize
+
+// What is signed begins with a domain, so that no signature of one kind can be
+// taken for one of another.
+const (
+	envelopeDomain = "energyd/tx\n"
+	readingDomain  = "energyd/reading\n"
+)
+
+var (
+	errShort        = errors.New("expected an encoding that ends with a 64-byte signature")
+	errNotCanonical = errors.New("expected the canonical encoding: known fields in order, each once, no default values")
+)
+
+// Marshal encodes deterministically: fields by number. It is how envelopes,
+// readings, statements and values of the state are encoded.
+func Marshal(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+// Unmarshal decodes data into m and refuses unknown fields and every encoding
+// that does not marshal to itself again.
+func Unmarshal(data []byte, m proto.Message) error {
+	if err := proto.Unmarshal(data, m); err != nil {
+		return fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().Name(), err)
+	}
+	if hasUnknown(m.ProtoReflect()) {
+		return fmt.Errorf("%s: unknown field: %w", m.ProtoReflect().Descriptor().Name(), errNotCanonical)
+	}
+	again, err := Marshal(m)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().Name(), err)
+	}
+	if string(again) != string(data) {
+		return fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().Name(), errNotCanonical)
+	}
+	return nil
+}
+
+// hasUnknown looks for unknown fields at any depth: they survive a round trip
+// and would pass the comparison.
+func hasUnknown(m protoreflect.Message) bool {
+	if len(m.GetUnknown()) > 0 {
+		return true
+	}
+	found := false
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Kind() != protoreflect.MessageKind {
+			return true
+		}
+		if !field.IsList() {
+			found = hasUnknown(value.Message())
+			return !found
+		}
+		for i := range value.List().Len() {
+			if hasUnknown(value.List().Get(i).Message()) {
+				found = true
+				return false
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// DecodeEnvelope decodes a transaction and returns what its signature covers:
+// the domain and the received bytes without the signature field.
+func DecodeEnvelope(tx []byte) (*txv1.Envelope, []byte, error) {
+	envelope := new(txv1.Envelope)
+	if err := Unmarshal(tx, envelope); err != nil {
+		return nil, nil, err
+	}
+	if len(envelope.Signer) != KeySize {
+		return nil, nil, fmt.Errorf("signer: expected a key of %d bytes, got %d", KeySize, len(envelope.Signer))
+	}
+	if len(envelope.Signature) != SignatureSize {
+		return nil, nil, fmt.Errorf("signature: %w", errShort)
+	}
+	return envelope, append([]byte(envelopeDomain), tx[:len(tx)-signatureField]...), nil
+}
+
+// EnvelopeSignBytes returns what the signer of an envelope signs.
+func EnvelopeSignBytes(envelope *txv1.Envelope) ([]byte, error) {
+	unsigned := proto.Clone(envelope).(*txv1.Envelope)
+	unsigned.Signature = nil
+	body, err := Marshal(unsigned)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(envelopeDomain), body...), nil
+}
+
+// TxHash is the hash by which a transaction is known: SHA-256 of its bytes.
+func TxHash(tx []byte) [sha256.Size]byte { return sha256.Sum256(tx) }
+
+// ReadingSignBytes returns what a gateway signs of a reading.
+func ReadingSignBytes(chainID string, reading *meteringv1.Reading) ([]byte, error) {
+	unsigned := proto.Clone(reading).(*meteringv1.Reading)
+	unsigned.Signature = nil
+	body, err := Marshal(unsigned)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(readingDomain+chainID+"\n"), body...), nil
+}
