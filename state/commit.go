@@ -1,0 +1,168 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Keys of the database: one byte keeps the pairs apart from the store's own
+// records.
+const (
+	pairPrefix = 's' // | key -> value
+	undoPrefix = 'u' // | height, 8 bytes big-endian -> undo record
+	metaKey    = "m" // -> format, height, root
+)
+
+// metaFormat is the layout of everything in the database.
+const metaFormat = 1
+
+func pairKey(key []byte) []byte {
+	return append(append(make([]byte, 0, 1+len(key)), pairPrefix), key...)
+}
+
+func undoKey(height int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{undoPrefix}, uint64(height))
+}
+
+// prefixEnd returns the least key above all keys with the prefix, whose first
+// byte is one of ours and so not 0xff.
+func prefixEnd(prefix []byte) []byte {
+	end := bytes.TrimRight(bytes.Clone(prefix), "\xff")
+	end[len(end)-1]++
+	return end
+}
+
+// meta names the last committed height. It changes in the same batch as the
+// pairs.
+type meta struct {
+	height int64
+	root   hash
+}
+
+func (m meta) encode() []byte {
+	return append(binary.BigEndian.AppendUint64([]byte{metaFormat}, uint64(m.height)), m.root[:]...)
+}
+
+const metaSize = 1 + 8 + hashSize
+
+func decodeMeta(b []byte) (m meta, rest []byte, err error) {
+	if len(b) < metaSize || b[0] != metaFormat {
+		return m, nil, fmt.Errorf("record of a height starts with %.1x: want format %d, which this program writes, and %d bytes", b, metaFormat, metaSize)
+	}
+	m.height = int64(binary.BigEndian.Uint64(b[1:]))
+	m.root = hash(b[1+8 : metaSize])
+	return m, b[metaSize:], nil
+}
+
+// readMeta returns the last committed height, 0 in a new database.
+func readMeta(r pebble.Reader) (m meta, err error) {
+	b, err := get(r, []byte(metaKey))
+	if err != nil || b == nil {
+		return m, err
+	}
+	m, _, err = decodeMeta(b)
+	return m, err
+}
+
+// Stage hashes the changes of b, a branch of this database, over the committed
+// tree and returns the 32-byte root that Commit will store. Readers see
+// nothing of it. It may be called again, after more changes or with another
+// branch: the last call counts.
+func (db *DB) Stage(b *Branch) (root []byte) {
+	if b.base != (latest{db}) {
+		panic("state: Stage of a branch that is not DB.Branch of this database")
+	}
+	v := latest{db}.acquire()
+	defer db.release(v)
+	ups := make([]update, 0, b.dirty.Len())
+	b.dirty.Ascend(func(c change) bool {
+		ups = append(ups, newUpdate(c.key, c.value))
+		return true
+	})
+	db.staged = &stage{tree: applyUpdates(v.tree, ups), dirty: b.dirty.Clone()}
+	return bytes.Clone(digestOf(db.staged.tree)[:])
+}
+
+// Commit writes what was staged as the state of height, in one synced batch
+// with the height, its root and its undo record, and then shows it to readers.
+// Heights follow each other; the first may be any above 0. After a failed write
+// the state on disk is unknown and the database must be opened again.
+func (db *DB) Commit(height int64) error {
+	if err := db.commit(height); err != nil {
+		return fmt.Errorf("state: commit height %d: %w", height, err)
+	}
+	return nil
+}
+
+func (db *DB) commit(height int64) error {
+	if db.staged == nil {
+		return ErrUnstaged
+	}
+	v, err := db.acquireLatest()
+	if err != nil {
+		return err
+	}
+	defer db.release(v)
+	if height <= 0 || v.height != 0 && height != v.height+1 {
+		return fmt.Errorf("the last height is %d: want the next one", v.height)
+	}
+	batch := db.pebble.NewBatch()
+	defer batch.Close()
+	if err := db.write(batch, v, height); err != nil {
+		return err
+	}
+	return db.finish(batch, height, db.staged.tree)
+}
+
+// write puts the staged changes into the batch, and the record that undoes
+// them, unless height is the first: below it there is nothing to return to.
+func (db *DB) write(batch *pebble.Batch, v *version, height int64) error {
+	undo := meta{v.height, v.root()}.encode()
+	var err error
+	db.staged.dirty.Ascend(func(c change) bool {
+		var old []byte
+		if old, err = get(v.snap, pairKey(c.key)); err != nil {
+			return false
+		}
+		if bytes.Equal(old, c.value) { // neither is ever empty: nil is absence
+			return true
+		}
+		undo = appendUndo(undo, change{c.key, old})
+		err = put(batch, c)
+		return err == nil
+	})
+	if err != nil || v.height == 0 {
+		return err
+	}
+	if expired := height - db.opt.Undo; expired > 0 {
+		err = batch.Delete(undoKey(expired), nil)
+	}
+	return errors.Join(err, batch.Set(undoKey(height), undo, nil))
+}
+
+func put(batch *pebble.Batch, c change) error {
+	if c.value == nil {
+		return batch.Delete(pairKey(c.key), nil)
+	}
+	return batch.Set(pairKey(c.key), c.value, nil)
+}
+
+// finish adds the record of the last height, syncs the batch and shows the
+// new version to readers.
+func (db *DB) finish(batch *pebble.Batch, height int64, tree node) error {
+	v := &version{height: height, tree: tree}
+	if err := batch.Set([]byte(metaKey), meta{height, v.root()}.encode(), nil); err != nil {
+		return err
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return err
+	}
+	db.staged = nil
+	v.snap = db.pebble.NewSnapshot()
+	db.keep(v)
+	return nil
+}

@@ -1,0 +1,274 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/btree"
+)
+
+// Errors of Open, View, Commit and Rollback.
+var (
+	ErrRootMismatch = errors.New("state: the stored pairs do not hash to the stored root: the database is damaged; " +
+		"remove it and restore a snapshot or sync from the network")
+	ErrLocked   = errors.New("state: another process holds the database; stop it first")
+	ErrClosed   = errors.New("state: the database is closed")
+	ErrNoView   = errors.New("state: no view of this height is kept")
+	ErrNoUndo   = errors.New("state: no undo record is kept for the last height: it cannot be rolled back")
+	ErrUnstaged = errors.New("state: nothing was staged since the last commit")
+)
+
+const (
+	defaultUndo  = 256
+	defaultViews = 64
+
+	// A validator shall fit into 250 MB, and its blocks into a write buffer.
+	cacheBytes    = 32 << 20
+	memTableBytes = 16 << 20
+)
+
+// Options of Open; the zero value is right for a validator.
+type Options struct {
+	Undo  int64  // heights that can be rolled back; 0: 256
+	Views int    // committed heights kept for View, the last included; 0: 64
+	FS    vfs.FS // file system; nil: the machine's
+}
+
+// DB is the store on disk. One goroutine at a time writes (Stage, Commit,
+// Rollback, Close); any number may read through views and branches meanwhile.
+type DB struct {
+	opt    Options
+	pebble *pebble.DB
+	staged *stage // the writer's only
+
+	mu     sync.Mutex // guards what follows and version.refs
+	views  []*version // ascending, the last committed one last; never empty until closed
+	open   int        // versions with references
+	closed bool
+}
+
+// stage is what Commit will write.
+type stage struct {
+	tree  node
+	dirty *btree.BTreeG[change]
+}
+
+// Open opens or creates the database in dir. It rebuilds the tree from the
+// stored pairs and returns ErrRootMismatch when its root is not the stored one,
+// ErrLocked when somebody else has the database open.
+func Open(dir string, opt Options) (*DB, error) {
+	if opt.Undo <= 0 {
+		opt.Undo = defaultUndo
+	}
+	if opt.Views <= 0 {
+		opt.Views = defaultViews
+	}
+	if opt.FS == nil {
+		opt.FS = vfs.Default
+	}
+	p, err := pebble.Open(dir, pebbleOptions(opt.FS))
+	if err != nil {
+		return nil, fmt.Errorf("state: open %s: %w", dir, err)
+	}
+	db := &DB{opt: opt, pebble: p}
+	if err := db.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("state: open %s: %w", dir, err), p.Close())
+	}
+	return db, nil
+}
+
+// OpenMemory returns an empty database in memory, for tests.
+func OpenMemory() *DB {
+	db, err := Open("state", Options{FS: vfs.NewMem()})
+	if err != nil { // memory does not fail
+		panic(err)
+	}
+	return db
+}
+
+func pebbleOptions(fs vfs.FS) *pebble.Options {
+	o := &pebble.Options{
+		CacheSize:          cacheBytes,
+		MemTableSize:       memTableBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+		FS:                 lockFS{fs},
+		Logger:             logger{},
+	}
+	// Without a filter the read of an absent key, which every new key starts
+	// with, looks into a block of every level.
+	o.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
+	return o
+}
+
+// load reads the last committed height, rebuilds its tree and checks it.
+func (db *DB) load() error {
+	m, err := readMeta(db.pebble)
+	if err != nil {
+		return err
+	}
+	if expired := m.height - db.opt.Undo; expired > 0 { // left behind by a greater Options.Undo
+		if err := db.pebble.DeleteRange(undoKey(0), undoKey(expired+1), pebble.NoSync); err != nil {
+			return err
+		}
+	}
+	v := &version{height: m.height, snap: db.pebble.NewSnapshot()}
+	if v.tree, err = buildTree(v.snap); err != nil {
+		return errors.Join(err, v.snap.Close())
+	}
+	if root := v.root(); root != m.root {
+		return errors.Join(fmt.Errorf("%w: height %d, stored root %x, root of the pairs %x",
+			ErrRootMismatch, m.height, m.root, root), v.snap.Close())
+	}
+	db.keep(v)
+	return nil
+}
+
+func buildTree(r pebble.Reader) (node, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: pairKey(nil), UpperBound: prefixEnd(pairKey(nil))})
+	if err != nil {
+		return nil, fmt.Errorf("read the pairs: %w", err)
+	}
+	var ups []update
+	for ok := it.First(); ok; ok = it.Next() {
+		ups = append(ups, newUpdate(it.Key()[1:], it.Value()))
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return nil, fmt.Errorf("read the pairs: %w", err)
+	}
+	return applyUpdates(nil, ups), nil
+}
+
+// Version returns the last committed height and its 32-byte root: before the
+// first commit (and after Close) height 0 and the empty root, all zero bytes.
+func (db *DB) Version() (height int64, root []byte) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return 0, make([]byte, hashSize)
+	}
+	v := db.views[len(db.views)-1]
+	sum := v.root()
+	return v.height, sum[:]
+}
+
+// Branch returns an empty branch over what is committed at the time of each of
+// its reads. It is staged with Stage, not written with Write.
+func (db *DB) Branch() *Branch { return newBranch(latest{db}) }
+
+// View returns an immutable view of a committed height, 0 for the last, or
+// ErrNoView when that height is not kept. The caller must close it.
+func (db *DB) View(height int64) (*View, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil, ErrClosed
+	}
+	last := db.views[len(db.views)-1]
+	if height == 0 {
+		height = last.height
+	}
+	for _, v := range db.views {
+		if v.height == height {
+			v.refs++
+			return &View{version: v, db: db}, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: height %d, kept are %d to %d", ErrNoView, height, db.views[0].height, last.height)
+}
+
+// Close closes the database; a second Close is harmless. The files stay open
+// until the last view is closed.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil
+	}
+	db.closed = true
+	var err error
+	for _, v := range db.views {
+		err = errors.Join(err, db.unref(v))
+	}
+	db.views = nil
+	return err
+}
+
+// keep makes v the last committed version. It lets go of the oldest ones and,
+// after a rollback, of those that v replaces.
+func (db *DB) keep(v *version) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	v.refs = 1
+	db.open++
+	kept := make([]*version, 0, len(db.views)+1)
+	for i, old := range db.views {
+		if old.height < v.height && len(db.views)-i < db.opt.Views {
+			kept = append(kept, old)
+		} else {
+			_ = db.unref(old) // see release
+		}
+	}
+	db.views = append(kept, v)
+}
+
+// acquireLatest takes a reference to the last version, to be released.
+func (db *DB) acquireLatest() (*version, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil, ErrClosed
+	}
+	v := db.views[len(db.views)-1]
+	v.refs++
+	return v, nil
+}
+
+func (db *DB) release(v *version) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	// Closing a snapshot, or a database whose commits are synced, loses
+	// nothing when it fails.
+	_ = db.unref(v)
+}
+
+// unref drops a reference, under db.mu. The last one closes the snapshot, and
+// after Close the database.
+func (db *DB) unref(v *version) error {
+	if v.refs--; v.refs > 0 {
+		return nil
+	}
+	err := v.snap.Close()
+	if db.open--; db.open == 0 && db.closed {
+		err = errors.Join(err, db.pebble.Close())
+	}
+	return err
+}
+
+// lockFS marks a failure to lock, which pebble reports like any other.
+type lockFS struct{ vfs.FS }
+
+func (fs lockFS) Lock(name string) (io.Closer, error) {
+	c, err := fs.FS.Lock(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrLocked, err)
+	}
+	return c, nil
+}
+
+// logger keeps pebble's chatter out of the node's log.
+type logger struct{}
+
+func (logger) Infof(string, ...any) {}
+
+func (logger) Errorf(format string, args ...any) {
+	slog.Error("state database", "err", fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: pebble calls it when it cannot write its log.
+func (logger) Fatalf(format string, args ...any) { panic(Fault{fmt.Errorf(format, args...)}) }

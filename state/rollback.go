@@ -1,0 +1,90 @@
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// An undo record is the meta record of the height before, then for each pair
+// that the height changed its key and its old value, each behind its length as
+// a uvarint; length 0 says that there was none.
+
+func appendUndo(b []byte, c change) []byte {
+	b = append(binary.AppendUvarint(b, uint64(len(c.key))), c.key...)
+	return append(binary.AppendUvarint(b, uint64(len(c.value))), c.value...)
+}
+
+// nextUndo splits the first change off the record.
+func nextUndo(b []byte) (c change, rest []byte, err error) {
+	if c.key, b, err = nextPart(b); err != nil || c.key == nil {
+		return c, nil, errors.Join(err, errTruncated)
+	}
+	c.value, rest, err = nextPart(b)
+	return c, rest, err
+}
+
+var errTruncated = errors.New("undo record ends in the middle")
+
+// nextPart splits a length and that many bytes off; nil when the length is 0.
+func nextPart(b []byte) (part, rest []byte, err error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return nil, nil, errTruncated
+	}
+	b = b[size:]
+	if n == 0 {
+		return nil, b, nil
+	}
+	return b[:n:n], b[n:], nil
+}
+
+// Rollback returns to the height before the last one, on disk and for readers,
+// or returns ErrNoUndo when its undo record is gone. What was staged is
+// forgotten. Open views stay as they are.
+func (db *DB) Rollback() error {
+	v, err := db.acquireLatest()
+	if err != nil {
+		return err
+	}
+	defer db.release(v)
+	if err := db.rollback(v); err != nil {
+		return fmt.Errorf("state: roll back height %d: %w", v.height, err)
+	}
+	return nil
+}
+
+func (db *DB) rollback(v *version) error {
+	record, err := get(db.pebble, undoKey(v.height))
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return ErrNoUndo
+	}
+	before, rest, err := decodeMeta(record)
+	if err != nil {
+		return err
+	}
+	batch := db.pebble.NewBatch()
+	defer batch.Close()
+	var ups []update
+	for len(rest) > 0 {
+		var c change
+		if c, rest, err = nextUndo(rest); err != nil {
+			return err
+		}
+		ups = append(ups, newUpdate(c.key, c.value))
+		if err := put(batch, c); err != nil {
+			return err
+		}
+	}
+	tree := applyUpdates(v.tree, ups)
+	if root := *digestOf(tree); root != before.root {
+		return fmt.Errorf("%w: its undo record gives root %x, height %d had %x", ErrRootMismatch, root, before.height, before.root)
+	}
+	if err := batch.Delete(undoKey(v.height), nil); err != nil {
+		return err
+	}
+	return db.finish(batch, before.height, tree)
+}
