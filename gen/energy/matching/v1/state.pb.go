@@ -673,7 +673,9 @@ type Book struct {
 	CleanWh      int64 `protobuf:"varint,9,opt,name=clean_wh,json=cleanWh,proto3" json:"clean_wh,omitempty"`
 	Matches      int64 `protobuf:"varint,10,opt,name=matches,proto3" json:"matches,omitempty"`
 	// No block came between the gate and the start: nothing was cleared.
-	Missed        bool `protobuf:"varint,11,opt,name=missed,proto3" json:"missed,omitempty"`
+	Missed bool `protobuf:"varint,11,opt,name=missed,proto3" json:"missed,omitempty"`
+	// Pre-matches that wait for a signature.
+	Pending       int64 `protobuf:"varint,12,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -785,6 +787,112 @@ func (x *Book) GetMissed() bool {
 	return false
 }
 
+func (x *Book) GetPending() int64 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+// Due says when a period's book is to be looked at next: at its gate, then at
+// the end of its confirmation window.
+type Due struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Due) Reset() {
+	*x = Due{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Due) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Due) ProtoMessage() {}
+
+func (x *Due) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Due.ProtoReflect.Descriptor instead.
+func (*Due) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Due) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Due) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+// BoughtFrom leads from a buyer to its match, which is kept with the seller.
+type BoughtFrom struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seller        []byte                 `protobuf:"bytes,1,opt,name=seller,proto3" json:"seller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BoughtFrom) Reset() {
+	*x = BoughtFrom{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BoughtFrom) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BoughtFrom) ProtoMessage() {}
+
+func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
+func (*BoughtFrom) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *BoughtFrom) GetSeller() []byte {
+	if x != nil {
+		return x.Seller
+	}
+	return nil
+}
+
 // Presence is what an account has in a period's book.
 type Presence struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -801,7 +909,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +921,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +934,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -885,7 +993,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1005,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1018,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -1021,7 +1129,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xcc\x02\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xe6\x02\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1035,7 +1143,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\bclean_wh\x18\t \x01(\x03R\acleanWh\x12\x18\n" +
 	"\amatches\x18\n" +
 	" \x01(\x03R\amatches\x12\x16\n" +
-	"\x06missed\x18\v \x01(\bR\x06missed\"\x96\x01\n" +
+	"\x06missed\x18\v \x01(\bR\x06missed\x12\x18\n" +
+	"\apending\x18\f \x01(\x03R\apending\"6\n" +
+	"\x03Due\x12\x17\n" +
+	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
+	"\n" +
+	"BoughtFrom\x12\x16\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\"\x96\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
@@ -1072,7 +1187,7 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Phase)(0),           // 0: energy.matching.v1.Phase
 	(*Consent)(nil),      // 1: energy.matching.v1.Consent
@@ -1081,23 +1196,25 @@ var file_energy_matching_v1_state_proto_goTypes = []any{
 	(*BuyOrder)(nil),     // 4: energy.matching.v1.BuyOrder
 	(*Match)(nil),        // 5: energy.matching.v1.Match
 	(*Book)(nil),         // 6: energy.matching.v1.Book
-	(*Presence)(nil),     // 7: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 8: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 9: energy.registry.v1.EnergyType
+	(*Due)(nil),          // 7: energy.matching.v1.Due
+	(*BoughtFrom)(nil),   // 8: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),     // 9: energy.matching.v1.Presence
+	(*GenesisState)(nil), // 10: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),   // 11: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	1,  // 0: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
-	9,  // 1: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	11, // 1: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 2: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
 	1,  // 3: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	9,  // 4: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	11, // 4: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	0,  // 5: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	6,  // 6: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
 	3,  // 7: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
 	4,  // 8: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
 	5,  // 9: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
 	5,  // 10: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	7,  // 11: energy.matching.v1.GenesisState.presences:type_name -> energy.matching.v1.Presence
+	9,  // 11: energy.matching.v1.GenesisState.presences:type_name -> energy.matching.v1.Presence
 	12, // [12:12] is the sub-list for method output_type
 	12, // [12:12] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
@@ -1117,7 +1234,7 @@ func file_energy_matching_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -214,11 +214,14 @@ func (x *PeriodSettled) GetRoot() *StatementsRoot {
 	return nil
 }
 
+// SettlementFailed reports an item that could not be settled: a match, whose
+// escrow went back, or an account, which counts as missing.
 type SettlementFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Match         []byte                 `protobuf:"bytes,2,opt,name=match,proto3" json:"match,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Account       []byte                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,9 +270,78 @@ func (x *SettlementFailed) GetMatch() []byte {
 	return nil
 }
 
+func (x *SettlementFailed) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
 func (x *SettlementFailed) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+// TariffMissing says that an account's class has no tariff: its exchange with
+// the grid cost nothing.
+type TariffMissing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	TariffClass   string                 `protobuf:"bytes,3,opt,name=tariff_class,json=tariffClass,proto3" json:"tariff_class,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TariffMissing) Reset() {
+	*x = TariffMissing{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TariffMissing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TariffMissing) ProtoMessage() {}
+
+func (x *TariffMissing) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TariffMissing.ProtoReflect.Descriptor instead.
+func (*TariffMissing) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TariffMissing) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *TariffMissing) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *TariffMissing) GetTariffClass() string {
+	if x != nil {
+		return x.TariffClass
 	}
 	return ""
 }
@@ -288,11 +360,16 @@ const file_energy_settlement_v1_event_proto_rawDesc = "" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\amissing\x18\x02 \x01(\x03R\amissing\"I\n" +
 	"\rPeriodSettled\x128\n" +
-	"\x04root\x18\x01 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\"X\n" +
+	"\x04root\x18\x01 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\"r\n" +
 	"\x10SettlementFailed\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
-	"\x05match\x18\x02 \x01(\fR\x05match\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reasonBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\x05match\x18\x02 \x01(\fR\x05match\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"d\n" +
+	"\rTariffMissing\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12!\n" +
+	"\ftariff_class\x18\x03 \x01(\tR\vtariffClassBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_event_proto_rawDescOnce sync.Once
@@ -306,21 +383,22 @@ func file_energy_settlement_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_event_proto_rawDescData
 }
 
-var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_energy_settlement_v1_event_proto_goTypes = []any{
 	(*Settled)(nil),          // 0: energy.settlement.v1.Settled
 	(*StatementMade)(nil),    // 1: energy.settlement.v1.StatementMade
 	(*PeriodOverdue)(nil),    // 2: energy.settlement.v1.PeriodOverdue
 	(*PeriodSettled)(nil),    // 3: energy.settlement.v1.PeriodSettled
 	(*SettlementFailed)(nil), // 4: energy.settlement.v1.SettlementFailed
-	(*Trade)(nil),            // 5: energy.settlement.v1.Trade
-	(*Statement)(nil),        // 6: energy.settlement.v1.Statement
-	(*StatementsRoot)(nil),   // 7: energy.settlement.v1.StatementsRoot
+	(*TariffMissing)(nil),    // 5: energy.settlement.v1.TariffMissing
+	(*Trade)(nil),            // 6: energy.settlement.v1.Trade
+	(*Statement)(nil),        // 7: energy.settlement.v1.Statement
+	(*StatementsRoot)(nil),   // 8: energy.settlement.v1.StatementsRoot
 }
 var file_energy_settlement_v1_event_proto_depIdxs = []int32{
-	5, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
-	6, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
-	7, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
+	6, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
+	7, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
+	8, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
@@ -340,7 +418,7 @@ func file_energy_settlement_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_event_proto_rawDesc), len(file_energy_settlement_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -7,7 +7,6 @@
 package settlementv1
 
 import (
-	v1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -33,12 +32,16 @@ type Trade struct {
 	// Delivered: gross of loss as sold, net as bought.
 	SoldWh           int64 `protobuf:"varint,5,opt,name=sold_wh,json=soldWh,proto3" json:"sold_wh,omitempty"`
 	BoughtWh         int64 `protobuf:"varint,6,opt,name=bought_wh,json=boughtWh,proto3" json:"bought_wh,omitempty"`
-	PriceUcoinPerKwh int64 `protobuf:"varint,7,opt,name=price_ucoin_per_kwh,json=priceUcoinPerKwh,proto3" json:"price_ucoin_per_kwh,omitempty"`
-	AmountUcoin      int64 `protobuf:"varint,8,opt,name=amount_ucoin,json=amountUcoin,proto3" json:"amount_ucoin,omitempty"`
-	FeeUcoin         int64 `protobuf:"varint,9,opt,name=fee_ucoin,json=feeUcoin,proto3" json:"fee_ucoin,omitempty"`
-	Environment      int64 `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
-	// The grid stood in for the seller, whose registers were missing.
-	GridStoodIn   bool `protobuf:"varint,11,opt,name=grid_stood_in,json=gridStoodIn,proto3" json:"grid_stood_in,omitempty"`
+	LossPpm          int64 `protobuf:"varint,7,opt,name=loss_ppm,json=lossPpm,proto3" json:"loss_ppm,omitempty"`
+	PriceUcoinPerKwh int64 `protobuf:"varint,8,opt,name=price_ucoin_per_kwh,json=priceUcoinPerKwh,proto3" json:"price_ucoin_per_kwh,omitempty"`
+	FeeUcoinPerKwh   int64 `protobuf:"varint,9,opt,name=fee_ucoin_per_kwh,json=feeUcoinPerKwh,proto3" json:"fee_ucoin_per_kwh,omitempty"`
+	AmountUcoin      int64 `protobuf:"varint,10,opt,name=amount_ucoin,json=amountUcoin,proto3" json:"amount_ucoin,omitempty"`
+	FeeUcoin         int64 `protobuf:"varint,11,opt,name=fee_ucoin,json=feeUcoin,proto3" json:"fee_ucoin,omitempty"`
+	Environment      int64 `protobuf:"varint,12,opt,name=environment,proto3" json:"environment,omitempty"`
+	// The grid stood in for the seller, whose registers were missing: it is the
+	// seller of record and was paid. In the seller's own later statement the
+	// trade counts only what then passed to the seller.
+	GridStoodIn   bool `protobuf:"varint,13,opt,name=grid_stood_in,json=gridStoodIn,proto3" json:"grid_stood_in,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -115,9 +118,23 @@ func (x *Trade) GetBoughtWh() int64 {
 	return 0
 }
 
+func (x *Trade) GetLossPpm() int64 {
+	if x != nil {
+		return x.LossPpm
+	}
+	return 0
+}
+
 func (x *Trade) GetPriceUcoinPerKwh() int64 {
 	if x != nil {
 		return x.PriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Trade) GetFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.FeeUcoinPerKwh
 	}
 	return 0
 }
@@ -151,13 +168,14 @@ func (x *Trade) GetGridStoodIn() bool {
 }
 
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
-// first; a late arrival makes the next.
+// first; a late arrival of missing registers makes version 2.
 type Statement struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
 	Version int64                  `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	// No registers arrived by the deadline.
+	// No registers arrived by the deadline: import, export and the exchange with
+	// the grid are unknown and not settled.
 	Missing   bool  `protobuf:"varint,4,opt,name=missing,proto3" json:"missing,omitempty"`
 	Estimated bool  `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	ImportWh  int64 `protobuf:"varint,6,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
@@ -167,27 +185,32 @@ type Statement struct {
 	// Signed: import - bought and export - sold.
 	GridImportWh int64 `protobuf:"varint,10,opt,name=grid_import_wh,json=gridImportWh,proto3" json:"grid_import_wh,omitempty"`
 	GridExportWh int64 `protobuf:"varint,11,opt,name=grid_export_wh,json=gridExportWh,proto3" json:"grid_export_wh,omitempty"`
-	// Everything the account owes and earns for the period, grid and fee
-	// included; what became debt is in debt_ucoin and counts as paid and
-	// received only on repayment.
-	PaidUcoin         int64 `protobuf:"varint,12,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
-	ReceivedUcoin     int64 `protobuf:"varint,13,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
-	FeesUcoin         int64 `protobuf:"varint,14,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
-	GridPaidUcoin     int64 `protobuf:"varint,15,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
-	GridReceivedUcoin int64 `protobuf:"varint,16,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
-	DebtUcoin         int64 `protobuf:"varint,17,opt,name=debt_ucoin,json=debtUcoin,proto3" json:"debt_ucoin,omitempty"`
-	// Free + escrow when the statement was made, and that less the period's
-	// settlement.
-	BalanceBeforeUcoin int64 `protobuf:"varint,18,opt,name=balance_before_ucoin,json=balanceBeforeUcoin,proto3" json:"balance_before_ucoin,omitempty"`
-	BalanceAfterUcoin  int64 `protobuf:"varint,19,opt,name=balance_after_ucoin,json=balanceAfterUcoin,proto3" json:"balance_after_ucoin,omitempty"`
+	// How far sold may exceed export, and bought import (sigma of SPEC 8).
+	ToleranceWh int64 `protobuf:"varint,12,opt,name=tolerance_wh,json=toleranceWh,proto3" json:"tolerance_wh,omitempty"`
+	// What was paid and received, grid and fees included.
+	PaidUcoin     int64 `protobuf:"varint,13,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
+	ReceivedUcoin int64 `protobuf:"varint,14,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
+	// Part of paid.
+	FeesUcoin     int64 `protobuf:"varint,15,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
+	GridPaidUcoin int64 `protobuf:"varint,16,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
+	// Part of received.
+	GridReceivedUcoin int64 `protobuf:"varint,17,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
+	// What should have been paid and became debt; not in paid.
+	DebtUcoin int64 `protobuf:"varint,18,opt,name=debt_ucoin,json=debtUcoin,proto3" json:"debt_ucoin,omitempty"`
+	// What of received went to repay older debts.
+	RepaidUcoin int64 `protobuf:"varint,19,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
+	// Free + escrow when the statement was made, and that without this
+	// settlement: after = before + received - paid - repaid.
+	BalanceBeforeUcoin int64 `protobuf:"varint,20,opt,name=balance_before_ucoin,json=balanceBeforeUcoin,proto3" json:"balance_before_ucoin,omitempty"`
+	BalanceAfterUcoin  int64 `protobuf:"varint,21,opt,name=balance_after_ucoin,json=balanceAfterUcoin,proto3" json:"balance_after_ucoin,omitempty"`
 	// What the same energy would have cost with the grid alone; negative: earned.
-	GridAloneUcoin    int64    `protobuf:"varint,20,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
-	RetailUcoinPerKwh int64    `protobuf:"varint,21,opt,name=retail_ucoin_per_kwh,json=retailUcoinPerKwh,proto3" json:"retail_ucoin_per_kwh,omitempty"`
-	FeedInUcoinPerKwh int64    `protobuf:"varint,22,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
-	Trades            []*Trade `protobuf:"bytes,23,rep,name=trades,proto3" json:"trades,omitempty"`
-	// Change of the credit value by this period's outcome.
-	Outcome       int64 `protobuf:"varint,24,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	Reputation    int64 `protobuf:"varint,25,opt,name=reputation,proto3" json:"reputation,omitempty"`
+	GridAloneUcoin    int64    `protobuf:"varint,22,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
+	RetailUcoinPerKwh int64    `protobuf:"varint,23,opt,name=retail_ucoin_per_kwh,json=retailUcoinPerKwh,proto3" json:"retail_ucoin_per_kwh,omitempty"`
+	FeedInUcoinPerKwh int64    `protobuf:"varint,24,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
+	Trades            []*Trade `protobuf:"bytes,25,rep,name=trades,proto3" json:"trades,omitempty"`
+	// Change of the credit value by this period's outcome, and the value.
+	Outcome       int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Reputation    int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -299,6 +322,13 @@ func (x *Statement) GetGridExportWh() int64 {
 	return 0
 }
 
+func (x *Statement) GetToleranceWh() int64 {
+	if x != nil {
+		return x.ToleranceWh
+	}
+	return 0
+}
+
 func (x *Statement) GetPaidUcoin() int64 {
 	if x != nil {
 		return x.PaidUcoin
@@ -337,6 +367,13 @@ func (x *Statement) GetGridReceivedUcoin() int64 {
 func (x *Statement) GetDebtUcoin() int64 {
 	if x != nil {
 		return x.DebtUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetRepaidUcoin() int64 {
+	if x != nil {
+		return x.RepaidUcoin
 	}
 	return 0
 }
@@ -397,7 +434,8 @@ func (x *Statement) GetReputation() int64 {
 	return 0
 }
 
-// Tally is an account's running settlement of a period.
+// Tally is what is known of an account in a period until its statement is
+// made.
 type Tally struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Account      []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -406,19 +444,16 @@ type Tally struct {
 	ImportWh     int64                  `protobuf:"varint,4,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
 	ExportWh     int64                  `protobuf:"varint,5,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
 	Estimated    bool                   `protobuf:"varint,6,opt,name=estimated,proto3" json:"estimated,omitempty"`
-	StepWh       int64                  `protobuf:"varint,7,opt,name=step_wh,json=stepWh,proto3" json:"step_wh,omitempty"`
-	// Matches of the account not yet settled.
-	OpenMatches   int64    `protobuf:"varint,8,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
-	Trades        []*Trade `protobuf:"bytes,9,rep,name=trades,proto3" json:"trades,omitempty"`
-	PaidUcoin     int64    `protobuf:"varint,10,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
-	ReceivedUcoin int64    `protobuf:"varint,11,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
-	FeesUcoin     int64    `protobuf:"varint,12,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
-	DebtUcoin     int64    `protobuf:"varint,13,opt,name=debt_ucoin,json=debtUcoin,proto3" json:"debt_ucoin,omitempty"`
-	// Net change of free + escrow.
-	MovedUcoin int64 `protobuf:"varint,14,opt,name=moved_ucoin,json=movedUcoin,proto3" json:"moved_ucoin,omitempty"`
-	// Statements made so far; 0 while the account is open.
-	Version       int64 `protobuf:"varint,15,opt,name=version,proto3" json:"version,omitempty"`
-	Matches       int64 `protobuf:"varint,16,opt,name=matches,proto3" json:"matches,omitempty"`
+	ToleranceWh  int64                  `protobuf:"varint,7,opt,name=tolerance_wh,json=toleranceWh,proto3" json:"tolerance_wh,omitempty"`
+	// Matches not yet settled; counted once the registers are here.
+	OpenMatches int64 `protobuf:"varint,8,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
+	// The registers fall short of the matches beyond the parameters.
+	Violated bool `protobuf:"varint,9,opt,name=violated,proto3" json:"violated,omitempty"`
+	// From trades settled so far.
+	PaidUcoin     int64 `protobuf:"varint,10,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
+	ReceivedUcoin int64 `protobuf:"varint,11,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
+	FeesUcoin     int64 `protobuf:"varint,12,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
+	RepaidUcoin   int64 `protobuf:"varint,13,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,9 +530,9 @@ func (x *Tally) GetEstimated() bool {
 	return false
 }
 
-func (x *Tally) GetStepWh() int64 {
+func (x *Tally) GetToleranceWh() int64 {
 	if x != nil {
-		return x.StepWh
+		return x.ToleranceWh
 	}
 	return 0
 }
@@ -509,11 +544,11 @@ func (x *Tally) GetOpenMatches() int64 {
 	return 0
 }
 
-func (x *Tally) GetTrades() []*Trade {
+func (x *Tally) GetViolated() bool {
 	if x != nil {
-		return x.Trades
+		return x.Violated
 	}
-	return nil
+	return false
 }
 
 func (x *Tally) GetPaidUcoin() int64 {
@@ -537,57 +572,173 @@ func (x *Tally) GetFeesUcoin() int64 {
 	return 0
 }
 
-func (x *Tally) GetDebtUcoin() int64 {
+func (x *Tally) GetRepaidUcoin() int64 {
 	if x != nil {
-		return x.DebtUcoin
+		return x.RepaidUcoin
 	}
 	return 0
 }
 
-func (x *Tally) GetMovedUcoin() int64 {
+// Share is the part of an account's registers that falls to one of its open
+// matches: energy at the seller's meter that it could deliver (s_k of SPEC 8)
+// or take (g_k).
+type Share struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Match         []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
+	EnergyWh      int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Share) Reset() {
+	*x = Share{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Share) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Share) ProtoMessage() {}
+
+func (x *Share) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
 	if x != nil {
-		return x.MovedUcoin
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Share.ProtoReflect.Descriptor instead.
+func (*Share) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Share) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Share) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
 	}
 	return 0
 }
 
-func (x *Tally) GetVersion() int64 {
+func (x *Share) GetMatch() []byte {
 	if x != nil {
-		return x.Version
+		return x.Match
+	}
+	return nil
+}
+
+func (x *Share) GetEnergyWh() int64 {
+	if x != nil {
+		return x.EnergyWh
 	}
 	return 0
 }
 
-func (x *Tally) GetMatches() int64 {
+// AccountTrade is a settled trade that waits for an account's statement.
+type AccountTrade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Trade         *Trade                 `protobuf:"bytes,3,opt,name=trade,proto3" json:"trade,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountTrade) Reset() {
+	*x = AccountTrade{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountTrade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountTrade) ProtoMessage() {}
+
+func (x *AccountTrade) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
 	if x != nil {
-		return x.Matches
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountTrade.ProtoReflect.Descriptor instead.
+func (*AccountTrade) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *AccountTrade) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *AccountTrade) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
 	}
 	return 0
 }
 
-// Totals are a period's sums over its accounts; grid_* as the grid's own.
+func (x *AccountTrade) GetTrade() *Trade {
+	if x != nil {
+		return x.Trade
+	}
+	return nil
+}
+
+// Totals are a period's sums: sold = bought + loss, paid = received.
 type Totals struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	SoldWh            int64                  `protobuf:"varint,1,opt,name=sold_wh,json=soldWh,proto3" json:"sold_wh,omitempty"`
-	BoughtWh          int64                  `protobuf:"varint,2,opt,name=bought_wh,json=boughtWh,proto3" json:"bought_wh,omitempty"`
-	LossWh            int64                  `protobuf:"varint,3,opt,name=loss_wh,json=lossWh,proto3" json:"loss_wh,omitempty"`
-	CleanWh           int64                  `protobuf:"varint,4,opt,name=clean_wh,json=cleanWh,proto3" json:"clean_wh,omitempty"`
-	AmountUcoin       int64                  `protobuf:"varint,5,opt,name=amount_ucoin,json=amountUcoin,proto3" json:"amount_ucoin,omitempty"`
-	FeesUcoin         int64                  `protobuf:"varint,6,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
-	GridBoughtWh      int64                  `protobuf:"varint,7,opt,name=grid_bought_wh,json=gridBoughtWh,proto3" json:"grid_bought_wh,omitempty"`
-	GridSoldWh        int64                  `protobuf:"varint,8,opt,name=grid_sold_wh,json=gridSoldWh,proto3" json:"grid_sold_wh,omitempty"`
-	GridPaidUcoin     int64                  `protobuf:"varint,9,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
-	GridReceivedUcoin int64                  `protobuf:"varint,10,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
-	PaidUcoin         int64                  `protobuf:"varint,11,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
-	ReceivedUcoin     int64                  `protobuf:"varint,12,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
-	GridAloneUcoin    int64                  `protobuf:"varint,13,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Over trades; what the grid sold in a missing seller's place is in sold_wh
+	// and in grid_sold_wh.
+	SoldWh      int64 `protobuf:"varint,1,opt,name=sold_wh,json=soldWh,proto3" json:"sold_wh,omitempty"`
+	BoughtWh    int64 `protobuf:"varint,2,opt,name=bought_wh,json=boughtWh,proto3" json:"bought_wh,omitempty"`
+	LossWh      int64 `protobuf:"varint,3,opt,name=loss_wh,json=lossWh,proto3" json:"loss_wh,omitempty"`
+	CleanWh     int64 `protobuf:"varint,4,opt,name=clean_wh,json=cleanWh,proto3" json:"clean_wh,omitempty"`
+	AmountUcoin int64 `protobuf:"varint,5,opt,name=amount_ucoin,json=amountUcoin,proto3" json:"amount_ucoin,omitempty"`
+	FeesUcoin   int64 `protobuf:"varint,6,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
+	// The grid's own: bought is the sum of the accounts' grid export, sold that
+	// of their grid import and of what it sold in place of others.
+	GridBoughtWh      int64 `protobuf:"varint,7,opt,name=grid_bought_wh,json=gridBoughtWh,proto3" json:"grid_bought_wh,omitempty"`
+	GridSoldWh        int64 `protobuf:"varint,8,opt,name=grid_sold_wh,json=gridSoldWh,proto3" json:"grid_sold_wh,omitempty"`
+	GridPaidUcoin     int64 `protobuf:"varint,9,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
+	GridReceivedUcoin int64 `protobuf:"varint,10,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
+	// Accounts and grid; received includes the fee ledger.
+	PaidUcoin      int64 `protobuf:"varint,11,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
+	ReceivedUcoin  int64 `protobuf:"varint,12,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
+	GridAloneUcoin int64 `protobuf:"varint,13,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +750,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +763,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Totals) GetSoldWh() int64 {
@@ -706,7 +857,7 @@ func (x *Totals) GetGridAloneUcoin() int64 {
 	return 0
 }
 
-// Period is a period in settlement.
+// Period is a period in settlement, or settled and waiting for late registers.
 type Period struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -714,18 +865,20 @@ type Period struct {
 	Accounts     int64 `protobuf:"varint,2,opt,name=accounts,proto3" json:"accounts,omitempty"`
 	OpenAccounts int64 `protobuf:"varint,3,opt,name=open_accounts,json=openAccounts,proto3" json:"open_accounts,omitempty"`
 	OpenMatches  int64 `protobuf:"varint,4,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
-	// Number of the first period with blocks that followed it.
-	FollowedBy int64 `protobuf:"varint,5,opt,name=followed_by,json=followedBy,proto3" json:"followed_by,omitempty"`
+	// Number of the period with blocks (Clock) in which the deadline passes.
+	Deadline int64 `protobuf:"varint,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// The deadline has passed: the grid stood in for who was missing.
-	Overdue       bool    `protobuf:"varint,6,opt,name=overdue,proto3" json:"overdue,omitempty"`
-	Totals        *Totals `protobuf:"bytes,7,opt,name=totals,proto3" json:"totals,omitempty"`
+	Overdue bool `protobuf:"varint,6,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	// Accounts whose statement is marked missing and may still get registers.
+	Missing       int64   `protobuf:"varint,7,opt,name=missing,proto3" json:"missing,omitempty"`
+	Totals        *Totals `protobuf:"bytes,8,opt,name=totals,proto3" json:"totals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Period) Reset() {
 	*x = Period{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +890,7 @@ func (x *Period) String() string {
 func (*Period) ProtoMessage() {}
 
 func (x *Period) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +903,7 @@ func (x *Period) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Period.ProtoReflect.Descriptor instead.
 func (*Period) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Period) GetPeriod() int64 {
@@ -781,9 +934,9 @@ func (x *Period) GetOpenMatches() int64 {
 	return 0
 }
 
-func (x *Period) GetFollowedBy() int64 {
+func (x *Period) GetDeadline() int64 {
 	if x != nil {
-		return x.FollowedBy
+		return x.Deadline
 	}
 	return 0
 }
@@ -793,6 +946,13 @@ func (x *Period) GetOverdue() bool {
 		return x.Overdue
 	}
 	return false
+}
+
+func (x *Period) GetMissing() int64 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
 }
 
 func (x *Period) GetTotals() *Totals {
@@ -817,7 +977,7 @@ type StatementsRoot struct {
 
 func (x *StatementsRoot) Reset() {
 	*x = StatementsRoot{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +989,7 @@ func (x *StatementsRoot) String() string {
 func (*StatementsRoot) ProtoMessage() {}
 
 func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +1002,7 @@ func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementsRoot.ProtoReflect.Descriptor instead.
 func (*StatementsRoot) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StatementsRoot) GetPeriod() int64 {
@@ -880,18 +1040,19 @@ func (x *StatementsRoot) GetTotals() *Totals {
 	return nil
 }
 
-// Clock counts the periods that had blocks.
+// Clock numbers the periods that had blocks, the first one 1.
 type Clock struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastPeriod    int64                  `protobuf:"varint,1,opt,name=last_period,json=lastPeriod,proto3" json:"last_period,omitempty"`
-	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	FirstPeriod   int64                  `protobuf:"varint,1,opt,name=first_period,json=firstPeriod,proto3" json:"first_period,omitempty"`
+	LastPeriod    int64                  `protobuf:"varint,2,opt,name=last_period,json=lastPeriod,proto3" json:"last_period,omitempty"`
+	Count         int64                  `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Clock) Reset() {
 	*x = Clock{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1064,7 @@ func (x *Clock) String() string {
 func (*Clock) ProtoMessage() {}
 
 func (x *Clock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1077,14 @@ func (x *Clock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clock.ProtoReflect.Descriptor instead.
 func (*Clock) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Clock) GetFirstPeriod() int64 {
+	if x != nil {
+		return x.FirstPeriod
+	}
+	return 0
 }
 
 func (x *Clock) GetLastPeriod() int64 {
@@ -933,30 +1101,30 @@ func (x *Clock) GetCount() int64 {
 	return 0
 }
 
-// StoodIn is what the grid holds for a seller whose registers were missing.
-type StoodIn struct {
+// Missing marks an account that waits for late registers of a period.
+type Missing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Trade         *Trade                 `protobuf:"bytes,1,opt,name=trade,proto3" json:"trade,omitempty"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *StoodIn) Reset() {
-	*x = StoodIn{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+func (x *Missing) Reset() {
+	*x = Missing{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *StoodIn) String() string {
+func (x *Missing) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*StoodIn) ProtoMessage() {}
+func (*Missing) ProtoMessage() {}
 
-func (x *StoodIn) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+func (x *Missing) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,19 +1135,73 @@ func (x *StoodIn) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use StoodIn.ProtoReflect.Descriptor instead.
-func (*StoodIn) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
+// Deprecated: Use Missing.ProtoReflect.Descriptor instead.
+func (*Missing) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *StoodIn) GetTrade() *Trade {
+func (x *Missing) GetAccount() []byte {
 	if x != nil {
-		return x.Trade
+		return x.Account
 	}
 	return nil
 }
 
-func (x *StoodIn) GetPeriod() int64 {
+func (x *Missing) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+// Due is the number of the period with blocks in which a period's deadline
+// passes or its statements are removed.
+type Due struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Due) Reset() {
+	*x = Due{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Due) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Due) ProtoMessage() {}
+
+func (x *Due) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Due.ProtoReflect.Descriptor instead.
+func (*Due) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Due) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Due) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
 	}
@@ -991,17 +1213,19 @@ type GenesisState struct {
 	Clock         *Clock                 `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
 	Periods       []*Period              `protobuf:"bytes,2,rep,name=periods,proto3" json:"periods,omitempty"`
 	Tallies       []*Tally               `protobuf:"bytes,3,rep,name=tallies,proto3" json:"tallies,omitempty"`
-	Statements    []*Statement           `protobuf:"bytes,4,rep,name=statements,proto3" json:"statements,omitempty"`
-	Roots         []*StatementsRoot      `protobuf:"bytes,5,rep,name=roots,proto3" json:"roots,omitempty"`
-	StoodIn       []*StoodIn             `protobuf:"bytes,6,rep,name=stood_in,json=stoodIn,proto3" json:"stood_in,omitempty"`
-	OpenMatches   []*v1.Match            `protobuf:"bytes,7,rep,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
+	Trades        []*AccountTrade        `protobuf:"bytes,4,rep,name=trades,proto3" json:"trades,omitempty"`
+	Shares        []*Share               `protobuf:"bytes,5,rep,name=shares,proto3" json:"shares,omitempty"`
+	Statements    []*Statement           `protobuf:"bytes,6,rep,name=statements,proto3" json:"statements,omitempty"`
+	Roots         []*StatementsRoot      `protobuf:"bytes,7,rep,name=roots,proto3" json:"roots,omitempty"`
+	Missing       []*Missing             `protobuf:"bytes,8,rep,name=missing,proto3" json:"missing,omitempty"`
+	Retirements   []*Due                 `protobuf:"bytes,9,rep,name=retirements,proto3" json:"retirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1237,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1250,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -1050,6 +1274,20 @@ func (x *GenesisState) GetTallies() []*Tally {
 	return nil
 }
 
+func (x *GenesisState) GetTrades() []*AccountTrade {
+	if x != nil {
+		return x.Trades
+	}
+	return nil
+}
+
+func (x *GenesisState) GetShares() []*Share {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
 func (x *GenesisState) GetStatements() []*Statement {
 	if x != nil {
 		return x.Statements
@@ -1064,16 +1302,16 @@ func (x *GenesisState) GetRoots() []*StatementsRoot {
 	return nil
 }
 
-func (x *GenesisState) GetStoodIn() []*StoodIn {
+func (x *GenesisState) GetMissing() []*Missing {
 	if x != nil {
-		return x.StoodIn
+		return x.Missing
 	}
 	return nil
 }
 
-func (x *GenesisState) GetOpenMatches() []*v1.Match {
+func (x *GenesisState) GetRetirements() []*Due {
 	if x != nil {
-		return x.OpenMatches
+		return x.Retirements
 	}
 	return nil
 }
@@ -1082,20 +1320,22 @@ var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\x1a\x1eenergy/matching/v1/state.proto\"\xdb\x02\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xa1\x03\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
 	"\x05buyer\x18\x03 \x01(\fR\x05buyer\x12#\n" +
 	"\rcontracted_wh\x18\x04 \x01(\x03R\fcontractedWh\x12\x17\n" +
 	"\asold_wh\x18\x05 \x01(\x03R\x06soldWh\x12\x1b\n" +
-	"\tbought_wh\x18\x06 \x01(\x03R\bboughtWh\x12-\n" +
-	"\x13price_ucoin_per_kwh\x18\a \x01(\x03R\x10priceUcoinPerKwh\x12!\n" +
-	"\famount_ucoin\x18\b \x01(\x03R\vamountUcoin\x12\x1b\n" +
-	"\tfee_ucoin\x18\t \x01(\x03R\bfeeUcoin\x12 \n" +
-	"\venvironment\x18\n" +
-	" \x01(\x03R\venvironment\x12\"\n" +
-	"\rgrid_stood_in\x18\v \x01(\bR\vgridStoodIn\"\x85\a\n" +
+	"\tbought_wh\x18\x06 \x01(\x03R\bboughtWh\x12\x19\n" +
+	"\bloss_ppm\x18\a \x01(\x03R\alossPpm\x12-\n" +
+	"\x13price_ucoin_per_kwh\x18\b \x01(\x03R\x10priceUcoinPerKwh\x12)\n" +
+	"\x11fee_ucoin_per_kwh\x18\t \x01(\x03R\x0efeeUcoinPerKwh\x12!\n" +
+	"\famount_ucoin\x18\n" +
+	" \x01(\x03R\vamountUcoin\x12\x1b\n" +
+	"\tfee_ucoin\x18\v \x01(\x03R\bfeeUcoin\x12 \n" +
+	"\venvironment\x18\f \x01(\x03R\venvironment\x12\"\n" +
+	"\rgrid_stood_in\x18\r \x01(\bR\vgridStoodIn\"\xcb\a\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1108,48 +1348,54 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\asold_wh\x18\t \x01(\x03R\x06soldWh\x12$\n" +
 	"\x0egrid_import_wh\x18\n" +
 	" \x01(\x03R\fgridImportWh\x12$\n" +
-	"\x0egrid_export_wh\x18\v \x01(\x03R\fgridExportWh\x12\x1d\n" +
+	"\x0egrid_export_wh\x18\v \x01(\x03R\fgridExportWh\x12!\n" +
+	"\ftolerance_wh\x18\f \x01(\x03R\vtoleranceWh\x12\x1d\n" +
 	"\n" +
-	"paid_ucoin\x18\f \x01(\x03R\tpaidUcoin\x12%\n" +
-	"\x0ereceived_ucoin\x18\r \x01(\x03R\rreceivedUcoin\x12\x1d\n" +
+	"paid_ucoin\x18\r \x01(\x03R\tpaidUcoin\x12%\n" +
+	"\x0ereceived_ucoin\x18\x0e \x01(\x03R\rreceivedUcoin\x12\x1d\n" +
 	"\n" +
-	"fees_ucoin\x18\x0e \x01(\x03R\tfeesUcoin\x12&\n" +
-	"\x0fgrid_paid_ucoin\x18\x0f \x01(\x03R\rgridPaidUcoin\x12.\n" +
-	"\x13grid_received_ucoin\x18\x10 \x01(\x03R\x11gridReceivedUcoin\x12\x1d\n" +
+	"fees_ucoin\x18\x0f \x01(\x03R\tfeesUcoin\x12&\n" +
+	"\x0fgrid_paid_ucoin\x18\x10 \x01(\x03R\rgridPaidUcoin\x12.\n" +
+	"\x13grid_received_ucoin\x18\x11 \x01(\x03R\x11gridReceivedUcoin\x12\x1d\n" +
 	"\n" +
-	"debt_ucoin\x18\x11 \x01(\x03R\tdebtUcoin\x120\n" +
-	"\x14balance_before_ucoin\x18\x12 \x01(\x03R\x12balanceBeforeUcoin\x12.\n" +
-	"\x13balance_after_ucoin\x18\x13 \x01(\x03R\x11balanceAfterUcoin\x12(\n" +
-	"\x10grid_alone_ucoin\x18\x14 \x01(\x03R\x0egridAloneUcoin\x12/\n" +
-	"\x14retail_ucoin_per_kwh\x18\x15 \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
-	"\x15feed_in_ucoin_per_kwh\x18\x16 \x01(\x03R\x11feedInUcoinPerKwh\x123\n" +
-	"\x06trades\x18\x17 \x03(\v2\x1b.energy.settlement.v1.TradeR\x06trades\x12\x18\n" +
-	"\aoutcome\x18\x18 \x01(\x03R\aoutcome\x12\x1e\n" +
+	"debt_ucoin\x18\x12 \x01(\x03R\tdebtUcoin\x12!\n" +
+	"\frepaid_ucoin\x18\x13 \x01(\x03R\vrepaidUcoin\x120\n" +
+	"\x14balance_before_ucoin\x18\x14 \x01(\x03R\x12balanceBeforeUcoin\x12.\n" +
+	"\x13balance_after_ucoin\x18\x15 \x01(\x03R\x11balanceAfterUcoin\x12(\n" +
+	"\x10grid_alone_ucoin\x18\x16 \x01(\x03R\x0egridAloneUcoin\x12/\n" +
+	"\x14retail_ucoin_per_kwh\x18\x17 \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
+	"\x15feed_in_ucoin_per_kwh\x18\x18 \x01(\x03R\x11feedInUcoinPerKwh\x123\n" +
+	"\x06trades\x18\x19 \x03(\v2\x1b.energy.settlement.v1.TradeR\x06trades\x12\x18\n" +
+	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
-	"reputation\x18\x19 \x01(\x03R\n" +
-	"reputation\"\x80\x04\n" +
+	"reputation\x18\x1b \x01(\x03R\n" +
+	"reputation\"\xa0\x03\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
 	"\rhas_registers\x18\x03 \x01(\bR\fhasRegisters\x12\x1b\n" +
 	"\timport_wh\x18\x04 \x01(\x03R\bimportWh\x12\x1b\n" +
 	"\texport_wh\x18\x05 \x01(\x03R\bexportWh\x12\x1c\n" +
-	"\testimated\x18\x06 \x01(\bR\testimated\x12\x17\n" +
-	"\astep_wh\x18\a \x01(\x03R\x06stepWh\x12!\n" +
-	"\fopen_matches\x18\b \x01(\x03R\vopenMatches\x123\n" +
-	"\x06trades\x18\t \x03(\v2\x1b.energy.settlement.v1.TradeR\x06trades\x12\x1d\n" +
+	"\testimated\x18\x06 \x01(\bR\testimated\x12!\n" +
+	"\ftolerance_wh\x18\a \x01(\x03R\vtoleranceWh\x12!\n" +
+	"\fopen_matches\x18\b \x01(\x03R\vopenMatches\x12\x1a\n" +
+	"\bviolated\x18\t \x01(\bR\bviolated\x12\x1d\n" +
 	"\n" +
 	"paid_ucoin\x18\n" +
 	" \x01(\x03R\tpaidUcoin\x12%\n" +
 	"\x0ereceived_ucoin\x18\v \x01(\x03R\rreceivedUcoin\x12\x1d\n" +
 	"\n" +
-	"fees_ucoin\x18\f \x01(\x03R\tfeesUcoin\x12\x1d\n" +
-	"\n" +
-	"debt_ucoin\x18\r \x01(\x03R\tdebtUcoin\x12\x1f\n" +
-	"\vmoved_ucoin\x18\x0e \x01(\x03R\n" +
-	"movedUcoin\x12\x18\n" +
-	"\aversion\x18\x0f \x01(\x03R\aversion\x12\x18\n" +
-	"\amatches\x18\x10 \x01(\x03R\amatches\"\xc4\x03\n" +
+	"fees_ucoin\x18\f \x01(\x03R\tfeesUcoin\x12!\n" +
+	"\frepaid_ucoin\x18\r \x01(\x03R\vrepaidUcoin\"l\n" +
+	"\x05Share\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
+	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
+	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"s\n" +
+	"\fAccountTrade\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
+	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\"\xc4\x03\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -1167,39 +1413,45 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"paid_ucoin\x18\v \x01(\x03R\tpaidUcoin\x12%\n" +
 	"\x0ereceived_ucoin\x18\f \x01(\x03R\rreceivedUcoin\x12(\n" +
-	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\"\xf5\x01\n" +
+	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
 	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\x12!\n" +
-	"\fopen_matches\x18\x04 \x01(\x03R\vopenMatches\x12\x1f\n" +
-	"\vfollowed_by\x18\x05 \x01(\x03R\n" +
-	"followedBy\x12\x18\n" +
-	"\aoverdue\x18\x06 \x01(\bR\aoverdue\x124\n" +
-	"\x06totals\x18\a \x01(\v2\x1c.energy.settlement.v1.TotalsR\x06totals\"\xa8\x01\n" +
+	"\fopen_matches\x18\x04 \x01(\x03R\vopenMatches\x12\x1a\n" +
+	"\bdeadline\x18\x05 \x01(\x03R\bdeadline\x12\x18\n" +
+	"\aoverdue\x18\x06 \x01(\bR\aoverdue\x12\x18\n" +
+	"\amissing\x18\a \x01(\x03R\amissing\x124\n" +
+	"\x06totals\x18\b \x01(\v2\x1c.energy.settlement.v1.TotalsR\x06totals\"\xa8\x01\n" +
 	"\x0eStatementsRoot\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x12\n" +
 	"\x04root\x18\x03 \x01(\fR\x04root\x12\x1a\n" +
 	"\baccounts\x18\x04 \x01(\x03R\baccounts\x124\n" +
-	"\x06totals\x18\x05 \x01(\v2\x1c.energy.settlement.v1.TotalsR\x06totals\">\n" +
-	"\x05Clock\x12\x1f\n" +
-	"\vlast_period\x18\x01 \x01(\x03R\n" +
+	"\x06totals\x18\x05 \x01(\v2\x1c.energy.settlement.v1.TotalsR\x06totals\"a\n" +
+	"\x05Clock\x12!\n" +
+	"\ffirst_period\x18\x01 \x01(\x03R\vfirstPeriod\x12\x1f\n" +
+	"\vlast_period\x18\x02 \x01(\x03R\n" +
 	"lastPeriod\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x03R\x05count\"T\n" +
-	"\aStoodIn\x121\n" +
-	"\x05trade\x18\x01 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"\xa5\x03\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\";\n" +
+	"\aMissing\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"3\n" +
+	"\x03Due\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"\x94\x04\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
-	"\atallies\x18\x03 \x03(\v2\x1b.energy.settlement.v1.TallyR\atallies\x12?\n" +
+	"\atallies\x18\x03 \x03(\v2\x1b.energy.settlement.v1.TallyR\atallies\x12:\n" +
+	"\x06trades\x18\x04 \x03(\v2\".energy.settlement.v1.AccountTradeR\x06trades\x123\n" +
+	"\x06shares\x18\x05 \x03(\v2\x1b.energy.settlement.v1.ShareR\x06shares\x12?\n" +
 	"\n" +
-	"statements\x18\x04 \x03(\v2\x1f.energy.settlement.v1.StatementR\n" +
+	"statements\x18\x06 \x03(\v2\x1f.energy.settlement.v1.StatementR\n" +
 	"statements\x12:\n" +
-	"\x05roots\x18\x05 \x03(\v2$.energy.settlement.v1.StatementsRootR\x05roots\x128\n" +
-	"\bstood_in\x18\x06 \x03(\v2\x1d.energy.settlement.v1.StoodInR\astoodIn\x12<\n" +
-	"\fopen_matches\x18\a \x03(\v2\x19.energy.matching.v1.MatchR\vopenMatchesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\x05roots\x18\a \x03(\v2$.energy.settlement.v1.StatementsRootR\x05roots\x127\n" +
+	"\amissing\x18\b \x03(\v2\x1d.energy.settlement.v1.MissingR\amissing\x12;\n" +
+	"\vretirements\x18\t \x03(\v2\x19.energy.settlement.v1.DueR\vretirementsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_state_proto_rawDescOnce sync.Once
@@ -1213,37 +1465,40 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
 	(*Tally)(nil),          // 2: energy.settlement.v1.Tally
-	(*Totals)(nil),         // 3: energy.settlement.v1.Totals
-	(*Period)(nil),         // 4: energy.settlement.v1.Period
-	(*StatementsRoot)(nil), // 5: energy.settlement.v1.StatementsRoot
-	(*Clock)(nil),          // 6: energy.settlement.v1.Clock
-	(*StoodIn)(nil),        // 7: energy.settlement.v1.StoodIn
-	(*GenesisState)(nil),   // 8: energy.settlement.v1.GenesisState
-	(*v1.Match)(nil),       // 9: energy.matching.v1.Match
+	(*Share)(nil),          // 3: energy.settlement.v1.Share
+	(*AccountTrade)(nil),   // 4: energy.settlement.v1.AccountTrade
+	(*Totals)(nil),         // 5: energy.settlement.v1.Totals
+	(*Period)(nil),         // 6: energy.settlement.v1.Period
+	(*StatementsRoot)(nil), // 7: energy.settlement.v1.StatementsRoot
+	(*Clock)(nil),          // 8: energy.settlement.v1.Clock
+	(*Missing)(nil),        // 9: energy.settlement.v1.Missing
+	(*Due)(nil),            // 10: energy.settlement.v1.Due
+	(*GenesisState)(nil),   // 11: energy.settlement.v1.GenesisState
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
-	0,  // 1: energy.settlement.v1.Tally.trades:type_name -> energy.settlement.v1.Trade
-	3,  // 2: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
-	3,  // 3: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
-	0,  // 4: energy.settlement.v1.StoodIn.trade:type_name -> energy.settlement.v1.Trade
-	6,  // 5: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	4,  // 6: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
-	2,  // 7: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	1,  // 8: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	5,  // 9: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	7,  // 10: energy.settlement.v1.GenesisState.stood_in:type_name -> energy.settlement.v1.StoodIn
-	9,  // 11: energy.settlement.v1.GenesisState.open_matches:type_name -> energy.matching.v1.Match
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 1: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
+	5,  // 2: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
+	5,  // 3: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
+	8,  // 4: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	6,  // 5: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	2,  // 6: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
+	4,  // 7: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	3,  // 8: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	1,  // 9: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
+	7,  // 10: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	9,  // 11: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	10, // 12: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -1257,7 +1512,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
