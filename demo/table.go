@@ -1,0 +1,105 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// columns of the text report. Widths are fixed, so that periods can be printed
+// one by one as they settle and still line up.
+var columns = []struct {
+	title string
+	width int
+}{
+	{"local time", 16}, {"orders", 6}, {"matched kWh", 11}, {"sold kWh", 9}, {"clean", 7}, {"coin/kWh", 8},
+	{"loss kWh", 8}, {"to grid", 9}, {"from grid", 9}, {"settled coins", 13},
+}
+
+// PrintHeader prints the column titles of PrintPeriod.
+func PrintHeader(w io.Writer) {
+	row := make(table.Row, len(columns))
+	for i, c := range columns {
+		row[i] = c.title
+	}
+	printRow(w, row)
+}
+
+// PrintPeriod prints a period on one line: local time, orders, kWh matched and
+// sold, clean share, mean price, loss, kWh to and from the grid, and the coins
+// that changed hands (with grid and fees).
+func PrintPeriod(w io.Writer, p Period) { printSums(w, p.LocalTime, p.Sums) }
+
+// PrintTotals prints the line of all periods and what the members saved.
+func PrintTotals(w io.Writer, r *Report) {
+	printSums(w, "total", r.Totals)
+	var paid, received int64
+	for _, m := range r.Totals.Members {
+		paid += m.Paid
+		received += m.Received
+	}
+	net := paid - received
+	fmt.Fprintf(w, "Members spent %s coins net; with the grid alone %s: saved %s.\n",
+		fixed(net, 6, 2), fixed(net+r.Saved, 6, 2), fixed(r.Saved, 6, 2))
+}
+
+func printSums(w io.Writer, first string, s Sums) {
+	settled := s.Grid.Paid
+	for _, m := range s.Members {
+		settled += m.Paid
+	}
+	printRow(w, table.Row{
+		first, strconv.FormatInt(s.Orders, 10), fixed(s.MatchedWh, 3, 3), fixed(s.SoldWh, 3, 3),
+		fixed(s.CleanPpm, 4, 1) + " %", fixed(s.MeanPrice, 6, 3), fixed(s.LossWh, 3, 3),
+		fixed(s.Grid.BoughtWh, 3, 3), fixed(s.Grid.SoldWh, 3, 3), fixed(settled, 6, 2),
+	})
+}
+
+func printRow(w io.Writer, row table.Row) {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	t.SetStyle(style)
+	var configs []table.ColumnConfig
+	for i, c := range columns {
+		align := text.AlignRight
+		if i == 0 {
+			align = text.AlignLeft
+		}
+		configs = append(configs, table.ColumnConfig{Number: i + 1, Align: align, WidthMin: c.width})
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendRow(row)
+	fmt.Fprintln(w, t.Render())
+}
+
+// fixed writes v / 10^scale with as many decimals as shown, rounded half away
+// from zero: fixed(1234567, 6, 2) = "1.23".
+func fixed(v int64, scale, shown int) string {
+	// the magnitude as uint64, because -v overflows for the least int64
+	sign, u := "", uint64(v)
+	if v < 0 {
+		sign, u = "-", -u
+	}
+	unit := power10(scale - shown)
+	u = u/unit + (u%unit+unit/2)/unit
+	if u == 0 {
+		sign = ""
+	}
+	if shown == 0 {
+		return sign + strconv.FormatUint(u, 10)
+	}
+	one := power10(shown)
+	return fmt.Sprintf("%s%d.%0*d", sign, u/one, shown, u%one)
+}
+
+func power10(n int) uint64 {
+	p := uint64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
