@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -118,4 +119,14 @@ func ReadingSignBytes(chainID string, reading *meteringv1.Reading) ([]byte, erro
 		return nil, err
 	}
 	return append([]byte(readingDomain+chainID+"\n"), body...), nil
+}
+
+// VerifySignature checks an Ed25519 signature under the ZIP-215 rule, the one
+// rule for envelopes, readings and (in CometBFT) votes: implementations that
+// disagree on odd encodings would split the chain.
+func VerifySignature(publicKey, message, signature []byte) bool {
+	if len(publicKey) != KeySize || len(signature) != SignatureSize {
+		return false
+	}
+	return ed25519.VerifyWithOptions(publicKey, message, signature, &ed25519.Options{Verify: ed25519.VerifyOptionsZIP_215})
 }

@@ -221,6 +221,159 @@ func (x *Window) GetBitmap() []byte {
 	return nil
 }
 
+// Head is the latest block that changed the state.
+type Head struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Height int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	// Block time, Unix milliseconds.
+	TimeMs        int64 `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Head) Reset() {
+	*x = Head{}
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Head) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Head) ProtoMessage() {}
+
+func (x *Head) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Head.ProtoReflect.Descriptor instead.
+func (*Head) Descriptor() ([]byte, []int) {
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Head) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Head) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+// KeyWindow is the replay window of one key.
+type KeyWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the key, 20 bytes.
+	KeyAddress    []byte  `protobuf:"bytes,1,opt,name=key_address,json=keyAddress,proto3" json:"key_address,omitempty"`
+	Window        *Window `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyWindow) Reset() {
+	*x = KeyWindow{}
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyWindow) ProtoMessage() {}
+
+func (x *KeyWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyWindow.ProtoReflect.Descriptor instead.
+func (*KeyWindow) Descriptor() ([]byte, []int) {
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *KeyWindow) GetKeyAddress() []byte {
+	if x != nil {
+		return x.KeyAddress
+	}
+	return nil
+}
+
+func (x *KeyWindow) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+// GenesisState is the application's own part of a genesis file.
+type GenesisState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Windows       []*KeyWindow           `protobuf:"bytes,1,rep,name=windows,proto3" json:"windows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GenesisState) Reset() {
+	*x = GenesisState{}
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GenesisState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GenesisState) ProtoMessage() {}
+
+func (x *GenesisState) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
+func (*GenesisState) Descriptor() ([]byte, []int) {
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GenesisState) GetWindows() []*KeyWindow {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
 // QueryWindowRequest asks for a key's replay window.
 type QueryWindowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -232,7 +385,7 @@ type QueryWindowRequest struct {
 
 func (x *QueryWindowRequest) Reset() {
 	*x = QueryWindowRequest{}
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[3]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -244,7 +397,7 @@ func (x *QueryWindowRequest) String() string {
 func (*QueryWindowRequest) ProtoMessage() {}
 
 func (x *QueryWindowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[3]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -257,7 +410,7 @@ func (x *QueryWindowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryWindowRequest.ProtoReflect.Descriptor instead.
 func (*QueryWindowRequest) Descriptor() ([]byte, []int) {
-	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{3}
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *QueryWindowRequest) GetKeyAddress() []byte {
@@ -276,7 +429,7 @@ type QueryWindowResponse struct {
 
 func (x *QueryWindowResponse) Reset() {
 	*x = QueryWindowResponse{}
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[4]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +441,7 @@ func (x *QueryWindowResponse) String() string {
 func (*QueryWindowResponse) ProtoMessage() {}
 
 func (x *QueryWindowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[4]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +454,7 @@ func (x *QueryWindowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryWindowResponse.ProtoReflect.Descriptor instead.
 func (*QueryWindowResponse) Descriptor() ([]byte, []int) {
-	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{4}
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *QueryWindowResponse) GetWindow() *Window {
@@ -320,7 +473,7 @@ type QueryInvariantsRequest struct {
 
 func (x *QueryInvariantsRequest) Reset() {
 	*x = QueryInvariantsRequest{}
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[5]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +485,7 @@ func (x *QueryInvariantsRequest) String() string {
 func (*QueryInvariantsRequest) ProtoMessage() {}
 
 func (x *QueryInvariantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[5]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +498,7 @@ func (x *QueryInvariantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryInvariantsRequest.ProtoReflect.Descriptor instead.
 func (*QueryInvariantsRequest) Descriptor() ([]byte, []int) {
-	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{5}
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{8}
 }
 
 type QueryInvariantsResponse struct {
@@ -357,7 +510,7 @@ type QueryInvariantsResponse struct {
 
 func (x *QueryInvariantsResponse) Reset() {
 	*x = QueryInvariantsResponse{}
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[6]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -369,7 +522,7 @@ func (x *QueryInvariantsResponse) String() string {
 func (*QueryInvariantsResponse) ProtoMessage() {}
 
 func (x *QueryInvariantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[6]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -382,7 +535,7 @@ func (x *QueryInvariantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryInvariantsResponse.ProtoReflect.Descriptor instead.
 func (*QueryInvariantsResponse) Descriptor() ([]byte, []int) {
-	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{6}
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *QueryInvariantsResponse) GetInvariants() []*Invariant {
@@ -403,7 +556,7 @@ type Invariant struct {
 
 func (x *Invariant) Reset() {
 	*x = Invariant{}
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[7]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +568,7 @@ func (x *Invariant) String() string {
 func (*Invariant) ProtoMessage() {}
 
 func (x *Invariant) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_tx_v1_envelope_proto_msgTypes[7]
+	mi := &file_energy_tx_v1_envelope_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +581,7 @@ func (x *Invariant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invariant.ProtoReflect.Descriptor instead.
 func (*Invariant) Descriptor() ([]byte, []int) {
-	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{7}
+	return file_energy_tx_v1_envelope_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Invariant) GetName() string {
@@ -462,7 +615,16 @@ const file_energy_tx_v1_envelope_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\fR\x05value\":\n" +
 	"\x06Window\x12\x18\n" +
 	"\ahighest\x18\x01 \x01(\x04R\ahighest\x12\x16\n" +
-	"\x06bitmap\x18\x02 \x01(\fR\x06bitmap\"5\n" +
+	"\x06bitmap\x18\x02 \x01(\fR\x06bitmap\"7\n" +
+	"\x04Head\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x17\n" +
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\"Z\n" +
+	"\tKeyWindow\x12\x1f\n" +
+	"\vkey_address\x18\x01 \x01(\fR\n" +
+	"keyAddress\x12,\n" +
+	"\x06window\x18\x02 \x01(\v2\x14.energy.tx.v1.WindowR\x06window\"A\n" +
+	"\fGenesisState\x121\n" +
+	"\awindows\x18\x01 \x03(\v2\x17.energy.tx.v1.KeyWindowR\awindows\"5\n" +
 	"\x12QueryWindowRequest\x12\x1f\n" +
 	"\vkey_address\x18\x01 \x01(\fR\n" +
 	"keyAddress\"C\n" +
@@ -489,26 +651,31 @@ func file_energy_tx_v1_envelope_proto_rawDescGZIP() []byte {
 	return file_energy_tx_v1_envelope_proto_rawDescData
 }
 
-var file_energy_tx_v1_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_energy_tx_v1_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_energy_tx_v1_envelope_proto_goTypes = []any{
 	(*Envelope)(nil),                // 0: energy.tx.v1.Envelope
 	(*Msg)(nil),                     // 1: energy.tx.v1.Msg
 	(*Window)(nil),                  // 2: energy.tx.v1.Window
-	(*QueryWindowRequest)(nil),      // 3: energy.tx.v1.QueryWindowRequest
-	(*QueryWindowResponse)(nil),     // 4: energy.tx.v1.QueryWindowResponse
-	(*QueryInvariantsRequest)(nil),  // 5: energy.tx.v1.QueryInvariantsRequest
-	(*QueryInvariantsResponse)(nil), // 6: energy.tx.v1.QueryInvariantsResponse
-	(*Invariant)(nil),               // 7: energy.tx.v1.Invariant
+	(*Head)(nil),                    // 3: energy.tx.v1.Head
+	(*KeyWindow)(nil),               // 4: energy.tx.v1.KeyWindow
+	(*GenesisState)(nil),            // 5: energy.tx.v1.GenesisState
+	(*QueryWindowRequest)(nil),      // 6: energy.tx.v1.QueryWindowRequest
+	(*QueryWindowResponse)(nil),     // 7: energy.tx.v1.QueryWindowResponse
+	(*QueryInvariantsRequest)(nil),  // 8: energy.tx.v1.QueryInvariantsRequest
+	(*QueryInvariantsResponse)(nil), // 9: energy.tx.v1.QueryInvariantsResponse
+	(*Invariant)(nil),               // 10: energy.tx.v1.Invariant
 }
 var file_energy_tx_v1_envelope_proto_depIdxs = []int32{
-	1, // 0: energy.tx.v1.Envelope.msgs:type_name -> energy.tx.v1.Msg
-	2, // 1: energy.tx.v1.QueryWindowResponse.window:type_name -> energy.tx.v1.Window
-	7, // 2: energy.tx.v1.QueryInvariantsResponse.invariants:type_name -> energy.tx.v1.Invariant
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	1,  // 0: energy.tx.v1.Envelope.msgs:type_name -> energy.tx.v1.Msg
+	2,  // 1: energy.tx.v1.KeyWindow.window:type_name -> energy.tx.v1.Window
+	4,  // 2: energy.tx.v1.GenesisState.windows:type_name -> energy.tx.v1.KeyWindow
+	2,  // 3: energy.tx.v1.QueryWindowResponse.window:type_name -> energy.tx.v1.Window
+	10, // 4: energy.tx.v1.QueryInvariantsResponse.invariants:type_name -> energy.tx.v1.Invariant
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_energy_tx_v1_envelope_proto_init() }
@@ -522,7 +689,7 @@ func file_energy_tx_v1_envelope_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_tx_v1_envelope_proto_rawDesc), len(file_energy_tx_v1_envelope_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,171 @@
+// Package client is the Go SDK of the chain: build, sign and send envelopes,
+// follow blocks, query, and check bills by proof. It knows the nodes' RPC and
+// the bytes of package protocol, nothing of the application's insides.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	rpcclient "github.com/cometbft/cometbft/rpc/client"
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/energyd/energyd/protocol"
+)
+
+// ErrUnreachable is returned when no node answers.
+var ErrUnreachable = errors.New("no node answers")
+
+// Rejected is a refusal by the chain, with its code.
+type Rejected struct {
+	Codespace string
+	Code      uint32
+	Log       string
+	// Height of the block that holds it, 0 if it never entered one.
+	Height int64
+}
+
+func (r *Rejected) Error() string {
+	return fmt.Sprintf("rejected by the chain (code %s/%d): %s", r.Codespace, r.Code, r.Log)
+}
+
+// Client talks to any of several equal nodes; it stays with one that answers.
+type Client struct {
+	urls  []string
+	nodes []*rpchttp.HTTP
+	at    atomic.Int64
+}
+
+// New returns a client of the nodes at these RPC addresses, "tcp://host:port"
+// or "http://host:port", comma-separated or one an element.
+func New(addresses ...string) (*Client, error) {
+	c := &Client{}
+	for _, list := range addresses {
+		for address := range strings.SplitSeq(list, ",") {
+			node, err := rpchttp.New(address, "/websocket")
+			if err != nil {
+				return nil, fmt.Errorf("node %q: %w", address, err)
+			}
+			c.urls, c.nodes = append(c.urls, address), append(c.nodes, node)
+		}
+	}
+	if len(c.nodes) == 0 {
+		return nil, errors.New("node: expected at least one address")
+	}
+	return c, nil
+}
+
+// URLs returns the nodes' addresses.
+func (c *Client) URLs() []string { return c.urls }
+
+// each calls fn with the node that answered last, then with the others, until
+// one answers. An answer of a node, even a refusal, ends the search.
+func (c *Client) each(ctx context.Context, fn func(*rpchttp.HTTP) error) error {
+	var last error
+	start := c.at.Load()
+	for i := range int64(len(c.nodes)) {
+		at := (start + i) % int64(len(c.nodes))
+		err := fn(c.nodes[at])
+		if err == nil || ctx.Err() != nil || answered(err) {
+			c.at.Store(at)
+			return err
+		}
+		last = err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, last)
+}
+
+// answered says whether err came from a node rather than from the way to it.
+func answered(err error) bool {
+	return strings.Contains(err.Error(), "RPC error") || strings.HasPrefix(err.Error(), "response error")
+}
+
+// Status returns a node's status.
+func (c *Client) Status(ctx context.Context) (status *coretypes.ResultStatus, err error) {
+	err = c.each(ctx, func(node *rpchttp.HTTP) error {
+		status, err = node.Status(ctx)
+		return err
+	})
+	return status, err
+}
+
+// RawQuery asks for path at height (0: latest), with the proof where the path
+// has one.
+func (c *Client) RawQuery(ctx context.Context, path string, data []byte, height int64) (*abci.ResponseQuery, error) {
+	var result *coretypes.ResultABCIQuery
+	err := c.each(ctx, func(node *rpchttp.HTTP) (err error) {
+		result, err = node.ABCIQueryWithOptions(ctx, path, data, rpcclient.ABCIQueryOptions{Height: height, Prove: true})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("query %s: %w", path, err)
+	}
+	if r := result.Response; r.Code != 0 {
+		return nil, &Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log}
+	}
+	return &result.Response, nil
+}
+
+// Query sends a request message and decodes the answer into response; it
+// returns the height of the state that answered. height 0 asks for the latest.
+func (c *Client) Query(ctx context.Context, request, response proto.Message, height int64) (int64, error) {
+	data, err := protocol.Marshal(request)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := c.RawQuery(ctx, "/"+string(request.ProtoReflect().Descriptor().FullName()), data, height)
+	if err != nil {
+		return 0, err
+	}
+	if err := proto.Unmarshal(answer.Value, response); err != nil {
+		return 0, fmt.Errorf("answer: %w", err)
+	}
+	return answer.Height, nil
+}
+
+// Block is a committed block with what became of its transactions.
+type Block struct {
+	Height int64
+	// TimeMs is the block time, Unix milliseconds.
+	TimeMs  int64
+	Txs     [][]byte
+	Results []*abci.ExecTxResult
+	// Events of the hooks.
+	Events []abci.Event
+}
+
+// Block fetches a committed block.
+func (c *Client) Block(ctx context.Context, height int64) (*Block, error) {
+	var block *coretypes.ResultBlock
+	var results *coretypes.ResultBlockResults
+	err := c.each(ctx, func(node *rpchttp.HTTP) (err error) {
+		if block, err = node.Block(ctx, &height); err != nil {
+			return err
+		}
+		results, err = node.BlockResults(ctx, &height)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("block %d: %w", height, err)
+	}
+	found := &Block{Height: height, TimeMs: block.Block.Time.UnixMilli(), Results: results.TxsResults, Events: results.FinalizeBlockEvents}
+	for _, tx := range block.Block.Txs {
+		found.Txs = append(found.Txs, tx)
+	}
+	return found, nil
+}
+
+// Height returns the latest committed height that a node knows.
+func (c *Client) Height(ctx context.Context) (int64, error) {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return status.SyncInfo.LatestBlockHeight, nil
+}

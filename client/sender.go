@@ -1,0 +1,265 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	"google.golang.org/protobuf/proto"
+
+	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
+	"github.com/energyd/energyd/protocol"
+)
+
+// Outcome is what became of an envelope in a block.
+type Outcome struct {
+	Hash   [32]byte
+	Height int64
+	Result *abci.ExecTxResult
+	// Latency from the first submission until the commit was seen.
+	Latency time.Duration
+}
+
+// Unknown is returned when the fate of an envelope could not be learned: it
+// may still be committed until its expiry height.
+type Unknown struct {
+	Hash [32]byte
+	Err  error
+}
+
+func (u *Unknown) Error() string {
+	return fmt.Sprintf("outcome of transaction %X unknown: %v", u.Hash, u.Err)
+}
+
+func (u *Unknown) Unwrap() error { return u.Err }
+
+// ErrExpired: the envelope's last height passed and no block holds it.
+var ErrExpired = errors.New("expired: no block up to its expiry height holds it")
+
+const (
+	// pollEvery is how often a follower looks for the next block.
+	pollEvery = 25 * time.Millisecond
+	// resendEvery is how often an envelope that is not in a block is offered
+	// again, to the next node: the one that took it may have died. Its replay
+	// window makes that harmless.
+	resendEvery = 2 * time.Second
+	// ExpiryBlocks is how far ahead envelopes expire by default.
+	ExpiryBlocks = 200
+)
+
+// Sender sends envelopes and follows blocks until it knows their outcome. It
+// serves any number of goroutines. Run must be running.
+type Sender struct {
+	*Client
+	ChainID string
+	// OnBlock, if set before Run, sees every block in order.
+	OnBlock func(*Block)
+
+	mu      sync.Mutex
+	height  int64
+	waiting map[[32]byte]chan Outcome
+	next    map[protocol.Address]uint64
+	ready   chan struct{}
+}
+
+// NewSender returns a sender for a chain; its Run follows from the head on.
+func NewSender(c *Client, chainID string) *Sender {
+	return &Sender{
+		Client: c, ChainID: chainID,
+		waiting: make(map[[32]byte]chan Outcome), next: make(map[protocol.Address]uint64),
+		ready: make(chan struct{}),
+	}
+}
+
+// Run follows the chain until ctx ends. A node that stops answering is
+// replaced by the next; while none answers, Run keeps trying.
+func (s *Sender) Run(ctx context.Context) error {
+	for {
+		head, err := s.Height(ctx)
+		if err == nil {
+			s.follow(head)
+			break
+		}
+		if !sleep(ctx, pollEvery) {
+			return ctx.Err()
+		}
+	}
+	close(s.ready)
+	for {
+		head, err := s.Height(ctx)
+		for h := s.Head() + 1; err == nil && h <= head; h++ {
+			var block *Block
+			if block, err = s.Block(ctx, h); err == nil {
+				s.deliver(block)
+			}
+		}
+		if !sleep(ctx, pollEvery) {
+			return ctx.Err()
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Head returns the latest height that Run has seen.
+func (s *Sender) Head() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.height
+}
+
+func (s *Sender) follow(height int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.height = height
+}
+
+// deliver tells those who wait what became of their envelopes.
+func (s *Sender) deliver(block *Block) {
+	s.mu.Lock()
+	for i, tx := range block.Txs {
+		hash := protocol.TxHash(tx)
+		if wait, ok := s.waiting[hash]; ok {
+			wait <- Outcome{Hash: hash, Height: block.Height, Result: block.Results[i]}
+			delete(s.waiting, hash)
+		}
+	}
+	s.height = block.Height
+	s.mu.Unlock()
+	if s.OnBlock != nil {
+		s.OnBlock(block)
+	}
+}
+
+// Sequence returns the next unused sequence of a key: asked of the chain once,
+// counted from there.
+func (s *Sender) Sequence(ctx context.Context, key protocol.Address) (uint64, error) {
+	s.mu.Lock()
+	next, known := s.next[key]
+	if known {
+		s.next[key] = next + 1
+		s.mu.Unlock()
+		return next, nil
+	}
+	s.mu.Unlock()
+	answer := new(txv1.QueryWindowResponse)
+	if _, err := s.Query(ctx, &txv1.QueryWindowRequest{KeyAddress: key[:]}, answer, 0); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next = max(s.next[key], answer.Window.GetHighest()+1)
+	s.next[key] = next + 1
+	return next, nil
+}
+
+// Do signs messages with key, sends them and waits for their outcome. An
+// envelope that a block holds with a code, or that no node takes, is a
+// *Rejected; one whose fate is not known, an *Unknown.
+func (s *Sender) Do(ctx context.Context, key Key, msgs ...proto.Message) (Outcome, error) {
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return Outcome{}, fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	}
+	sequence, err := s.Sequence(ctx, key.Address())
+	if err != nil {
+		return Outcome{}, err
+	}
+	expiry := s.Head() + ExpiryBlocks
+	tx, err := key.Sign(s.ChainID, sequence, expiry, msgs...)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return s.Send(ctx, tx, expiry)
+}
+
+// Send sends a signed envelope and waits for its outcome until its expiry
+// height has passed.
+func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, error) {
+	hash := protocol.TxHash(tx)
+	wait := make(chan Outcome, 1)
+	s.mu.Lock()
+	s.waiting[hash] = wait
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.waiting, hash)
+		s.mu.Unlock()
+	}()
+	begin := time.Now()
+	taken, err := s.offer(ctx, tx, 0)
+	if err != nil {
+		return Outcome{}, err
+	}
+	resend := time.NewTicker(resendEvery)
+	defer resend.Stop()
+	for attempt := 1; ; attempt++ {
+		select {
+		case outcome := <-wait:
+			outcome.Latency = time.Since(begin)
+			if r := outcome.Result; r.Code != 0 {
+				return outcome, &Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log, Height: outcome.Height}
+			}
+			return outcome, nil
+		case <-ctx.Done():
+			return Outcome{}, &Unknown{Hash: hash, Err: ctx.Err()}
+		case <-resend.C:
+			if s.Head() > expiry {
+				return Outcome{}, fmt.Errorf("transaction %X: %w", hash, ErrExpired)
+			}
+			again, err := s.offer(ctx, tx, attempt)
+			if err != nil && !taken {
+				return Outcome{}, err
+			}
+			taken = taken || again
+		}
+	}
+}
+
+// offer gives tx to a node, the attempt-th one after the one in use. taken is
+// false, without an error, when the node could not take it just now. Once a
+// node has taken it, refusals of others mean little: it may be in a block.
+func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (taken bool, err error) {
+	var rejected *Rejected
+	s.at.Add(int64(min(attempt, 1)))
+	err = s.each(ctx, func(node *rpchttp.HTTP) error {
+		result, err := node.BroadcastTxSync(ctx, tx)
+		if err == nil && result.Code != 0 {
+			rejected = &Rejected{Codespace: result.Codespace, Code: result.Code, Log: result.Log}
+		}
+		return err
+	})
+	switch {
+	case err != nil && strings.Contains(err.Error(), "tx already exists in cache"):
+		return true, nil
+	case err != nil && answered(err): // mempool full and the like
+		return false, nil
+	case err != nil:
+		return false, nil // nobody answers now; Run and the ticker keep trying
+	case rejected == nil:
+		return true, nil
+	case transient(rejected):
+		return false, nil
+	}
+	return false, rejected
+}
+
+// transient refusals pass with the next block.
+func transient(r *Rejected) bool {
+	return r.Codespace == "app" && (strings.Contains(r.Log, "too_many_pending") || strings.Contains(r.Log, "not_ready"))
+}
