@@ -1,0 +1,104 @@
+package registry
+
+import registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+
+// DefaultParams are the parameters of a production chain.
+func DefaultParams() *registryv1.Params {
+	return &registryv1.Params{
+		GateLeadMs: 300_000, RoundLengthMs: 120_000, OrderHorizonMs: 86_400_000,
+		PriceMinUcoinPerKwh: 0, PriceMaxUcoinPerKwh: 2_000_000, FeeUcoinPerKwh: 5_000,
+		MaxOrders: 10_000, MaxOrdersPerAccount: 8,
+		RangePriceUcoinPerKwh: 200_000, RangeEnergyWh: 40_000, RangeCredit: 100, RangeLossPpm: 100_000,
+		MaxLossPpm: 100_000, DefaultLossPpmPerKm: 10_000,
+		MaxFutureMs: 30_000, DeadlinePeriods: 4,
+		SigmaPpm: 0, ViolationPpm: 200_000, ViolationWh: 500, StatementRetentionPeriods: 96,
+		InitialReputation: 60,
+		MaxExpiryBlocks:   1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
+		QuotaPerKey: 64, QuotaPerGateway: 256, PendingPerKey: 128, ProposalTtlBlocks: 10_000,
+	}
+}
+
+// maxSpans is by how many ranges two values of an attribute may differ, so that
+// the K-prototypes distance fits int64 (matching.md 2).
+const maxSpans = 64
+
+const (
+	hourMs  = 3_600_000
+	dayMs   = 24 * hourMs
+	million = 1_000_000
+)
+
+// checkParams checks every parameter: first each alone, then together.
+func checkParams(p *registryv1.Params) error {
+	if p == nil {
+		return ErrInvalidParams.With("params: expected parameters")
+	}
+	for _, limit := range limits(p) {
+		if limit.value < limit.low || limit.value > limit.high {
+			return ErrInvalidParams.With("params.%s: expected %d to %d, got %d", limit.field, limit.low, limit.high, limit.value)
+		}
+	}
+	for _, span := range spans(p) {
+		if least := (span.width + maxSpans - 1) / maxSpans; span.unit < least {
+			return ErrInvalidParams.With("params.%s: expected at least %d, a %dth part of the span of %d, got %d",
+				span.field, least, maxSpans, span.width, span.unit)
+		}
+	}
+	return nil
+}
+
+type limit struct {
+	field            string
+	value, low, high int64
+}
+
+func limits(p *registryv1.Params) []limit {
+	const maxPrice, maxEnergy = 1_000_000_000, 1_000_000_000_000
+	return []limit{
+		{"gate_lead_ms", p.GateLeadMs, 0, 7 * dayMs},
+		{"round_length_ms", p.RoundLengthMs, 0, p.GateLeadMs},
+		{"order_horizon_ms", p.OrderHorizonMs, 1, 31 * dayMs},
+		{"price_max_ucoin_per_kwh", p.PriceMaxUcoinPerKwh, 0, maxPrice},
+		{"price_min_ucoin_per_kwh", p.PriceMinUcoinPerKwh, 0, p.PriceMaxUcoinPerKwh},
+		{"fee_ucoin_per_kwh", p.FeeUcoinPerKwh, 0, maxPrice},
+		{"max_orders", p.MaxOrders, 1, 100_000},
+		{"max_orders_per_account", p.MaxOrdersPerAccount, 1, p.MaxOrders},
+		{"range_price_ucoin_per_kwh", p.RangePriceUcoinPerKwh, 1, maxPrice},
+		{"range_energy_wh", p.RangeEnergyWh, 1, maxEnergy},
+		{"range_credit", p.RangeCredit, 1, 100},
+		{"range_loss_ppm", p.RangeLossPpm, 1, million},
+		{"max_loss_ppm", p.MaxLossPpm, 0, million},
+		{"default_loss_ppm_per_km", p.DefaultLossPpmPerKm, 0, million},
+		{"max_future_ms", p.MaxFutureMs, 0, hourMs},
+		{"deadline_periods", p.DeadlinePeriods, 1, 10_000},
+		{"sigma_ppm", p.SigmaPpm, 0, million},
+		{"violation_ppm", p.ViolationPpm, 0, million},
+		{"violation_wh", p.ViolationWh, 0, maxEnergy},
+		{"statement_retention_periods", p.StatementRetentionPeriods, 1, million},
+		{"initial_reputation", p.InitialReputation, 0, 100},
+		{"max_expiry_blocks", p.MaxExpiryBlocks, 1, million},
+		// A transaction that sets these parameters must still fit.
+		{"max_tx_bytes", p.MaxTxBytes, 4 << 10, 1 << 20},
+		// The engine carries blocks of at most 100 MiB.
+		{"max_block_bytes", p.MaxBlockBytes, p.MaxTxBytes, 64 << 20},
+		{"quota_per_key", p.QuotaPerKey, 1, million},
+		{"quota_per_gateway", p.QuotaPerGateway, 1, million},
+		{"pending_per_key", p.PendingPerKey, 1, million},
+		{"proposal_ttl_blocks", p.ProposalTtlBlocks, 1, 10 * million},
+	}
+}
+
+// span is how far two values of an attribute may lie apart, and the range that
+// the distance divides it by.
+type span struct {
+	field       string
+	width, unit int64
+}
+
+func spans(p *registryv1.Params) []span {
+	return []span{
+		{"range_price_ucoin_per_kwh", p.PriceMaxUcoinPerKwh - p.PriceMinUcoinPerKwh, p.RangePriceUcoinPerKwh},
+		{"range_credit", 100, p.RangeCredit},
+		{"range_loss_ppm", p.MaxLossPpm, p.RangeLossPpm},
+	}
+}

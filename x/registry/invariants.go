@@ -1,0 +1,48 @@
+package registry
+
+import (
+	"bytes"
+	"fmt"
+
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+)
+
+// Invariants implements module.InvariantChecker.
+func (Module) Invariants() []module.Invariant {
+	return []module.Invariant{{Name: "registry", Check: checkTables}}
+}
+
+// checkTables says whether the tables agree: every key of an approved account
+// is registered to it, every key and meter belongs to an account.
+func checkTables(r state.Reader) error {
+	for _, account := range accounts.All(r, accounts.Key()) {
+		if account.Status == registryv1.Status_STATUS_PENDING {
+			continue
+		}
+		for _, key := range account.Keys {
+			owner, ok := OwnerOf(r, key)
+			if !ok || !bytes.Equal(owner.Account, account.Account) || IsAuthorityKey(r, key) {
+				return fmt.Errorf("key %x: expected to belong to %v only", key, protocol.Address(account.Account))
+			}
+			if owner.Removed != (account.Status == registryv1.Status_STATUS_REVOKED) {
+				return fmt.Errorf("key %x: removed is %t, its account is %s", key, owner.Removed, statusName(account.Status))
+			}
+		}
+	}
+	for _, meter := range meters.All(r, meters.Key()) {
+		account, ok := accounts.Get(r, accountKey(meter.Account))
+		if !ok {
+			return fmt.Errorf("meter %s: expected a registered account, got %v", meter.Meter, protocol.Address(meter.Account))
+		}
+		if (meter.BoundAtMs == 0) != (account.Status == registryv1.Status_STATUS_PENDING) {
+			return fmt.Errorf("meter %s: bound_at_ms is %d, its account is %s", meter.Meter, meter.BoundAtMs, statusName(account.Status))
+		}
+		if !accountMeters.Has(r, accountMeters.Key().Bytes(meter.Account).Name(meter.Meter)) {
+			return fmt.Errorf("meter %s: expected in the list of %v", meter.Meter, protocol.Address(meter.Account))
+		}
+	}
+	return nil
+}
