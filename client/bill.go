@@ -1,0 +1,343 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	ics23 "github.com/cosmos/ics23/go"
+
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
+)
+
+// Bill is an account's statements with everything that shows that they are the
+// chain's: each statement's path to the root of its period's statements, the
+// proof of that root in the state after Height, and the next header, which
+// holds that state's hash, with its commit and validators (SPEC 15).
+type Bill struct {
+	ChainID  string
+	Account  protocol.Address
+	Totals   BillTotals
+	Height   int64
+	Sections []BillSection
+	// Header is that of Height + 1; nil in a bill without proof.
+	Header *Header
+}
+
+// BillTotals sums the statements.
+type BillTotals struct {
+	BoughtWh       int64 `json:"bought_wh"`
+	SoldWh         int64 `json:"sold_wh"`
+	GridImportWh   int64 `json:"grid_import_wh"`
+	GridExportWh   int64 `json:"grid_export_wh"`
+	PaidUcoin      int64 `json:"paid_ucoin"`
+	ReceivedUcoin  int64 `json:"received_ucoin"`
+	FeesUcoin      int64 `json:"fees_ucoin"`
+	DebtUcoin      int64 `json:"debt_ucoin"`
+	GridAloneUcoin int64 `json:"grid_alone_ucoin"`
+	// SavedUcoin is the cost with the grid alone less what was paid, received
+	// and left as debt.
+	SavedUcoin int64 `json:"saved_ucoin"`
+}
+
+// BillSection is one period of a bill.
+type BillSection struct {
+	Statement *settlementv1.Statement
+	// Root of the period's statements; nil while the period is in settlement.
+	Root *settlementv1.StatementsRoot
+	// Index and Aunts lead from the statement to the root.
+	Index int64
+	Aunts [][]byte
+	Proof *ics23.CommitmentProof
+}
+
+// Errors of bills.
+var (
+	ErrBillChanged  = errors.New("the bill is not as it was written")
+	ErrBillUnproved = errors.New("the bill has no proof")
+)
+
+type billFile struct {
+	ChainID  string        `json:"chain_id"`
+	Account  string        `json:"account"`
+	Totals   BillTotals    `json:"totals"`
+	Height   int64         `json:"height"`
+	Sections []sectionFile `json:"periods"`
+	Header   *Header       `json:"header,omitempty"`
+}
+
+type sectionFile struct {
+	Statement json.RawMessage `json:"statement"`
+	Root      json.RawMessage `json:"root,omitempty"`
+	Index     int64           `json:"index"`
+	Aunts     []string        `json:"aunts,omitempty"`
+	Proof     string          `json:"proof,omitempty"`
+}
+
+// MarshalJSON writes the bill as a file holds it.
+func (b *Bill) MarshalJSON() ([]byte, error) {
+	file := billFile{ChainID: b.ChainID, Account: b.Account.String(), Totals: b.Totals, Height: b.Height, Header: b.Header, Sections: []sectionFile{}}
+	for _, section := range b.Sections {
+		written, err := section.file()
+		if err != nil {
+			return nil, err
+		}
+		file.Sections = append(file.Sections, written)
+	}
+	return json.Marshal(file)
+}
+
+func (s *BillSection) file() (sectionFile, error) {
+	statement, err := EncodeJSON(s.Statement)
+	if err != nil {
+		return sectionFile{}, err
+	}
+	file := sectionFile{Statement: statement, Index: s.Index}
+	for _, aunt := range s.Aunts {
+		file.Aunts = append(file.Aunts, hex.EncodeToString(aunt))
+	}
+	if s.Root != nil {
+		if file.Root, err = EncodeJSON(s.Root); err != nil {
+			return sectionFile{}, err
+		}
+	}
+	if s.Proof != nil {
+		proof, err := s.Proof.Marshal()
+		if err != nil {
+			return sectionFile{}, err
+		}
+		file.Proof = hex.EncodeToString(proof)
+	}
+	return file, nil
+}
+
+// ParseBill reads a bill's file. Whatever would be written differently is
+// refused, so that every digit of a file that passes is one that was read.
+func ParseBill(data []byte) (*Bill, error) {
+	var file billFile
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return nil, fmt.Errorf("bill: %w", err)
+	}
+	account, err := protocol.ParseAddress(file.Account)
+	if err != nil {
+		return nil, fmt.Errorf("bill: account: %w", err)
+	}
+	bill := &Bill{ChainID: file.ChainID, Account: account, Totals: file.Totals, Height: file.Height, Header: file.Header}
+	for i, written := range file.Sections {
+		section, err := written.section()
+		if err != nil {
+			return nil, fmt.Errorf("bill: periods[%d]: %w", i, err)
+		}
+		bill.Sections = append(bill.Sections, section)
+	}
+	again, err := json.Marshal(bill)
+	if err != nil {
+		return nil, fmt.Errorf("bill: %w", err)
+	}
+	var tight bytes.Buffer
+	if err := json.Compact(&tight, data); err != nil {
+		return nil, fmt.Errorf("bill: %w", err)
+	}
+	if !bytes.Equal(again, tight.Bytes()) {
+		return nil, fmt.Errorf("%w: it would be written differently", ErrBillChanged)
+	}
+	return bill, nil
+}
+
+func (f *sectionFile) section() (BillSection, error) {
+	section := BillSection{Statement: new(settlementv1.Statement), Index: f.Index}
+	if err := DecodeJSON(f.Statement, section.Statement); err != nil {
+		return section, fmt.Errorf("statement: %w", err)
+	}
+	if f.Root != nil {
+		section.Root = new(settlementv1.StatementsRoot)
+		if err := DecodeJSON(f.Root, section.Root); err != nil {
+			return section, fmt.Errorf("root: %w", err)
+		}
+	}
+	for i, text := range f.Aunts {
+		aunt, err := hex.DecodeString(text)
+		if err != nil || len(aunt) != 32 {
+			return section, fmt.Errorf("aunts[%d]: expected 64 hexadecimal digits", i)
+		}
+		section.Aunts = append(section.Aunts, aunt)
+	}
+	if f.Proof != "" {
+		data, err := hex.DecodeString(f.Proof)
+		if err != nil {
+			return section, errors.New("proof: expected hexadecimal digits")
+		}
+		section.Proof = new(ics23.CommitmentProof)
+		if err := section.Proof.Unmarshal(data); err != nil {
+			return section, fmt.Errorf("proof: %w", err)
+		}
+	}
+	return section, nil
+}
+
+// Verify checks the bill with nothing but itself and a trusted header: its
+// sums, each statement's path and proof, the header's signatures, and the way
+// from the trusted header to it.
+func (b *Bill) Verify(trusted *Trusted) error {
+	totals, err := b.sum()
+	if err != nil {
+		return err
+	}
+	if totals != b.Totals {
+		return fmt.Errorf("%w: totals: the statements sum up to others", ErrBillChanged)
+	}
+	if b.Header == nil {
+		return ErrBillUnproved
+	}
+	if err := b.Header.Verify(b.ChainID); err != nil {
+		return err
+	}
+	if b.Header.Signed.Height != b.Height+1 {
+		return fmt.Errorf("%w: header: expected that of height %d, got %d", ErrBillChanged, b.Height+1, b.Header.Signed.Height)
+	}
+	for i, section := range b.Sections {
+		if err := section.verify(b.Account, b.Header.Signed.AppHash); err != nil {
+			return fmt.Errorf("periods[%d]: %w", i, err)
+		}
+	}
+	return trusted.Trust(b.ChainID, b.Header)
+}
+
+// verify checks that the statement is the account's and stands under the
+// state's root.
+func (s *BillSection) verify(account protocol.Address, appHash []byte) error {
+	if string(s.Statement.Account) != string(account[:]) {
+		return fmt.Errorf("%w: statement: of another account", ErrBillChanged)
+	}
+	if s.Root == nil || s.Proof == nil {
+		return ErrBillUnproved
+	}
+	if s.Root.Period != s.Statement.Period {
+		return fmt.Errorf("%w: root: of another period", ErrBillChanged)
+	}
+	leaf, err := protocol.StatementLeaf(s.Statement)
+	if err != nil {
+		return err
+	}
+	if root := protocol.PathRoot(leaf, s.Index, s.Root.Accounts, s.Aunts); root == nil || !bytes.Equal(root, s.Root.Root) {
+		return fmt.Errorf("%w: statement: its path does not lead to the period's root", ErrBillChanged)
+	}
+	value, err := protocol.Marshal(s.Root)
+	if err != nil {
+		return err
+	}
+	if !ics23.VerifyMembership(ics23.SmtSpec, appHash, s.Proof, protocol.StatementsRootKey(s.Root.Period), value) {
+		return fmt.Errorf("%w: root: not in the state whose hash the header holds", ErrBillChanged)
+	}
+	return nil
+}
+
+// sum adds the statements up.
+func (b *Bill) sum() (BillTotals, error) {
+	var t BillTotals
+	for _, section := range b.Sections {
+		s := section.Statement
+		for _, term := range []struct {
+			into  *int64
+			value int64
+		}{
+			{&t.BoughtWh, s.BoughtWh},
+			{&t.SoldWh, s.SoldWh},
+			{&t.GridImportWh, s.GridImportWh},
+			{&t.GridExportWh, s.GridExportWh},
+			{&t.PaidUcoin, s.PaidUcoin},
+			{&t.ReceivedUcoin, s.ReceivedUcoin},
+			{&t.FeesUcoin, s.FeesUcoin},
+			{&t.DebtUcoin, s.DebtUcoin},
+			{&t.GridAloneUcoin, s.GridAloneUcoin},
+		} {
+			sum, err := units.Add(*term.into, term.value)
+			if err != nil {
+				return t, fmt.Errorf("bill: totals: %w", err)
+			}
+			*term.into = sum
+		}
+	}
+	var err error
+	t.SavedUcoin, err = units.Sum(t.GridAloneUcoin, -t.PaidUcoin, -t.DebtUcoin, t.ReceivedUcoin)
+	return t, err
+}
+
+// Bill fetches an account's statements of the periods in [from, to] that are
+// settled, and with proof all that Verify needs.
+func (c *Client) Bill(ctx context.Context, chainID string, account protocol.Address, from, to int64, proof bool) (*Bill, error) {
+	head, err := c.Height(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bill := &Bill{ChainID: chainID, Account: account}
+	if proof {
+		// The state after one height, whose hash the next header holds, is the
+		// newest that can be proved.
+		bill.Height = head - 1
+	}
+	roots := new(settlementv1.QueryRootsResponse)
+	for next := from; next <= to; next = roots.Roots[len(roots.Roots)-1].Period + 1 {
+		request := &settlementv1.QueryRootsRequest{FromPeriod: next, Limit: 1000}
+		roots = new(settlementv1.QueryRootsResponse)
+		if _, err := c.Query(ctx, request, roots, bill.Height); err != nil {
+			return nil, err
+		}
+		if len(roots.Roots) == 0 {
+			break
+		}
+		for _, root := range roots.Roots {
+			if root.Period > to {
+				break
+			}
+			if err := c.addSection(ctx, bill, root.Period, proof); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if bill.Totals, err = bill.sum(); err != nil {
+		return nil, err
+	}
+	if proof {
+		if bill.Header, err = c.Header(ctx, bill.Height+1); err != nil {
+			return nil, err
+		}
+	}
+	return bill, nil
+}
+
+// addSection adds a period, unless the account has no statement in it.
+func (c *Client) addSection(ctx context.Context, bill *Bill, period int64, proof bool) error {
+	answer := new(settlementv1.QueryStatementResponse)
+	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: bill.Account[:], Period: period}, answer, bill.Height)
+	var rejected *Rejected
+	if errors.As(err, &rejected) && rejected.Codespace == "settlement" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	section := BillSection{Statement: answer.Statement, Root: answer.Root, Index: answer.Index, Aunts: answer.Aunts}
+	if proof {
+		stored, err := c.RawQuery(ctx, "/store", protocol.StatementsRootKey(period), bill.Height)
+		if err != nil {
+			return err
+		}
+		if stored.ProofOps == nil || len(stored.ProofOps.Ops) != 1 {
+			return fmt.Errorf("period %d: the node gave no proof", period)
+		}
+		section.Proof = new(ics23.CommitmentProof)
+		if err := section.Proof.Unmarshal(stored.ProofOps.Ops[0].Data); err != nil {
+			return fmt.Errorf("period %d: proof: %w", period, err)
+		}
+	}
+	bill.Sections = append(bill.Sections, section)
+	return nil
+}

@@ -1,0 +1,206 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
+	cmtmath "github.com/cometbft/cometbft/libs/math"
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	"github.com/cometbft/cometbft/types"
+
+	"github.com/energyd/energyd/protocol"
+)
+
+// Header is a block header with the commit that signed it and the validators
+// who could: all that is needed to trust what the header says, given somebody
+// to trust it from (Trust).
+type Header struct {
+	Signed     *types.SignedHeader
+	Validators []Validator
+}
+
+// Validator is a consensus key and its voting power.
+type Validator struct {
+	Key   []byte
+	Power int64
+}
+
+// headerFile is the form in a file.
+type headerFile struct {
+	SignedHeader json.RawMessage `json:"signed_header"`
+	Validators   []validatorFile `json:"validators"`
+}
+
+type validatorFile struct {
+	Key   string `json:"key"`
+	Power int64  `json:"power"`
+}
+
+// MarshalJSON writes the header as a file holds it.
+func (h *Header) MarshalJSON() ([]byte, error) {
+	signed, err := cmtjson.Marshal(h.Signed)
+	if err != nil {
+		return nil, err
+	}
+	file := headerFile{SignedHeader: signed, Validators: []validatorFile{}}
+	for _, v := range h.Validators {
+		file.Validators = append(file.Validators, validatorFile{Key: hex.EncodeToString(v.Key), Power: v.Power})
+	}
+	return json.Marshal(file)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (h *Header) UnmarshalJSON(data []byte) error {
+	var file headerFile
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	signed := new(types.SignedHeader)
+	if err := cmtjson.Unmarshal(file.SignedHeader, signed); err != nil {
+		return fmt.Errorf("header: signed_header: %w", err)
+	}
+	h.Signed, h.Validators = signed, nil
+	for i, v := range file.Validators {
+		key, err := hex.DecodeString(v.Key)
+		if err != nil || len(key) != protocol.KeySize {
+			return fmt.Errorf("header: validators[%d].key: expected %d hexadecimal digits", i, 2*protocol.KeySize)
+		}
+		h.Validators = append(h.Validators, Validator{Key: key, Power: v.Power})
+	}
+	return nil
+}
+
+// set returns the validators as CometBFT counts them.
+func (h *Header) set() (*types.ValidatorSet, error) {
+	validators := make([]*types.Validator, 0, len(h.Validators))
+	for i, v := range h.Validators {
+		if v.Power <= 0 || v.Power > types.MaxTotalVotingPower {
+			return nil, fmt.Errorf("validators[%d].power: expected a positive number, got %d", i, v.Power)
+		}
+		validators = append(validators, types.NewValidator(ed25519.PubKey(v.Key), v.Power))
+	}
+	return types.ValidatorSetFromExistingValidators(validators)
+}
+
+// Verify checks the header in itself: complete, its validators those that it
+// names, and signed by more than two thirds of their power.
+func (h *Header) Verify(chainID string) error {
+	if h.Signed == nil || h.Signed.Header == nil || h.Signed.Commit == nil {
+		return errors.New("header: signed_header: expected header and commit")
+	}
+	if err := h.Signed.ValidateBasic(chainID); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	set, err := h.set()
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if !bytes.Equal(set.Hash(), h.Signed.ValidatorsHash) {
+		return errors.New("header: validators: not those whose hash the header names")
+	}
+	commit := h.Signed.Commit
+	if err := types.VerifyCommit(chainID, set, commit.BlockID, h.Signed.Height, commit); err != nil {
+		return fmt.Errorf("header: commit: %w", err)
+	}
+	return nil
+}
+
+// Trusted is a header got out of band: whole, or only its height and hash.
+type Trusted struct {
+	Height int64
+	Hash   []byte
+	Header *Header
+}
+
+// ParseTrusted reads HEIGHT:HASH, or the contents of a file that holds a
+// Header.
+func ParseTrusted(text string) (*Trusted, error) {
+	if height, hash, ok := strings.Cut(strings.TrimSpace(text), ":"); ok && !strings.Contains(text, "{") {
+		h, err := strconv.ParseInt(height, 10, 64)
+		if err != nil || h <= 0 {
+			return nil, fmt.Errorf("trusted header: expected HEIGHT:HASH, got height %q", height)
+		}
+		digest, err := hex.DecodeString(hash)
+		if err != nil || len(digest) != 32 {
+			return nil, fmt.Errorf("trusted header: expected HEIGHT:HASH, got hash %q", hash)
+		}
+		return &Trusted{Height: h, Hash: digest}, nil
+	}
+	header := new(Header)
+	if err := json.Unmarshal([]byte(text), header); err != nil {
+		return nil, fmt.Errorf("trusted %w", err)
+	}
+	if header.Signed == nil || header.Signed.Header == nil {
+		return nil, errors.New("trusted header: signed_header: expected a header")
+	}
+	return &Trusted{Height: header.Signed.Height, Hash: header.Signed.Hash(), Header: header}, nil
+}
+
+// Trust checks that whoever trusts t may trust h, which Verify passed: it is
+// the same header, the next one, or signed by validators that hold more than
+// two thirds of the power at t.
+func (t *Trusted) Trust(chainID string, h *Header) error {
+	signed := h.Signed
+	if signed.Height == t.Height {
+		if !bytes.Equal(signed.Hash(), t.Hash) {
+			return fmt.Errorf("header %d has the hash %X, the trusted one %X", signed.Height, signed.Hash(), t.Hash)
+		}
+		return nil
+	}
+	if signed.Height == t.Height+1 && bytes.Equal(signed.LastBlockID.Hash, t.Hash) {
+		return nil
+	}
+	if t.Header == nil {
+		return fmt.Errorf("header %d is neither the trusted %d nor the one after it: give the trusted header as a file, with its validators", signed.Height, t.Height)
+	}
+	if err := t.Header.Verify(chainID); err != nil {
+		return fmt.Errorf("trusted %w", err)
+	}
+	set, err := t.Header.set()
+	if err != nil {
+		return fmt.Errorf("trusted header: %w", err)
+	}
+	if err := types.VerifyCommitLightTrusting(chainID, set, signed.Commit, cmtmath.Fraction{Numerator: 2, Denominator: 3}); err != nil {
+		return fmt.Errorf("header %d against the validators of the trusted %d: %w", signed.Height, t.Height, err)
+	}
+	return nil
+}
+
+// Header fetches a header with its commit and validators.
+func (c *Client) Header(ctx context.Context, height int64) (*Header, error) {
+	header := new(Header)
+	err := c.each(ctx, func(node *rpchttp.HTTP) error {
+		commit, err := node.Commit(ctx, &height)
+		if err != nil {
+			return err
+		}
+		header.Signed, header.Validators = &commit.SignedHeader, nil
+		perPage := 100
+		for page := 1; ; page++ {
+			found, err := node.Validators(ctx, &height, &page, &perPage)
+			if err != nil {
+				return err
+			}
+			for _, v := range found.Validators {
+				header.Validators = append(header.Validators, Validator{Key: v.PubKey.Bytes(), Power: v.VotingPower})
+			}
+			if len(header.Validators) >= found.Total || len(found.Validators) == 0 {
+				return nil
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("header %d: %w", height, err)
+	}
+	return header, nil
+}
