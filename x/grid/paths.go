@@ -1,0 +1,242 @@
+package grid
+
+import (
+	"cmp"
+	"container/heap"
+
+	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/units"
+)
+
+// lossScale is by how much undivided sums exceed ppm: mm * ppm per km / 10^6.
+const lossScale = 1_000_000
+
+// maxSum is the greatest undivided sum with a loss of at most everything. A
+// line adds at most MaxLengthMM * 10^6 and a router 10^12 to it, so that no sum
+// comes near the end of int64.
+const maxSum = units.PPM*lossScale + lossScale - 1
+
+// unreachable stands for a node without a path to it.
+const unreachable = -1
+
+// Paths answers for the losses between nodes as the state was when it was made:
+// the graph is read once, and each starting node is searched from once. It
+// holds 4 bytes for each node and each start asked for.
+type Paths struct {
+	// nodes by name; everything else goes by their place in it.
+	nodes []*gridv1.Node
+	place map[string]int32
+	// Edges that leave node i are edges[first[i]:first[i+1]].
+	edges []edge
+	first []int32
+	// defaultLoss is that of lines that name none and of pairs without lines.
+	defaultLoss int64
+	// lossFrom[i][j] in ppm or unreachable; nil until i is asked for.
+	lossFrom [][]int32
+}
+
+// edge is a line in one of its directions.
+type edge struct {
+	to     int32
+	sum    int64 // length_mm * loss_ppm_per_km
+	length int64 // mm
+}
+
+// reach is the best known path to a node: less loss first, then shorter, so
+// that neither depends on the order of the search.
+type reach struct {
+	sum    int64 // 10^6 times the loss in ppm, undivided
+	length int64 // mm
+}
+
+func (a reach) compare(b reach) int {
+	return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.length, b.length))
+}
+
+func (a reach) lossPPM() int64 { return a.sum / lossScale }
+
+// NewPaths reads the graph. defaultLossPPMPerKm is the parameter of that name
+// and holds where a line names no loss.
+func NewPaths(r state.Reader, defaultLossPPMPerKm int64) *Paths {
+	p := &Paths{place: make(map[string]int32), defaultLoss: defaultLossPPMPerKm}
+	for _, node := range nodes.All(r, nodes.Key()) {
+		p.place[node.Node] = int32(len(p.nodes))
+		p.nodes = append(p.nodes, node)
+	}
+	p.lossFrom = make([][]int32, len(p.nodes))
+	p.readLines(r)
+	return p
+}
+
+// readLines fills the edges, sorted by the node they leave.
+func (p *Paths) readLines(r state.Reader) {
+	type directed struct {
+		from int32
+		edge
+	}
+	var all []directed
+	p.first = make([]int32, len(p.nodes)+1)
+	add := func(from, to int32, line *gridv1.Line) {
+		loss := p.defaultLoss
+		if line.LossPpmPerKm != nil {
+			loss = *line.LossPpmPerKm
+		}
+		all = append(all, directed{from, edge{to: to, sum: line.LengthMm * loss, length: line.LengthMm}})
+		p.first[from+1]++
+	}
+	for _, line := range lines.All(r, lines.Key()) {
+		from, to := p.place[line.From], p.place[line.To]
+		add(from, to, line)
+		if !line.OneWay {
+			add(to, from, line)
+		}
+	}
+	for i := range p.nodes {
+		p.first[i+1] += p.first[i]
+	}
+	p.edges = make([]edge, len(all))
+	next := append([]int32(nil), p.first...)
+	for _, d := range all {
+		p.edges[next[d.from]] = d.edge
+		next[d.from]++
+	}
+}
+
+// Loss returns the least loss from one node to another in ppm, 0..10^6; false
+// if a node is unknown or no path leads there.
+func (p *Paths) Loss(from, to string) (ppm int64, ok bool) {
+	source, target, ok := p.places(from, to)
+	if !ok {
+		return 0, false
+	}
+	if len(p.edges) == 0 {
+		found, ok := p.direct(source, target)
+		return found.lossPPM(), ok
+	}
+	if p.lossFrom[source] == nil {
+		p.lossFrom[source] = losses(p.search(source))
+	}
+	loss := p.lossFrom[source][target]
+	return int64(loss), loss != unreachable
+}
+
+// path returns loss and length from one node to another.
+func (p *Paths) path(from, to string) (reach, bool) {
+	source, target, ok := p.places(from, to)
+	if !ok {
+		return reach{}, false
+	}
+	if len(p.edges) == 0 {
+		return p.direct(source, target)
+	}
+	found := p.search(source)[target]
+	return found, found.sum != unreachable
+}
+
+func (p *Paths) places(from, to string) (source, target int32, ok bool) {
+	source, ok = p.place[from]
+	if !ok {
+		return 0, 0, false
+	}
+	target, ok = p.place[to]
+	return source, target, ok
+}
+
+// losses keeps of a search what Loss needs.
+func losses(found []reach) []int32 {
+	out := make([]int32, len(found))
+	for i, r := range found {
+		if out[i] = unreachable; r.sum != unreachable {
+			out[i] = int32(r.lossPPM())
+		}
+	}
+	return out
+}
+
+// direct is the path of a pair on a chain without lines (doc.go).
+func (p *Paths) direct(source, target int32) (reach, bool) {
+	if source == target {
+		return reach{}, true
+	}
+	a, b := p.nodes[source], p.nodes[target]
+	var length int64
+	switch {
+	case a.PathMm != nil && b.PathMm != nil:
+		length = *a.PathMm + *b.PathMm
+	case a.XMm != nil && b.XMm != nil:
+		length = distance(*a.XMm-*b.XMm, *a.YMm-*b.YMm)
+	default:
+		return reach{}, false
+	}
+	sum := length*p.defaultLoss + (a.RouterLossPpm+b.RouterLossPpm)*lossScale
+	return reach{sum: sum, length: length}, sum <= maxSum
+}
+
+// distance is floor(sqrt(dx^2 + dy^2)); with coordinates of at most MaxLengthMM
+// the squares sum to at most 8 * 10^18.
+func distance(dx, dy int64) int64 { return int64(units.Sqrt(uint64(dx*dx) + uint64(dy*dy))) }
+
+// search is Dijkstra's algorithm from one node to all.
+func (p *Paths) search(source int32) []reach {
+	best := make([]reach, len(p.nodes))
+	for i := range best {
+		best[i] = reach{sum: unreachable}
+	}
+	done := make([]bool, len(p.nodes))
+	open := frontier{{node: source}}
+	best[source] = reach{}
+	for len(open) > 0 {
+		at := heap.Pop(&open).(visit)
+		if done[at.node] {
+			continue
+		}
+		done[at.node] = true
+		if at.node == source {
+			// What leaves the source goes through its router; what stays there
+			// does not.
+			at.sum += p.nodes[source].RouterLossPpm * lossScale
+		}
+		for _, e := range p.edges[p.first[at.node]:p.first[at.node+1]] {
+			next := reach{
+				sum:    at.sum + e.sum + p.nodes[e.to].RouterLossPpm*lossScale,
+				length: at.length + e.length,
+			}
+			if done[e.to] || next.sum > maxSum {
+				continue
+			}
+			if best[e.to].sum == unreachable || next.compare(best[e.to]) < 0 {
+				best[e.to] = next
+				heap.Push(&open, visit{reach: next, node: e.to})
+			}
+		}
+	}
+	return best
+}
+
+// visit is a node to be searched on from; frontier is a heap of them, the least
+// loss first and ties by name.
+type visit struct {
+	reach
+	node int32
+}
+
+type frontier []visit
+
+func (f frontier) Len() int { return len(f) }
+
+func (f frontier) Less(i, j int) bool {
+	return cmp.Or(f[i].compare(f[j].reach), cmp.Compare(f[i].node, f[j].node)) < 0
+}
+
+func (f frontier) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
+
+// Push implements heap.Interface.
+func (f *frontier) Push(v any) { *f = append(*f, v.(visit)) }
+
+// Pop implements heap.Interface.
+func (f *frontier) Pop() any {
+	last := (*f)[len(*f)-1]
+	*f = (*f)[:len(*f)-1]
+	return last
+}
