@@ -86,8 +86,13 @@ func (c *checker) sums(where string, s Sums) {
 			name string
 			v    int64
 		}{
-			{"import_wh", row.ImportWh}, {"export_wh", row.ExportWh}, {"bought_wh", row.BoughtWh},
-			{"sold_wh", row.SoldWh}, {"paid", row.Paid}, {"received", row.Received}, {"balance", row.Balance},
+			{"import_wh", row.ImportWh},
+			{"export_wh", row.ExportWh},
+			{"bought_wh", row.BoughtWh},
+			{"sold_wh", row.SoldWh},
+			{"paid", row.Paid},
+			{"received", row.Received},
+			{"balance", row.Balance},
 		} {
 			c.require(v.v >= 0, "%s: expected %s >= 0, got %d", at, v.name, v.v)
 		}

@@ -176,48 +176,49 @@ const (
 	storageSellers, storagePercent = 2, 20
 )
 
-// addOwnSellers connects each of the demo's own sellers by a short line to
-// some member's bus and draws what it exports.
+// addOwnSellers adds fossil power by day, now and then out of order, and
+// storage that gives back in the morning and in the evening.
 func (m *Market) addOwnSellers() {
-	s := m.Scenario
-	mean := s.meanLoadWh()
-	add := func(energy EnergyType, n int, percent int64, runs func(hour int, rng *rand.Rand) bool) {
-		name := fmt.Sprintf("%s%s_%d", reservedPrefix, energy, n)
-		rng := m.rng("own seller", name, 0)
-		neighbour := s.Members[rng.IntN(len(s.Members))]
-		member := Member{
-			Name: name, Household: name, Bus: name + "_bus", Phase: neighbour.Phase,
-			PathMM: neighbour.PathMM + 5_000 + rng.Int64N(20_000),
-		}
-		length := member.PathMM - neighbour.PathMM
-		member.PathRNanoOhm = neighbour.PathRNanoOhm + length*rNanoOhmPerMM
-		if len(s.Lines) > 0 {
-			m.Lines = append(m.Lines, Line{
-				Name: name + "_line", FromBus: neighbour.Bus, ToBus: member.Bus, Linecode: "4c_70",
-				LengthMM: length, R1NanoOhm: length * rNanoOhmPerMM, X1NanoOhm: length * xNanoOhmPerMM,
-			})
-		}
-		m.Participants = append(m.Participants, Participant{Member: member, Energy: energy, Own: true})
-		nominal := max(mean*percent/100, 1)
-		export := make([]int64, s.Intervals())
-		for i := range export {
-			level := 600 + rng.Int64N(401) // per mille
-			if runs(s.Time(i).Hour(), rng) {
-				export[i] = max(nominal*level/1000, 1)
-			}
-		}
-		m.ownWh = append(m.ownWh, export)
-	}
+	mean := m.Scenario.meanLoadWh()
 	for n := range fossilSellers {
-		add(Fossil, n+1, fossilPercent, func(hour int, rng *rand.Rand) bool {
-			return hour >= 6 && hour < 22 && rng.IntN(20) > 0 // sometimes out of order
+		m.addOwnSeller(Fossil, n+1, mean*fossilPercent/100, func(hour int, rng *rand.Rand) bool {
+			return hour >= 6 && hour < 22 && rng.IntN(20) > 0
 		})
 	}
 	for n := range storageSellers {
-		add(Storage, n+1, storagePercent, func(hour int, _ *rand.Rand) bool {
+		m.addOwnSeller(Storage, n+1, mean*storagePercent/100, func(hour int, _ *rand.Rand) bool {
 			return hour >= 6 && hour < 10 || hour >= 17 && hour < 23
 		})
 	}
+}
+
+// addOwnSeller connects a seller by a short line to some member's bus and
+// draws its export: 60 to 100 % of nominal in the intervals in which it runs.
+func (m *Market) addOwnSeller(energy EnergyType, n int, nominalWh int64, runs func(hour int, rng *rand.Rand) bool) {
+	s := m.Scenario
+	name := fmt.Sprintf("%s%s_%d", reservedPrefix, energy, n)
+	rng := m.rng("own seller", name, 0)
+	neighbour := s.Members[rng.IntN(len(s.Members))]
+	length := 5_000 + rng.Int64N(20_000)
+	member := Member{
+		Name: name, Household: name, Bus: name + "_bus", Phase: neighbour.Phase,
+		PathMM: neighbour.PathMM + length, PathRNanoOhm: neighbour.PathRNanoOhm + length*rNanoOhmPerMM,
+	}
+	m.Participants = append(m.Participants, Participant{Member: member, Energy: energy, Own: true})
+	if len(s.Lines) > 0 {
+		m.Lines = append(m.Lines, Line{
+			Name: name + "_line", FromBus: neighbour.Bus, ToBus: member.Bus, Linecode: "4c_70",
+			LengthMM: length, R1NanoOhm: length * rNanoOhmPerMM, X1NanoOhm: length * xNanoOhmPerMM,
+		})
+	}
+	export := make([]int64, s.Intervals())
+	for i := range export {
+		level := 600 + rng.Int64N(401) // per mille
+		if runs(s.Time(i).Hour(), rng) {
+			export[i] = max(nominalWh*level/1000, 1)
+		}
+	}
+	m.ownWh = append(m.ownWh, export)
 }
 
 // meanLoadWh is the load of all members in a mean interval.

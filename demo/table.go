@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -15,8 +16,16 @@ var columns = []struct {
 	title string
 	width int
 }{
-	{"local time", 16}, {"orders", 6}, {"matched kWh", 11}, {"sold kWh", 9}, {"clean", 7}, {"coin/kWh", 8},
-	{"loss kWh", 8}, {"to grid", 9}, {"from grid", 9}, {"settled coins", 13},
+	{"local time", 16},
+	{"orders", 6},
+	{"matched kWh", 11},
+	{"sold kWh", 9},
+	{"clean", 7},
+	{"coin/kWh", 8},
+	{"loss kWh", 8},
+	{"to grid kWh", 11},
+	{"from grid kWh", 13},
+	{"settled coins", 13},
 }
 
 // PrintHeader prints the column titles of PrintPeriod.
@@ -62,6 +71,7 @@ func printRow(w io.Writer, row table.Row) {
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	t.SetStyle(style)
 	var configs []table.ColumnConfig
 	for i, c := range columns {
@@ -73,7 +83,7 @@ func printRow(w io.Writer, row table.Row) {
 	}
 	t.SetColumnConfigs(configs)
 	t.AppendRow(row)
-	fmt.Fprintln(w, t.Render())
+	fmt.Fprintln(w, strings.TrimRight(t.Render(), " "))
 }
 
 // fixed writes v / 10^scale with as many decimals as shown, rounded half away
