@@ -57,7 +57,16 @@ func benchDB(b *testing.B, dir string) *DB {
 	if err := db.Commit(1); err != nil {
 		b.Fatal(err)
 	}
+	settle(b, db.pebble)
 	return db
+}
+
+// settle brings a freshly loaded database into the shape of one that grew.
+func settle(b *testing.B, p *pebble.DB) {
+	b.Helper()
+	if err := p.Compact(b.Context(), []byte{0}, []byte{0xff}, false); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // benchPlain is a plain pebble database with the same pairs.
@@ -76,11 +85,13 @@ func benchPlain(b *testing.B, dir string) *pebble.DB {
 	if err := batch.Commit(pebble.Sync); err != nil {
 		b.Fatal(err)
 	}
+	settle(b, p)
 	return p
 }
 
 func liveHeap() uint64 {
 	runtime.GC()
+	runtime.GC() // the second empties the pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
@@ -90,10 +101,8 @@ func liveHeap() uint64 {
 // same changes as a plain synced pebble batch, and reports the ratio of the
 // medians.
 func BenchmarkBlock(b *testing.B) {
-	before := liveHeap()
 	db := benchDB(b, b.TempDir())
 	defer db.Close()
-	memory := float64(liveHeap()-before) / benchKeys
 	plain := benchPlain(b, b.TempDir())
 	defer plain.Close()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -134,7 +143,27 @@ func BenchmarkBlock(b *testing.B) {
 	b.ReportMetric(float64(median(ours).Microseconds())/1000, "ms/block")
 	b.ReportMetric(float64(median(staging).Microseconds())/1000, "ms/stage")
 	b.ReportMetric(float64(median(theirs).Microseconds())/1000, "ms/plain")
-	b.ReportMetric(memory, "heapB/key")
+}
+
+// BenchmarkTree builds the tree of 1 M pairs as Open does, and reports the
+// memory it keeps.
+func BenchmarkTree(b *testing.B) {
+	var tree node
+	for b.Loop() {
+		tree = nil
+		before := liveHeap()
+		tree = benchTree()
+		b.ReportMetric(float64(liveHeap()-before)/benchKeys, "heapB/key")
+	}
+	runtime.KeepAlive(tree)
+}
+
+func benchTree() node {
+	ups := make([]update, benchKeys)
+	for i := range ups {
+		ups[i] = newUpdate(benchKey(i), benchData(i, 0))
+	}
+	return applyUpdates(nil, ups)
 }
 
 func median(d []time.Duration) time.Duration {

@@ -47,8 +47,8 @@ func (b *Branch) Get(key []byte) []byte {
 
 // Set implements Store. It keeps copies of key and value.
 func (b *Branch) Set(key, value []byte) {
-	if len(key) == 0 || len(value) == 0 {
-		panic(fmt.Sprintf("state: set key %x to %x: want both non-empty", key, value))
+	if len(key) == 0 || len(key) > MaxKeySize || len(value) == 0 {
+		panic(fmt.Sprintf("state: set key %x to %x: want a key of 1 to %d bytes and a value", key, value, MaxKeySize))
 	}
 	b.dirty.ReplaceOrInsert(change{key: bytes.Clone(key), value: bytes.Clone(value)})
 }

@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -83,7 +82,7 @@ func (db *DB) Stage(b *Branch) (root []byte) {
 		ups = append(ups, newUpdate(c.key, c.value))
 		return true
 	})
-	db.staged = &stage{tree: applyUpdates(v.tree, ups), dirty: b.dirty.Clone()}
+	db.staged = &stage{tree: applyUpdates(v.tree, ups), ups: ups}
 	return bytes.Clone(digestOf(db.staged.tree)[:])
 }
 
@@ -112,49 +111,29 @@ func (db *DB) commit(height int64) error {
 	}
 	batch := db.pebble.NewBatch()
 	defer batch.Close()
-	if err := db.write(batch, v, height); err != nil {
-		return err
-	}
-	return db.finish(batch, height, db.staged.tree)
-}
-
-// write puts the staged changes into the batch, and the record that undoes
-// them, unless height is the first: below it there is nothing to return to.
-func (db *DB) write(batch *pebble.Batch, v *version, height int64) error {
-	undo := meta{v.height, v.root()}.encode()
-	var err error
-	db.staged.dirty.Ascend(func(c change) bool {
-		var old []byte
-		if old, err = get(v.snap, pairKey(c.key)); err != nil {
-			return false
+	if v.height != 0 { // below the first height there is nothing to return to
+		undo := appendUndo(meta{v.height, v.root()}.encode(), db.staged.ups)
+		if err := batch.Set(undoKey(height), undo, nil); err != nil {
+			return err
 		}
-		if bytes.Equal(old, c.value) { // neither is ever empty: nil is absence
-			return true
-		}
-		undo = appendUndo(undo, change{c.key, old})
-		err = put(batch, c)
-		return err == nil
-	})
-	if err != nil || v.height == 0 {
-		return err
 	}
 	if expired := height - db.opt.Undo; expired > 0 {
-		err = batch.Delete(undoKey(expired), nil)
+		if err := batch.Delete(undoKey(expired), nil); err != nil {
+			return err
+		}
 	}
-	return errors.Join(err, batch.Set(undoKey(height), undo, nil))
+	return db.write(batch, height, db.staged)
 }
 
-func put(batch *pebble.Batch, c change) error {
-	if c.value == nil {
-		return batch.Delete(pairKey(c.key), nil)
+// write adds the changes and the record of the last height to the batch, syncs
+// it and shows the new version to readers.
+func (db *DB) write(batch *pebble.Batch, height int64, s *stage) error {
+	for i := range s.ups {
+		if err := put(batch, &s.ups[i]); err != nil {
+			return err
+		}
 	}
-	return batch.Set(pairKey(c.key), c.value, nil)
-}
-
-// finish adds the record of the last height, syncs the batch and shows the
-// new version to readers.
-func (db *DB) finish(batch *pebble.Batch, height int64, tree node) error {
-	v := &version{height: height, tree: tree}
+	v := &version{height: height, tree: s.tree}
 	if err := batch.Set([]byte(metaKey), meta{height, v.root()}.encode(), nil); err != nil {
 		return err
 	}
@@ -165,4 +144,24 @@ func (db *DB) finish(batch *pebble.Batch, height int64, tree node) error {
 	v.snap = db.pebble.NewSnapshot()
 	db.keep(v)
 	return nil
+}
+
+func put(batch *pebble.Batch, u *update) error {
+	switch {
+	case u.idle():
+		return nil
+	case u.leaf == nil:
+		key := u.old.key()
+		op := batch.DeleteDeferred(1 + len(key))
+		op.Key[0] = pairPrefix
+		copy(op.Key[1:], key)
+		return op.Finish()
+	default:
+		key, value := u.leaf.key(), u.leaf.value()
+		op := batch.SetDeferred(1+len(key), len(value))
+		op.Key[0] = pairPrefix
+		copy(op.Key[1:], key)
+		copy(op.Value, value)
+		return op.Finish()
+	}
 }

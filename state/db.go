@@ -8,9 +8,7 @@ import (
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/google/btree"
 )
 
 // Errors of Open, View, Commit and Rollback.
@@ -28,8 +26,8 @@ const (
 	defaultUndo  = 256
 	defaultViews = 64
 
-	// A validator shall fit into 250 MB, and its blocks into a write buffer.
-	cacheBytes    = 32 << 20
+	// A validator shall fit into 250 MB. Only ranges read from disk.
+	cacheBytes    = 16 << 20
 	memTableBytes = 16 << 20
 )
 
@@ -55,8 +53,8 @@ type DB struct {
 
 // stage is what Commit will write.
 type stage struct {
-	tree  node
-	dirty *btree.BTreeG[change]
+	tree node
+	ups  []update // applied
 }
 
 // Open opens or creates the database in dir. It rebuilds the tree from the
@@ -93,17 +91,13 @@ func OpenMemory() *DB {
 }
 
 func pebbleOptions(fs vfs.FS) *pebble.Options {
-	o := &pebble.Options{
+	return &pebble.Options{
 		CacheSize:          cacheBytes,
 		MemTableSize:       memTableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
 		FS:                 lockFS{fs},
 		Logger:             logger{},
 	}
-	// Without a filter the read of an absent key, which every new key starts
-	// with, looks into a block of every level.
-	o.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
-	return o
 }
 
 // load reads the last committed height, rebuilds its tree and checks it.

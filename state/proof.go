@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 
 	ics23 "github.com/cosmos/ics23/go"
@@ -23,23 +22,17 @@ func (v *View) Prove(key []byte) (*ics23.CommitmentProof, error) {
 	path := sha256.Sum256(key)
 	left, here, right := locate(v.tree, &path)
 	if here != nil {
-		p, err := v.existence(here)
-		return &ics23.CommitmentProof{Proof: &ics23.CommitmentProof_Exist{Exist: p}}, err
+		return &ics23.CommitmentProof{Proof: &ics23.CommitmentProof_Exist{Exist: existence(v.tree, here)}}, nil
 	}
 	if left == nil && right == nil {
 		return nil, ErrNoProof
 	}
-	p := &ics23.NonExistenceProof{Key: key}
-	var err error
+	p := &ics23.NonExistenceProof{Key: bytes.Clone(key)}
 	if left != nil {
-		if p.Left, err = v.existence(left); err != nil {
-			return nil, err
-		}
+		p.Left = existence(v.tree, left)
 	}
 	if right != nil {
-		if p.Right, err = v.existence(right); err != nil {
-			return nil, err
-		}
+		p.Right = existence(v.tree, right)
 	}
 	return &ics23.CommitmentProof{Proof: &ics23.CommitmentProof_Nonexist{Nonexist: p}}, nil
 }
@@ -48,34 +41,34 @@ func (v *View) Prove(key []byte) (*ics23.CommitmentProof, error) {
 // side, nil where there is none.
 func locate(n node, path *hash) (left, here, right *leaf) {
 	var leftOf, rightOf node // the nearest subtrees passed on either side
-	for depth := 0; ; depth++ {
-		switch at := n.(type) {
-		case *inner:
-			if bit(path, depth) == 0 {
-				n = at.left
-				if at.right != nil {
-					rightOf = at.right
-				}
-			} else {
-				n = at.right
-				if at.left != nil {
-					leftOf = at.left
-				}
+	depth := 0
+	in, ok := n.(*inner)
+	for ; ok; in, ok = n.(*inner) {
+		if bit(path, depth) == 0 {
+			n = in.left
+			if in.right != nil {
+				rightOf = in.right
 			}
-			continue
-		case *leaf:
-			own := sha256.Sum256([]byte(at.key))
-			switch bytes.Compare(own[:], path[:]) {
-			case 0:
-				return nil, at, nil
-			case -1:
-				return at, nil, edge(rightOf, 0)
-			default:
-				return edge(leftOf, 1), nil, at
+		} else {
+			n = in.right
+			if in.left != nil {
+				leftOf = in.left
 			}
 		}
-		return edge(leftOf, 1), nil, edge(rightOf, 0)
+		depth++
 	}
+	if l, ok := n.(*leaf); ok {
+		own := l.path()
+		switch bytes.Compare(own[:], path[:]) {
+		case 0:
+			return nil, l, nil
+		case -1:
+			return l, nil, edge(rightOf, 0)
+		default:
+			return edge(leftOf, 1), nil, l
+		}
+	}
+	return edge(leftOf, 1), nil, edge(rightOf, 0)
 }
 
 // edge returns the first (side 0) or last (side 1) leaf under n.
@@ -86,31 +79,18 @@ func edge(n node, side byte) *leaf {
 			l, _ := n.(*leaf)
 			return l
 		}
-		near, far := in.left, in.right
-		if side == 1 {
-			near, far = far, near
-		}
-		if n = near; n == nil {
-			n = far
+		if n = in.child(side); n == nil {
+			n = in.child(1 - side)
 		}
 	}
 }
 
-// existence proves a leaf of the view's tree, from the leaf up to the root.
-func (v *View) existence(l *leaf) (*ics23.ExistenceProof, error) {
-	key := []byte(l.key)
-	value := v.Get(key)
-	if value == nil {
-		return nil, fmt.Errorf("state: prove key %x: it is in the tree of height %d but not in the database", key, v.height)
-	}
-	path := sha256.Sum256(key)
+// existence proves a leaf of the tree, from the leaf up to the root.
+func existence(n node, l *leaf) *ics23.ExistenceProof {
+	path := l.path()
 	var ops []*ics23.InnerOp
-	n := v.tree
-	for depth := 0; ; depth++ {
-		in, ok := n.(*inner)
-		if !ok {
-			break
-		}
+	in, ok := n.(*inner)
+	for depth := 0; ok; depth++ {
 		op := &ics23.InnerOp{Hash: ics23.HashOp_SHA256, Prefix: []byte{1}}
 		if bit(&path, depth) == 0 {
 			n, op.Suffix = in.left, bytes.Clone(digestOf(in.right)[:])
@@ -118,6 +98,7 @@ func (v *View) existence(l *leaf) (*ics23.ExistenceProof, error) {
 			n, op.Prefix = in.right, append(op.Prefix, digestOf(in.left)[:]...)
 		}
 		ops = append(ops, op)
+		in, ok = n.(*inner)
 	}
 	slices.Reverse(ops)
 	leafOp := &ics23.LeafOp{
@@ -127,5 +108,5 @@ func (v *View) existence(l *leaf) (*ics23.ExistenceProof, error) {
 		Length:       ics23.LengthOp_NO_PREFIX,
 		Prefix:       []byte{0},
 	}
-	return &ics23.ExistenceProof{Key: key, Value: value, Leaf: leafOp, Path: ops}, nil
+	return &ics23.ExistenceProof{Key: []byte(l.key()), Value: []byte(l.value()), Leaf: leafOp, Path: ops}
 }

@@ -10,9 +10,22 @@ import (
 // that the height changed its key and its old value, each behind its length as
 // a uvarint; length 0 says that there was none.
 
-func appendUndo(b []byte, c change) []byte {
-	b = append(binary.AppendUvarint(b, uint64(len(c.key))), c.key...)
-	return append(binary.AppendUvarint(b, uint64(len(c.value))), c.value...)
+func appendUndo(b []byte, ups []update) []byte {
+	for i := range ups {
+		u := &ups[i]
+		switch {
+		case u.idle():
+		case u.old == nil:
+			b = appendPart(appendPart(b, u.leaf.key()), "")
+		default:
+			b = appendPart(appendPart(b, u.old.key()), u.old.value())
+		}
+	}
+	return b
+}
+
+func appendPart(b []byte, part string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
 // nextUndo splits the first change off the record.
@@ -66,25 +79,22 @@ func (db *DB) rollback(v *version) error {
 	if err != nil {
 		return err
 	}
-	batch := db.pebble.NewBatch()
-	defer batch.Close()
-	var ups []update
+	s := &stage{}
 	for len(rest) > 0 {
 		var c change
 		if c, rest, err = nextUndo(rest); err != nil {
 			return err
 		}
-		ups = append(ups, newUpdate(c.key, c.value))
-		if err := put(batch, c); err != nil {
-			return err
-		}
+		s.ups = append(s.ups, newUpdate(c.key, c.value))
 	}
-	tree := applyUpdates(v.tree, ups)
-	if root := *digestOf(tree); root != before.root {
+	s.tree = applyUpdates(v.tree, s.ups)
+	if root := *digestOf(s.tree); root != before.root {
 		return fmt.Errorf("%w: its undo record gives root %x, height %d had %x", ErrRootMismatch, root, before.height, before.root)
 	}
+	batch := db.pebble.NewBatch()
+	defer batch.Close()
 	if err := batch.Delete(undoKey(v.height), nil); err != nil {
 		return err
 	}
-	return db.finish(batch, before.height, tree)
+	return db.write(batch, before.height, s)
 }

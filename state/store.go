@@ -8,9 +8,9 @@
 // on branches that are written or discarded, and DB turns one branch per block
 // into a root and one synced batch.
 //
-// The pairs live in pebble; the tree over them is a canonical compact sparse
-// Merkle tree in memory (tree.go), rebuilt at start and compared with the
-// stored root. Its proofs are ICS23 under the upstream SmtSpec (proof.go).
+// The pairs are stored in pebble, which keeps them in order and safe; over them
+// stands a canonical compact sparse Merkle tree in memory (tree.go), rebuilt at
+// start and compared with the stored root. Its proofs are ICS23 under the upstream SmtSpec (proof.go).
 package state
 
 import "iter"
@@ -26,8 +26,12 @@ type Reader interface {
 	Range(prefix, from []byte) iter.Seq2[[]byte, []byte]
 }
 
-// Store is a Reader that can be written. An empty key or value panics: keys
-// come from NewKey and values from Map, neither of which is ever empty.
+// MaxKeySize is the greatest length of a key, in bytes.
+const MaxKeySize = 255
+
+// Store is a Reader that can be written. An empty key or value, or a key beyond
+// MaxKeySize, panics: keys come from NewKey and values from Map, which make
+// neither.
 type Store interface {
 	Reader
 	Set(key, value []byte)

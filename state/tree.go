@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // The tree is a canonical compact sparse Merkle tree over sha256 of the keys:
@@ -18,8 +19,11 @@ import (
 // so that the root depends on the set of pairs and on nothing else. Nodes are
 // never changed once built: an update copies the paths it touches and shares
 // the rest, which is what makes a root of the past as cheap to keep as the
-// changes since. A leaf keeps the key itself, not its path: proofs of absence
-// name their neighbours by key, and the path is one hash away.
+// changes since.
+//
+// A leaf carries its whole pair. That costs the memory of the values, which are
+// small, and pays for it: point reads and proofs never touch the disk, and an
+// update meets the old value, which the undo record needs, on its way.
 
 const hashSize = sha256.Size
 
@@ -29,13 +33,25 @@ type hash = [hashSize]byte
 type node interface{ digest() *hash }
 
 type leaf struct {
-	sum hash
-	key string
+	sum  hash
+	pair string // length of the key in one byte, key, value
 }
+
+func (l *leaf) key() string   { return l.pair[1 : 1+int(l.pair[0])] }
+func (l *leaf) value() string { return l.pair[1+int(l.pair[0]):] }
 
 type inner struct {
 	sum         hash
 	left, right node
+}
+
+func (l *leaf) path() hash { return sha256.Sum256([]byte(l.key())) }
+
+func (n *inner) child(side byte) node {
+	if side == 0 {
+		return n.left
+	}
+	return n.right
 }
 
 func (l *leaf) digest() *hash  { return &l.sum }
@@ -51,10 +67,11 @@ func digestOf(n node) *hash {
 	return n.digest()
 }
 
-// update says what shall stand at a path: a leaf, or nil for nothing.
+// update says what shall stand at a path: a leaf, or nil for nothing. Applying
+// it fills in the leaf that stood there before.
 type update struct {
-	path hash
-	leaf *leaf
+	path      hash
+	leaf, old *leaf
 }
 
 // newUpdate makes the update that a pair causes; a nil value is a deletion.
@@ -67,13 +84,26 @@ func newUpdate(key, value []byte) update {
 	copy(pre[1:], u.path[:])
 	sum := sha256.Sum256(value)
 	copy(pre[1+hashSize:], sum[:])
-	u.leaf = &leaf{sum: sha256.Sum256(pre[:]), key: string(key)}
+	var pair strings.Builder
+	pair.Grow(1 + len(key) + len(value))
+	pair.WriteByte(byte(len(key)))
+	pair.Write(key)
+	pair.Write(value)
+	u.leaf = &leaf{sum: sha256.Sum256(pre[:]), pair: pair.String()}
 	return u
+}
+
+// idle says whether the update, once applied, turned out to change nothing.
+func (u *update) idle() bool {
+	if u.leaf == nil || u.old == nil {
+		return u.leaf == u.old
+	}
+	return u.leaf.sum == u.old.sum
 }
 
 // applyUpdates returns the tree that n becomes, hashing every inner node at
 // most once however many updates lie under it. The updates name each path once;
-// it sorts them in place.
+// it sorts them in place and fills in what they replace.
 func applyUpdates(n node, ups []update) node {
 	slices.SortFunc(ups, func(a, b update) int { return bytes.Compare(a.path[:], b.path[:]) })
 	return apply(n, 0, ups)
@@ -93,43 +123,50 @@ func apply(n node, depth int, ups []update) node {
 		}
 		return join(left, right)
 	case *leaf:
-		return build(depth, n, withLeaf(ups, n))
+		path := n.path()
+		at, found := slices.BinarySearchFunc(ups, path, func(u update, p hash) int {
+			return bytes.Compare(u.path[:], p[:])
+		})
+		if !found {
+			return build(depth, slices.Insert(slices.Clone(ups), at, update{path: path, leaf: n}))
+		}
+		if ups[at].old = n; len(ups) == 1 && ups[at].idle() {
+			return n // and nothing above is hashed again
+		}
+		return build(depth, ups)
 	default:
-		return build(depth, nil, ups)
+		return build(depth, ups)
 	}
 }
 
-// build makes the subtree of exactly the leaves in ups. It uses old for a leaf
-// that is equal to it, so that an update which changes nothing costs nothing
-// further up.
-func build(depth int, old *leaf, ups []update) node {
-	if len(ups) == 0 {
+// build makes the subtree of exactly the leaves in ups.
+func build(depth int, ups []update) node {
+	switch {
+	case len(ups) == 0 || len(ups) == 1 && ups[0].leaf == nil:
 		return nil
-	}
-	if len(ups) == 1 {
-		switch l := ups[0].leaf; {
-		case l == nil:
-			return nil
-		case old != nil && l.sum == old.sum:
-			return old
-		default:
-			return l
-		}
+	case len(ups) == 1:
+		return ups[0].leaf
 	}
 	at := split(ups, depth)
-	return join(build(depth+1, old, ups[:at]), build(depth+1, old, ups[at:]))
+	return join(build(depth+1, ups[:at]), build(depth+1, ups[at:]))
 }
 
-// withLeaf returns ups with l added, unless they say what becomes of it.
-func withLeaf(ups []update, l *leaf) []update {
-	path := sha256.Sum256([]byte(l.key))
-	at, found := slices.BinarySearchFunc(ups, path, func(u update, p hash) int {
-		return bytes.Compare(u.path[:], p[:])
-	})
-	if found {
-		return ups
+// find returns the leaf of key, nil when there is none.
+func find(n node, key []byte) *leaf {
+	path := sha256.Sum256(key)
+	for depth := 0; ; depth++ {
+		switch at := n.(type) {
+		case *inner:
+			n = at.child(bit(&path, depth))
+		case *leaf:
+			if at.key() == string(key) {
+				return at
+			}
+			return nil
+		default:
+			return nil
+		}
 	}
-	return slices.Concat(ups[:at], []update{{path, l}}, ups[at:])
 }
 
 // join returns the node over two subtrees. A lone leaf moves up: that is what

@@ -41,11 +41,11 @@ func (v *View) Close() { v.close.Do(func() { v.db.release(v.version) }) }
 
 // Get implements Reader.
 func (v *version) Get(key []byte) []byte {
-	value, err := get(v.snap, pairKey(key))
-	if err != nil {
-		panic(Fault{err})
+	l := find(v.tree, key)
+	if l == nil {
+		return nil
 	}
-	return value
+	return []byte(l.value())
 }
 
 // Range implements Reader.
