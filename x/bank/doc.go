@@ -1,0 +1,29 @@
+// Package bank keeps the coins: free balances, escrow and debt of every
+// account, and how many coins were ever minted and burned (SPEC 3). It exists
+// so that money has one place in which it can be counted.
+//
+// State (module byte protocol.ModuleBank):
+//
+//	1  account address     Balance; absent when both parts are zero
+//	2  debtor | number     Debt
+//	3                      Supply
+//	4  SHA-256(reference)  Reference
+//	5  debtor              Debt with the sum of its debts; absent when zero
+//
+// Messages: Recharge and Withdraw by the authority, each reference once;
+// Transfer by members.
+//
+// Settlement never fails for lack of coins: Pay takes what was put in escrow,
+// then the free balance, and records the rest as a debt to the creditor. The
+// accounts of the grid and of the fee ledger are signed; they never owe. An
+// account that owes neither transfers nor withdraws; whatever becomes free to
+// it, by receipt or from escrow, repays its debts first, oldest first.
+//
+// A repayment is a receipt of the creditor, which may owe in turn. Each account repays at
+// most once in such a chain, and a chain has at most maxRepayments steps: coins
+// that go round a ring of debtors end where they came in. They stay free there
+// and repay with the account's next receipt.
+//
+// Invariants: I1, the sum of all balances and escrows equals minted - burned;
+// I7, no member's balance or escrow is below zero.
+package bank

@@ -1,0 +1,155 @@
+package bank
+
+import (
+	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/units"
+)
+
+// maxRepayments bounds how many repayments follow from one receipt.
+const maxRepayments = 1000
+
+// Pay pays amount ucoin: first min(amount, fromEscrow) out of the payer's
+// escrow, then from its free balance; what is missing becomes a debt to the
+// receiver. The grid and the fee ledger pay in full, their balances are signed.
+// It returns what was paid now. Like everything that moves coins it must run on
+// a branch: an error leaves half of it done.
+func Pay(ctx *module.Ctx, from, to protocol.Address, amount, fromEscrow int64) (paid int64, err error) {
+	if err := checkNotNegative(amount); err != nil {
+		return 0, err
+	}
+	if err := checkNotNegative(fromEscrow); err != nil {
+		return 0, err
+	}
+	if from == to {
+		return amount, Release(ctx, from, min(amount, fromEscrow))
+	}
+	escrowed := min(amount, fromEscrow)
+	if escrowed > 0 {
+		if err := takeEscrow(ctx.Store, from, escrowed); err != nil {
+			return 0, err
+		}
+	}
+	free := amount - escrowed
+	if !signed(from) {
+		free = min(free, max(BalanceOf(ctx.Store, from).FreeUcoin, 0))
+	}
+	if err := addFree(ctx.Store, from, -free); err != nil {
+		return 0, err
+	}
+	paid = escrowed + free
+	if err := receive(ctx, to, paid); err != nil {
+		return 0, err
+	}
+	if missing := amount - paid; missing > 0 {
+		return paid, addDebt(ctx, from, to, missing)
+	}
+	return paid, nil
+}
+
+// receive credits an account and lets it repay its debts with all it has free;
+// its creditors do the same with what they get, and so on, each account once.
+func receive(ctx *module.Ctx, account protocol.Address, amount int64) error {
+	if err := addFree(ctx.Store, account, amount); err != nil {
+		return err
+	}
+	queue := []protocol.Address{account}
+	seen := map[protocol.Address]bool{account: true}
+	for left := int64(maxRepayments); len(queue) > 0 && left > 0; queue = queue[1:] {
+		creditors, err := repay(ctx, queue[0], left)
+		if err != nil {
+			return err
+		}
+		left -= int64(len(creditors))
+		for _, creditor := range creditors {
+			if !seen[creditor] {
+				seen[creditor] = true
+				queue = append(queue, creditor)
+			}
+		}
+	}
+	return nil
+}
+
+// repay pays an account's debts out of its free balance, oldest first, until
+// either is used up or the number of repayments reaches most. It returns whom
+// it paid.
+func repay(ctx *module.Ctx, debtor protocol.Address, most int64) ([]protocol.Address, error) {
+	owed := DebtOf(ctx.Store, debtor)
+	free := BalanceOf(ctx.Store, debtor).FreeUcoin
+	if owed == 0 || free <= 0 {
+		return nil, nil
+	}
+	var creditors []protocol.Address
+	for key, debt := range debts.All(ctx.Store, debtsOf(debtor)) {
+		if free == 0 || int64(len(creditors)) == most {
+			break
+		}
+		part := min(free, debt.AmountUcoin)
+		creditor := protocol.Address(debt.Creditor)
+		if err := addFree(ctx.Store, debtor, -part); err != nil {
+			return nil, err
+		}
+		if err := addFree(ctx.Store, creditor, part); err != nil {
+			return nil, err
+		}
+		free -= part
+		owed -= part
+		debt.AmountUcoin -= part
+		if debt.AmountUcoin == 0 {
+			debts.Delete(ctx.Store, key)
+		} else {
+			debts.Set(ctx.Store, key, debt)
+		}
+		ctx.Emit(&bankv1.DebtRepaid{Debtor: debt.Debtor, Creditor: debt.Creditor, AmountUcoin: part})
+		creditors = append(creditors, creditor)
+	}
+	saveOwed(ctx.Store, debtor, owed)
+	return creditors, nil
+}
+
+// debtsOf is the prefix of an account's debts, oldest first.
+func debtsOf(debtor protocol.Address) state.Key { return debts.Key().Bytes(debtor[:]) }
+
+func addDebt(ctx *module.Ctx, debtor, creditor protocol.Address, amount int64) error {
+	owed, err := units.Add(DebtOf(ctx.Store, debtor), amount)
+	if err != nil {
+		return ErrOverflow.With("debt of %v: %v", debtor, err)
+	}
+	total := supplyOf(ctx.Store)
+	debt := &bankv1.Debt{
+		Debtor: debtor.Bytes(), Number: total.NextDebt, Creditor: creditor.Bytes(), AmountUcoin: amount,
+	}
+	total.NextDebt++
+	supply.Set(ctx.Store, total)
+	debts.Set(ctx.Store, debtsOf(debtor).Uint64(debt.Number), debt)
+	saveOwed(ctx.Store, debtor, owed)
+	ctx.Emit(&bankv1.DebtRecorded{Debtor: debt.Debtor, Creditor: debt.Creditor, AmountUcoin: amount})
+	return nil
+}
+
+// DebtOf returns the sum of what an account owes in ucoin.
+func DebtOf(r state.Reader, account protocol.Address) int64 {
+	sum, _ := owedSums.Get(r, owedSums.Key().Bytes(account[:]))
+	return sum.GetAmountUcoin()
+}
+
+// saveOwed keeps the sum beside the debts: every order and receipt asks for it,
+// and hardly anybody owes.
+func saveOwed(s state.Store, account protocol.Address, sum int64) {
+	key := owedSums.Key().Bytes(account[:])
+	if sum == 0 {
+		owedSums.Delete(s, key)
+		return
+	}
+	owedSums.Set(s, key, &bankv1.Debt{Debtor: account.Bytes(), AmountUcoin: sum})
+}
+
+func supplyOf(r state.Reader) *bankv1.Supply {
+	if total, ok := supply.Get(r); ok {
+		return total
+	}
+	return new(bankv1.Supply)
+}
