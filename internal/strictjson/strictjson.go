@@ -53,21 +53,21 @@ func Decode(data []byte, v any) error {
 	return newReader(data).value(target.Elem())
 }
 
-// At returns the error about a field that Decode accepted and its reader does
-// not, placed where the field stands in data, or at the nearest enclosing value
-// if it was left out. v points to a value of the type that data was read into.
+// At returns an error about a field that Decode has no reason to refuse and its
+// caller has, placed where the field stands in data, or at the nearest enclosing
+// value if it was left out. v points to a value of the type that data holds.
 func At(data []byte, v any, field, expected, got string) *Error {
 	offset := 0
 	if target := reflect.TypeOf(v); checkSyntax(data) == nil && target.Kind() == reflect.Pointer {
 		r := newReader(data)
 		r.visit = func(at int) {
-			if rest, on := strings.CutPrefix(field, r.field()); on && (rest == field || rest == "" || rest[0] == '.' || rest[0] == '[') {
+			rest, on := strings.CutPrefix(field, r.field())
+			if on && (rest == field || rest == "" || rest[0] == '.' || rest[0] == '[') {
 				offset = at
 			}
 		}
-		if r.value(reflect.New(target.Elem()).Elem()) != nil {
-			offset = 0
-		}
+		// What Decode would refuse further on does not matter here.
+		_ = r.value(reflect.New(target.Elem()).Elem())
 	}
 	return newError(data, offset, field, expected, got)
 }

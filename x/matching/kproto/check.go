@@ -64,6 +64,18 @@ func (p Params) Validate() error {
 	)
 }
 
+// Validate refuses a weight outside 0..1000. Errors are *FieldError.
+func (w Weights) Validate() error {
+	return first(
+		within("weights.price", w.Price, 0, maxWeight),
+		within("weights.energy", w.Energy, 0, maxWeight),
+		within("weights.environment", w.Environment, 0, maxWeight),
+		within("weights.credit", w.Credit, 0, maxWeight),
+		within("weights.loss", w.Loss, 0, maxWeight),
+		within("weights.energy_type", w.EnergyType, 0, maxWeight),
+	)
+}
+
 // lowest holds the least value of the attributes that may lie anywhere, as long
 // as they lie together. Energies and losses are measured from 0: an order's
 // energy shrinks as it trades, and a pair's loss may be nothing.
@@ -81,19 +93,13 @@ func (p Params) CheckBuy(b Buy) error { return p.checkBuy(b, lowest{}) }
 func (p Params) CheckSell(s Sell) error { return p.checkSell(s, lowest{}) }
 
 func (p Params) checkBuy(b Buy, low lowest) error {
-	w := b.Weights
 	environment, credit := b.wishes(low)
 	return first(
 		within("environment", b.Environment, 0, maxValue),
 		within("credit", b.Credit, 0, maxValue),
 		p.checkOffer(b.Price, b.EnergyWh, environment, credit, low),
 		within("wanted_loss_ppm", b.WantedLossPPM, 0, MaxRanges*p.RangeLossPPM),
-		within("weights.price", w.Price, 0, maxWeight),
-		within("weights.energy", w.Energy, 0, maxWeight),
-		within("weights.environment", w.Environment, 0, maxWeight),
-		within("weights.credit", w.Credit, 0, maxWeight),
-		within("weights.loss", w.Loss, 0, maxWeight),
-		within("weights.energy_type", w.EnergyType, 0, maxWeight),
+		b.Weights.Validate(),
 	)
 }
 

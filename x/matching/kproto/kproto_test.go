@@ -44,69 +44,109 @@ func TestClearByHand(t *testing.T) {
 		{"nobody", market, nil, nil, flat(0), nil},
 		{"no sells", market, []Buy{anyone(Buy{Price: 9, EnergyWh: 1})}, nil, flat(0), nil},
 		{"no buys", market, nil, []Sell{seller(1, 1)}, flat(0), nil},
-		{"nearest price, then the next until served", market,
+		{
+			"nearest price, then the next until served", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 30, Weights: price})},
-			[]Sell{seller(450, 100), seller(475, 20), seller(499, 5)}, flat(0),
-			[]Trade{{0, 2, 5, 0, 327 * 327}, {0, 1, 20, 0, 8192 * 8192}, {0, 0, 5, 0, 16384 * 16384}}},
-		{"what one buy takes the next misses", market,
+			[]Sell{seller(450, 100), seller(475, 20), seller(499, 5)},
+			flat(0),
+			[]Trade{{0, 2, 5, 0, 327 * 327}, {0, 1, 20, 0, 8192 * 8192}, {0, 0, 5, 0, 16384 * 16384}},
+		},
+		{
+			"what one buy takes the next misses", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 20, Weights: price}), anyone(Buy{Price: 500, EnergyWh: 20, Weights: price})},
-			[]Sell{seller(475, 30)}, flat(0),
-			[]Trade{{0, 0, 20, 0, 8192 * 8192}, {1, 0, 10, 0, 8192 * 8192}}},
-		{"lowest position on ties", market,
+			[]Sell{seller(475, 30)},
+			flat(0),
+			[]Trade{{0, 0, 20, 0, 8192 * 8192}, {1, 0, 10, 0, 8192 * 8192}},
+		},
+		{
+			"lowest position on ties", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 7, Weights: price})},
-			[]Sell{seller(450, 3), seller(450, 3), seller(450, 3)}, flat(0),
-			[]Trade{{0, 0, 3, 0, 16384 * 16384}, {0, 1, 3, 0, 16384 * 16384}, {0, 2, 1, 0, 16384 * 16384}}},
+			[]Sell{seller(450, 3), seller(450, 3), seller(450, 3)},
+			flat(0),
+			[]Trade{{0, 0, 3, 0, 16384 * 16384}, {0, 1, 3, 0, 16384 * 16384}, {0, 2, 1, 0, 16384 * 16384}},
+		},
 		// |75-100| = 25 is nearer than |75-20| = 55; then all of sell 0 is gone.
-		{"energy nearest", market,
+		{
+			"energy nearest", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 75, Weights: Weights{Energy: 2}})},
-			[]Sell{seller(9, 20), seller(9, 100)}, flat(0),
-			[]Trade{{0, 1, 75, 0, 2 * 8192 * 8192}}},
+			[]Sell{seller(9, 20), seller(9, 100)},
+			flat(0),
+			[]Trade{{0, 1, 75, 0, 2 * 8192 * 8192}},
+		},
 		// D = 100: sells 0..2 are 40, 50, 90 off, so sell 0 (60) goes first. With
 		// D = 40 they are gone, 10 and 30 off: sell 1 (50) comes before sell 2
 		// (10). Scaled: t(40) = 13107, t(10) = 3276.
-		{"demand that remains is compared anew", market,
+		{
+			"demand that remains is compared anew", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 100, Weights: Weights{Energy: 1}})},
-			[]Sell{seller(9, 60), seller(9, 50), seller(9, 10)}, flat(0),
-			[]Trade{{0, 0, 60, 0, 13107 * 13107}, {0, 1, 40, 0, 3276 * 3276}}},
+			[]Sell{seller(9, 60), seller(9, 50), seller(9, 10)},
+			flat(0),
+			[]Trade{{0, 0, 60, 0, 13107 * 13107}, {0, 1, 40, 0, 3276 * 3276}},
+		},
 		// D = 90: |90-95| = 5 wins. It is not compared with the 200 it once had.
-		{"energy still available counts", market,
+		{
+			"energy still available counts", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 105, Weights: price}), anyone(Buy{Price: 500, EnergyWh: 90, Weights: Weights{Energy: 1}})},
-			[]Sell{seller(490, 200), seller(9, 80)}, flat(0),
-			[]Trade{{0, 0, 105, 0, 3276 * 3276}, {1, 0, 90, 0, 1638 * 1638}}},
-		{"limits: ask + fee at the bid trades, above it not", with(market, func(p *Params) { p.Fee = 10 }),
+			[]Sell{seller(490, 200), seller(9, 80)},
+			flat(0),
+			[]Trade{{0, 0, 105, 0, 3276 * 3276}, {1, 0, 90, 0, 1638 * 1638}},
+		},
+		{
+			"limits: ask + fee at the bid trades, above it not", with(market, func(p *Params) { p.Fee = 10 }),
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 9})},
-			[]Sell{seller(491, 5), seller(490, 5)}, flat(0),
-			[]Trade{{0, 1, 5, 0, 0}}},
-		{"no limits: the dear sell is as near as the cheap one", with(market, func(p *Params) { p.RespectLimits = false; p.Fee = 10 }),
+			[]Sell{seller(491, 5), seller(490, 5)},
+			flat(0),
+			[]Trade{{0, 1, 5, 0, 0}},
+		},
+		{
+			"no limits: the dear sell is as near as the cheap one", with(market, func(p *Params) { p.RespectLimits = false; p.Fee = 10 }),
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 9, Weights: price})},
-			[]Sell{seller(550, 5), seller(450, 5)}, flat(0),
-			[]Trade{{0, 0, 5, 0, 16384 * 16384}, {0, 1, 4, 0, 16384 * 16384}}},
+			[]Sell{seller(550, 5), seller(450, 5)},
+			flat(0),
+			[]Trade{{0, 0, 5, 0, 16384 * 16384}, {0, 1, 4, 0, 16384 * 16384}},
+		},
 		// Environment 1 off: Q^2 = 1073741824, times 3; type: Q^2 times 2;
 		// credit 25 off: 8192^2 times 5; loss |50-25| off: (16384-8192)^2 times 7.
-		{"every other term", market,
-			[]Buy{anyone(Buy{Price: 500, EnergyWh: 9, Environment: 1, Credit: 75, EnergyType: 2, WantedLossPPM: 50,
-				Weights: Weights{Environment: 3, EnergyType: 2, Credit: 5, Loss: 7}})},
-			[]Sell{{Price: 1, EnergyWh: 9, Credit: 100, EnergyType: 1, Identity: None, Point: None}}, flat(25),
-			[]Trade{{0, 0, 9, 25, 5*1073741824 + 12*67108864}}},
+		{
+			"every other term", market,
+			[]Buy{anyone(Buy{
+				Price: 500, EnergyWh: 9, Environment: 1, Credit: 75, EnergyType: 2, WantedLossPPM: 50,
+				Weights: Weights{Environment: 3, EnergyType: 2, Credit: 5, Loss: 7},
+			})},
+			[]Sell{{Price: 1, EnergyWh: 9, Credit: 100, EnergyType: 1, Identity: None, Point: None}},
+			flat(25),
+			[]Trade{{0, 0, 9, 25, 5*1073741824 + 12*67108864}},
+		},
 		// floor(1*Q/100) - floor(2*Q/100) = 327 - 655 = -328; the floor of the
 		// difference would be 327.
-		{"losses are scaled before they are compared", market,
+		{
+			"losses are scaled before they are compared", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 9, WantedLossPPM: 1, Weights: Weights{Loss: 1}})},
-			[]Sell{seller(1, 9)}, flat(2),
-			[]Trade{{0, 0, 9, 2, 328 * 328}}},
-		{"greatest loss is inclusive", market,
+			[]Sell{seller(1, 9)},
+			flat(2),
+			[]Trade{{0, 0, 9, 2, 328 * 328}},
+		},
+		{
+			"greatest loss is inclusive", market,
 			[]Buy{{Price: 500, EnergyWh: 9, MaxLossPPM: 2, Identity: None, Point: None}},
-			[]Sell{seller(1, 1), seller(1, 2), seller(1, 4)}, func(_, s int) (int64, bool) { return int64(3 - s), true },
-			[]Trade{{0, 1, 2, 2, 0}, {0, 2, 4, 1, 0}}},
-		{"out of reach", market,
+			[]Sell{seller(1, 1), seller(1, 2), seller(1, 4)},
+			func(_, s int) (int64, bool) { return int64(3 - s), true },
+			[]Trade{{0, 1, 2, 2, 0}, {0, 2, 4, 1, 0}},
+		},
+		{
+			"out of reach", market,
 			[]Buy{anyone(Buy{Price: 500, EnergyWh: 9})},
 			[]Sell{seller(1, 1), seller(1, 2), seller(1, 4)},
 			func(_, s int) (int64, bool) { return []int64{0, 6401, 6400}[s], s != 0 },
-			[]Trade{{0, 2, 4, 6400, 0}}},
-		{"own identity and own point never match", market,
+			[]Trade{{0, 2, 4, 6400, 0}},
+		},
+		{
+			"own identity and own point never match", market,
 			[]Buy{{Price: 500, EnergyWh: 9, MaxLossPPM: -1, Identity: 0, Point: 1}},
-			[]Sell{{Price: 1, EnergyWh: 1, Identity: 0, Point: 0}, {Price: 1, EnergyWh: 2, Identity: 1, Point: 1}, {Price: 1, EnergyWh: 4, Identity: 1, Point: 0}}, flat(0),
-			[]Trade{{0, 2, 4, 0, 0}}},
+			[]Sell{{Price: 1, EnergyWh: 1, Identity: 0, Point: 0}, {Price: 1, EnergyWh: 2, Identity: 1, Point: 1}, {Price: 1, EnergyWh: 4, Identity: 1, Point: 0}},
+			flat(0),
+			[]Trade{{0, 2, 4, 0, 0}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if list, at, err := c.p.CheckBook(c.buys, c.sells); err != nil {
@@ -206,8 +246,10 @@ func TestScaled(t *testing.T) {
 // keeps: the sum is exact, not wrapped.
 func TestGreatestDissimilarity(t *testing.T) {
 	p := Params{RangePrice: maxRange, RangeEnergyWh: maxRange, RangeCredit: maxRange, RangeLossPPM: maxRange}
-	buys := []Buy{anyone(Buy{Price: maxValue, EnergyWh: maxValue, Environment: 64, Credit: maxValue, WantedLossPPM: maxValue,
-		EnergyType: 1, Weights: Weights{1000, 1000, 1000, 1000, 1000, 1000}})}
+	buys := []Buy{anyone(Buy{
+		Price: maxValue, EnergyWh: maxValue, Environment: 64, Credit: maxValue, WantedLossPPM: maxValue,
+		EnergyType: 1, Weights: Weights{1000, 1000, 1000, 1000, 1000, 1000},
+	})}
 	sells := []Sell{seller(0, 1)}
 	if list, at, err := p.CheckBook(buys, sells); err != nil {
 		t.Fatalf("%s[%d]: %v", list, at, err)
@@ -276,10 +318,14 @@ func thesisBook(n int) ([]Buy, []Sell, []int64) {
 	buys, sells, losses := make([]Buy, n), make([]Sell, n), make([]int64, n*n)
 	for i := range n {
 		weights := Weights{between(0, 1001), between(0, 1001), between(0, 1001), between(0, 1001), between(0, 1001), between(0, 1001)}
-		buys[i] = anyone(Buy{Price: between(400_000, 600_000), EnergyWh: between(10_000, 20_000), Environment: between(0, 2),
-			Credit: between(0, 101), EnergyType: int32(between(0, 5)), Weights: weights})
-		sells[i] = Sell{Price: between(400_000, 600_000), EnergyWh: between(10_000, 50_000), Environment: between(0, 2),
-			Credit: between(0, 101), EnergyType: int32(between(0, 5)), Identity: None, Point: None}
+		buys[i] = anyone(Buy{
+			Price: between(400_000, 600_000), EnergyWh: between(10_000, 20_000), Environment: between(0, 2),
+			Credit: between(0, 101), EnergyType: int32(between(0, 5)), Weights: weights,
+		})
+		sells[i] = Sell{
+			Price: between(400_000, 600_000), EnergyWh: between(10_000, 50_000), Environment: between(0, 2),
+			Credit: between(0, 101), EnergyType: int32(between(0, 5)), Identity: None, Point: None,
+		}
 	}
 	for i := range losses {
 		losses[i] = between(0, 100_000)
