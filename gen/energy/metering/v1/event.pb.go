@@ -106,12 +106,13 @@ func (x *ReadingAccepted) GetExportWh() int64 {
 }
 
 type BoundaryFixed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meter         string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
-	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
-	ImportWh      int64                  `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
-	ExportWh      int64                  `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
-	Estimated     bool                   `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Meter  string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
+	TimeMs int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	// Running registers (state.proto).
+	ImportWh      int64 `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh      int64 `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	Estimated     bool  `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,6 +182,60 @@ func (x *BoundaryFixed) GetEstimated() bool {
 	return false
 }
 
+// BoundaryFailed: the boundaries of a meter could not be fixed; its next
+// reading tries again.
+type BoundaryFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Meter         string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BoundaryFailed) Reset() {
+	*x = BoundaryFailed{}
+	mi := &file_energy_metering_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BoundaryFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BoundaryFailed) ProtoMessage() {}
+
+func (x *BoundaryFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BoundaryFailed.ProtoReflect.Descriptor instead.
+func (*BoundaryFailed) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BoundaryFailed) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *BoundaryFailed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type MeterSwapped struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Meter         string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
@@ -191,7 +246,7 @@ type MeterSwapped struct {
 
 func (x *MeterSwapped) Reset() {
 	*x = MeterSwapped{}
-	mi := &file_energy_metering_v1_event_proto_msgTypes[2]
+	mi := &file_energy_metering_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +258,7 @@ func (x *MeterSwapped) String() string {
 func (*MeterSwapped) ProtoMessage() {}
 
 func (x *MeterSwapped) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_metering_v1_event_proto_msgTypes[2]
+	mi := &file_energy_metering_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +271,7 @@ func (x *MeterSwapped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeterSwapped.ProtoReflect.Descriptor instead.
 func (*MeterSwapped) Descriptor() ([]byte, []int) {
-	return file_energy_metering_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_energy_metering_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *MeterSwapped) GetMeter() string {
@@ -250,7 +305,10 @@ const file_energy_metering_v1_event_proto_rawDesc = "" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x1b\n" +
 	"\timport_wh\x18\x03 \x01(\x03R\bimportWh\x12\x1b\n" +
 	"\texport_wh\x18\x04 \x01(\x03R\bexportWh\x12\x1c\n" +
-	"\testimated\x18\x05 \x01(\bR\testimated\"=\n" +
+	"\testimated\x18\x05 \x01(\bR\testimated\">\n" +
+	"\x0eBoundaryFailed\x12\x14\n" +
+	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"=\n" +
 	"\fMeterSwapped\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMsB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
@@ -267,11 +325,12 @@ func file_energy_metering_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_metering_v1_event_proto_rawDescData
 }
 
-var file_energy_metering_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_energy_metering_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_energy_metering_v1_event_proto_goTypes = []any{
 	(*ReadingAccepted)(nil), // 0: energy.metering.v1.ReadingAccepted
 	(*BoundaryFixed)(nil),   // 1: energy.metering.v1.BoundaryFixed
-	(*MeterSwapped)(nil),    // 2: energy.metering.v1.MeterSwapped
+	(*BoundaryFailed)(nil),  // 2: energy.metering.v1.BoundaryFailed
+	(*MeterSwapped)(nil),    // 3: energy.metering.v1.MeterSwapped
 }
 var file_energy_metering_v1_event_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -292,7 +351,7 @@ func file_energy_metering_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_metering_v1_event_proto_rawDesc), len(file_energy_metering_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -118,6 +118,7 @@ func (x *QueryMeterStateResponse) GetReadings() []*Reading {
 	return nil
 }
 
+// QueryEnergyRequest asks for a period that settlement has not consumed yet.
 type QueryEnergyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -171,8 +172,10 @@ func (x *QueryEnergyRequest) GetPeriod() int64 {
 }
 
 type QueryEnergyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Energy        *Energy                `protobuf:"bytes,1,opt,name=energy,proto3" json:"energy,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Energy *Energy                `protobuf:"bytes,1,opt,name=energy,proto3" json:"energy,omitempty"`
+	// All billing meters are counted in.
+	Ready         bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +217,13 @@ func (x *QueryEnergyResponse) GetEnergy() *Energy {
 	return nil
 }
 
+func (x *QueryEnergyResponse) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
 var File_energy_metering_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_metering_v1_query_proto_rawDesc = "" +
@@ -226,9 +236,10 @@ const file_energy_metering_v1_query_proto_rawDesc = "" +
 	"\breadings\x18\x02 \x03(\v2\x1b.energy.metering.v1.ReadingR\breadings\"F\n" +
 	"\x12QueryEnergyRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"I\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"_\n" +
 	"\x13QueryEnergyResponse\x122\n" +
-	"\x06energy\x18\x01 \x01(\v2\x1a.energy.metering.v1.EnergyR\x06energyB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
+	"\x06energy\x18\x01 \x01(\v2\x1a.energy.metering.v1.EnergyR\x06energy\x12\x14\n" +
+	"\x05ready\x18\x02 \x01(\bR\x05readyB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
 
 var (
 	file_energy_metering_v1_query_proto_rawDescOnce sync.Once

@@ -82,7 +82,8 @@ func (Quality) EnumDescriptor() ([]byte, []int) {
 type Reading struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Meter string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
-	// Counts up by meter; a gap is allowed, a repetition must be identical.
+	// Counts up with time, by meter; a gap is allowed, a repetition must be
+	// identical.
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	TimeMs   int64  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	// OBIS 1.8.0 and 2.8.0.
@@ -173,25 +174,101 @@ func (x *Reading) GetSignature() []byte {
 	return nil
 }
 
-// MeterState is what the chain knows of a meter's registers.
+// Point is a reading or a meter swap on a meter's running registers: what the
+// device showed plus what the devices before it counted. They never fall.
+type Point struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the gateway signed it. A swap has no sequence and no signature, and the
+	// registers with which the new device began.
+	Reading *Reading `protobuf:"bytes,1,opt,name=reading,proto3" json:"reading,omitempty"`
+	// Running registers minus the device's.
+	ImportOffsetWh int64 `protobuf:"varint,2,opt,name=import_offset_wh,json=importOffsetWh,proto3" json:"import_offset_wh,omitempty"`
+	ExportOffsetWh int64 `protobuf:"varint,3,opt,name=export_offset_wh,json=exportOffsetWh,proto3" json:"export_offset_wh,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Point) Reset() {
+	*x = Point{}
+	mi := &file_energy_metering_v1_state_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Point) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Point) ProtoMessage() {}
+
+func (x *Point) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_state_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Point.ProtoReflect.Descriptor instead.
+func (*Point) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Point) GetReading() *Reading {
+	if x != nil {
+		return x.Reading
+	}
+	return nil
+}
+
+func (x *Point) GetImportOffsetWh() int64 {
+	if x != nil {
+		return x.ImportOffsetWh
+	}
+	return 0
+}
+
+func (x *Point) GetExportOffsetWh() int64 {
+	if x != nil {
+		return x.ExportOffsetWh
+	}
+	return 0
+}
+
+// MeterState is what the chain knows of a meter's running registers.
 type MeterState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Meter string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
 	// Latest boundary whose registers are fixed; 0 before the first.
 	FixedUntil int64 `protobuf:"varint,2,opt,name=fixed_until,json=fixedUntil,proto3" json:"fixed_until,omitempty"`
-	ImportWh   int64 `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
-	ExportWh   int64 `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
-	Estimated  bool  `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
-	// Time and sequence of the latest reading.
-	LastTimeMs    int64  `protobuf:"varint,6,opt,name=last_time_ms,json=lastTimeMs,proto3" json:"last_time_ms,omitempty"`
-	LastSequence  uint64 `protobuf:"varint,7,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Running registers at that boundary.
+	ImportWh int64 `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh int64 `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	// Whether these registers are estimated.
+	Estimated bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	// Time and sequence of the latest reading; 0 without one.
+	LastTimeMs   int64  `protobuf:"varint,6,opt,name=last_time_ms,json=lastTimeMs,proto3" json:"last_time_ms,omitempty"`
+	LastSequence uint64 `protobuf:"varint,7,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Time of the latest swap; 0 without one.
+	SwappedMs int64 `protobuf:"varint,8,opt,name=swapped_ms,json=swappedMs,proto3" json:"swapped_ms,omitempty"`
+	// Points kept.
+	Points int64 `protobuf:"varint,9,opt,name=points,proto3" json:"points,omitempty"`
+	// Highest sequence among the removed readings; 0 without one.
+	RemovedSequence uint64 `protobuf:"varint,10,opt,name=removed_sequence,json=removedSequence,proto3" json:"removed_sequence,omitempty"`
+	// Sequences up to removed_sequence that were never seen, lowest first; only
+	// the latest ranges are known.
+	Missing       []*SequenceRange `protobuf:"bytes,11,rep,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MeterState) Reset() {
 	*x = MeterState{}
-	mi := &file_energy_metering_v1_state_proto_msgTypes[1]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +280,7 @@ func (x *MeterState) String() string {
 func (*MeterState) ProtoMessage() {}
 
 func (x *MeterState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_metering_v1_state_proto_msgTypes[1]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +293,7 @@ func (x *MeterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeterState.ProtoReflect.Descriptor instead.
 func (*MeterState) Descriptor() ([]byte, []int) {
-	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{1}
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *MeterState) GetMeter() string {
@@ -268,6 +345,140 @@ func (x *MeterState) GetLastSequence() uint64 {
 	return 0
 }
 
+func (x *MeterState) GetSwappedMs() int64 {
+	if x != nil {
+		return x.SwappedMs
+	}
+	return 0
+}
+
+func (x *MeterState) GetPoints() int64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *MeterState) GetRemovedSequence() uint64 {
+	if x != nil {
+		return x.RemovedSequence
+	}
+	return 0
+}
+
+func (x *MeterState) GetMissing() []*SequenceRange {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+// SequenceRange is the sequences from first to last, both included.
+type SequenceRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         uint64                 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	Last          uint64                 `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SequenceRange) Reset() {
+	*x = SequenceRange{}
+	mi := &file_energy_metering_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SequenceRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SequenceRange) ProtoMessage() {}
+
+func (x *SequenceRange) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SequenceRange.ProtoReflect.Descriptor instead.
+func (*SequenceRange) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SequenceRange) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *SequenceRange) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+// SequenceTime finds a reading's point by its sequence.
+type SequenceTime struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SequenceTime) Reset() {
+	*x = SequenceTime{}
+	mi := &file_energy_metering_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SequenceTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SequenceTime) ProtoMessage() {}
+
+func (x *SequenceTime) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SequenceTime.ProtoReflect.Descriptor instead.
+func (*SequenceTime) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SequenceTime) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *SequenceTime) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
 // Energy is what an account's billing meters measured in a period.
 type Energy struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -275,11 +486,12 @@ type Energy struct {
 	Period   int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
 	ImportWh int64                  `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
 	ExportWh int64                  `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
-	// Set where a boundary lay in a gap longer than a period.
+	// Set where a boundary lay in a gap longer than a period, or was drawn from
+	// readings that were not measured.
 	Estimated bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	// Greatest step among the meters.
 	StepWh int64 `protobuf:"varint,6,opt,name=step_wh,json=stepWh,proto3" json:"step_wh,omitempty"`
-	// Meters counted in so far.
+	// Billing meters counted in so far.
 	Meters        int64 `protobuf:"varint,7,opt,name=meters,proto3" json:"meters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -287,7 +499,7 @@ type Energy struct {
 
 func (x *Energy) Reset() {
 	*x = Energy{}
-	mi := &file_energy_metering_v1_state_proto_msgTypes[2]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +511,7 @@ func (x *Energy) String() string {
 func (*Energy) ProtoMessage() {}
 
 func (x *Energy) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_metering_v1_state_proto_msgTypes[2]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +524,7 @@ func (x *Energy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Energy.ProtoReflect.Descriptor instead.
 func (*Energy) Descriptor() ([]byte, []int) {
-	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Energy) GetAccount() []byte {
@@ -367,7 +579,7 @@ func (x *Energy) GetMeters() int64 {
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Meters        []*MeterState          `protobuf:"bytes,1,rep,name=meters,proto3" json:"meters,omitempty"`
-	Readings      []*Reading             `protobuf:"bytes,2,rep,name=readings,proto3" json:"readings,omitempty"`
+	Points        []*Point               `protobuf:"bytes,2,rep,name=points,proto3" json:"points,omitempty"`
 	Partial       []*Energy              `protobuf:"bytes,3,rep,name=partial,proto3" json:"partial,omitempty"`
 	Ready         []*Energy              `protobuf:"bytes,4,rep,name=ready,proto3" json:"ready,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -376,7 +588,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_metering_v1_state_proto_msgTypes[3]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -388,7 +600,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_metering_v1_state_proto_msgTypes[3]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -401,7 +613,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GenesisState) GetMeters() []*MeterState {
@@ -411,9 +623,9 @@ func (x *GenesisState) GetMeters() []*MeterState {
 	return nil
 }
 
-func (x *GenesisState) GetReadings() []*Reading {
+func (x *GenesisState) GetPoints() []*Point {
 	if x != nil {
-		return x.Readings
+		return x.Points
 	}
 	return nil
 }
@@ -444,7 +656,11 @@ const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\timport_wh\x18\x04 \x01(\x03R\bimportWh\x12\x1b\n" +
 	"\texport_wh\x18\x05 \x01(\x03R\bexportWh\x125\n" +
 	"\aquality\x18\x06 \x01(\x0e2\x1b.energy.metering.v1.QualityR\aquality\x12\x1c\n" +
-	"\tsignature\x18\x0f \x01(\fR\tsignature\"\xe2\x01\n" +
+	"\tsignature\x18\x0f \x01(\fR\tsignature\"\x92\x01\n" +
+	"\x05Point\x125\n" +
+	"\areading\x18\x01 \x01(\v2\x1b.energy.metering.v1.ReadingR\areading\x12(\n" +
+	"\x10import_offset_wh\x18\x02 \x01(\x03R\x0eimportOffsetWh\x12(\n" +
+	"\x10export_offset_wh\x18\x03 \x01(\x03R\x0eexportOffsetWh\"\x81\x03\n" +
 	"\n" +
 	"MeterState\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x1f\n" +
@@ -455,7 +671,19 @@ const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\testimated\x18\x05 \x01(\bR\testimated\x12 \n" +
 	"\flast_time_ms\x18\x06 \x01(\x03R\n" +
 	"lastTimeMs\x12#\n" +
-	"\rlast_sequence\x18\a \x01(\x04R\flastSequence\"\xc3\x01\n" +
+	"\rlast_sequence\x18\a \x01(\x04R\flastSequence\x12\x1d\n" +
+	"\n" +
+	"swapped_ms\x18\b \x01(\x03R\tswappedMs\x12\x16\n" +
+	"\x06points\x18\t \x01(\x03R\x06points\x12)\n" +
+	"\x10removed_sequence\x18\n" +
+	" \x01(\x04R\x0fremovedSequence\x12;\n" +
+	"\amissing\x18\v \x03(\v2!.energy.metering.v1.SequenceRangeR\amissing\"9\n" +
+	"\rSequenceRange\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\x04R\x04last\"C\n" +
+	"\fSequenceTime\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x17\n" +
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\"\xc3\x01\n" +
 	"\x06Energy\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1b\n" +
@@ -463,10 +691,10 @@ const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\texport_wh\x18\x04 \x01(\x03R\bexportWh\x12\x1c\n" +
 	"\testimated\x18\x05 \x01(\bR\testimated\x12\x17\n" +
 	"\astep_wh\x18\x06 \x01(\x03R\x06stepWh\x12\x16\n" +
-	"\x06meters\x18\a \x01(\x03R\x06meters\"\xe7\x01\n" +
+	"\x06meters\x18\a \x01(\x03R\x06meters\"\xe1\x01\n" +
 	"\fGenesisState\x126\n" +
-	"\x06meters\x18\x01 \x03(\v2\x1e.energy.metering.v1.MeterStateR\x06meters\x127\n" +
-	"\breadings\x18\x02 \x03(\v2\x1b.energy.metering.v1.ReadingR\breadings\x124\n" +
+	"\x06meters\x18\x01 \x03(\v2\x1e.energy.metering.v1.MeterStateR\x06meters\x121\n" +
+	"\x06points\x18\x02 \x03(\v2\x19.energy.metering.v1.PointR\x06points\x124\n" +
 	"\apartial\x18\x03 \x03(\v2\x1a.energy.metering.v1.EnergyR\apartial\x120\n" +
 	"\x05ready\x18\x04 \x03(\v2\x1a.energy.metering.v1.EnergyR\x05ready*\x7f\n" +
 	"\aQuality\x12\x17\n" +
@@ -489,25 +717,30 @@ func file_energy_metering_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_metering_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_energy_metering_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_metering_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_energy_metering_v1_state_proto_goTypes = []any{
-	(Quality)(0),         // 0: energy.metering.v1.Quality
-	(*Reading)(nil),      // 1: energy.metering.v1.Reading
-	(*MeterState)(nil),   // 2: energy.metering.v1.MeterState
-	(*Energy)(nil),       // 3: energy.metering.v1.Energy
-	(*GenesisState)(nil), // 4: energy.metering.v1.GenesisState
+	(Quality)(0),          // 0: energy.metering.v1.Quality
+	(*Reading)(nil),       // 1: energy.metering.v1.Reading
+	(*Point)(nil),         // 2: energy.metering.v1.Point
+	(*MeterState)(nil),    // 3: energy.metering.v1.MeterState
+	(*SequenceRange)(nil), // 4: energy.metering.v1.SequenceRange
+	(*SequenceTime)(nil),  // 5: energy.metering.v1.SequenceTime
+	(*Energy)(nil),        // 6: energy.metering.v1.Energy
+	(*GenesisState)(nil),  // 7: energy.metering.v1.GenesisState
 }
 var file_energy_metering_v1_state_proto_depIdxs = []int32{
 	0, // 0: energy.metering.v1.Reading.quality:type_name -> energy.metering.v1.Quality
-	2, // 1: energy.metering.v1.GenesisState.meters:type_name -> energy.metering.v1.MeterState
-	1, // 2: energy.metering.v1.GenesisState.readings:type_name -> energy.metering.v1.Reading
-	3, // 3: energy.metering.v1.GenesisState.partial:type_name -> energy.metering.v1.Energy
-	3, // 4: energy.metering.v1.GenesisState.ready:type_name -> energy.metering.v1.Energy
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1, // 1: energy.metering.v1.Point.reading:type_name -> energy.metering.v1.Reading
+	4, // 2: energy.metering.v1.MeterState.missing:type_name -> energy.metering.v1.SequenceRange
+	3, // 3: energy.metering.v1.GenesisState.meters:type_name -> energy.metering.v1.MeterState
+	2, // 4: energy.metering.v1.GenesisState.points:type_name -> energy.metering.v1.Point
+	6, // 5: energy.metering.v1.GenesisState.partial:type_name -> energy.metering.v1.Energy
+	6, // 6: energy.metering.v1.GenesisState.ready:type_name -> energy.metering.v1.Energy
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_energy_metering_v1_state_proto_init() }
@@ -521,7 +754,7 @@ func file_energy_metering_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_metering_v1_state_proto_rawDesc), len(file_energy_metering_v1_state_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

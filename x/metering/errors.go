@@ -1,0 +1,40 @@
+package metering
+
+import "github.com/energyd/energyd/module"
+
+var codespace = module.Codespace("metering")
+
+// Refusals. The codes are consensus data.
+var (
+	// ErrField: a field is out of its range.
+	ErrField = codespace.New(2, "invalid_field")
+	// ErrSignature: the gateway key did not sign the reading.
+	ErrSignature = codespace.New(3, "bad_signature")
+	// ErrGatewayKey: the gateway key is not one of the sender's.
+	ErrGatewayKey = codespace.New(4, "gateway_key")
+	// ErrUnknownMeter: no meter of that name is bound.
+	ErrUnknownMeter = codespace.New(5, "unknown_meter")
+	// ErrWrongGateway: the meter is bound to another gateway.
+	ErrWrongGateway = codespace.New(6, "wrong_gateway")
+	// ErrAccountClosed: the meter's account is neither active nor frozen.
+	ErrAccountClosed = codespace.New(7, "account_closed")
+	// ErrFuture: the time is too far beyond the block's.
+	ErrFuture = codespace.New(8, "future_time")
+	// ErrConflicting: another reading has that sequence.
+	ErrConflicting = codespace.New(9, "conflicting_reading")
+	// ErrTooLate: the time is behind the last fixed boundary.
+	ErrTooLate = codespace.New(10, "too_late")
+	// ErrOrder: sequence and time disagree on the reading's place.
+	ErrOrder = codespace.New(11, "sequence_order")
+	// ErrRegisterBack: a register would fall.
+	ErrRegisterBack = codespace.New(12, "register_back")
+	// ErrImplausible: a register grew by more than the connection can carry.
+	ErrImplausible = codespace.New(13, "implausible")
+	// ErrTooMany: the meter has as many readings in the period as are kept.
+	ErrTooMany = codespace.New(14, "too_many_readings")
+	// ErrSwapTime: the time of a swap is not between the meter's newest reading
+	// and the block's time.
+	ErrSwapTime = codespace.New(15, "swap_time")
+	// ErrUnknownEnergy: nothing is known of the account's period, or no longer.
+	ErrUnknownEnergy = codespace.New(16, "unknown_energy")
+)

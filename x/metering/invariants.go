@@ -1,0 +1,82 @@
+package metering
+
+import (
+	"fmt"
+
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/registry"
+)
+
+// Invariants implements module.InvariantChecker.
+func (Module) Invariants() []module.Invariant {
+	return []module.Invariant{{Name: "readings", Check: checkReadings}}
+}
+
+// checkReadings is I4 (reliability.md): readings once, registers monotone.
+func checkReadings(r state.Reader) error {
+	length := registry.ChainOf(r).PeriodLengthMs
+	kept := int64(0)
+	for _, meter := range meters.All(r, meters.Key()) {
+		if err := checkMeter(r, meter, length); err != nil {
+			return fmt.Errorf("meter %q: %w", meter.Meter, err)
+		}
+		kept += meter.Points
+	}
+	for range r.Range(points.Key(), nil) {
+		kept--
+	}
+	if kept != 0 {
+		return fmt.Errorf("expected every point to be of a known meter, got %d that are not", -kept)
+	}
+	for _, table := range []state.Map[*meteringv1.Energy]{partial, ready} {
+		for _, energy := range table.All(r, table.Key()) {
+			if energy.ImportWh < 0 || energy.ExportWh < 0 {
+				return fmt.Errorf("account %x, period %d: negative energy", energy.Account, energy.Period)
+			}
+		}
+	}
+	return nil
+}
+
+func checkMeter(r state.Reader, meter *meteringv1.MeterState, length int64) error {
+	var count int64
+	var last *meteringv1.Point
+	sequence := meter.RemovedSequence
+	for _, point := range points.All(r, points.Key().Name(meter.Meter)) {
+		count++
+		if !isSwap(point) {
+			if point.Reading.Sequence <= sequence {
+				return fmt.Errorf("sequence %d at %d after %d", point.Reading.Sequence, point.Reading.TimeMs, sequence)
+			}
+			sequence = point.Reading.Sequence
+			index, ok := sequences.Get(r, sequenceKey(meter.Meter, sequence))
+			if !ok || index.TimeMs != point.Reading.TimeMs {
+				return fmt.Errorf("sequence %d at %d is not found by its number", sequence, point.Reading.TimeMs)
+			}
+		}
+		if last == nil && meter.FixedUntil != 0 && point.Reading.TimeMs > meter.FixedUntil {
+			return fmt.Errorf("no point at or before boundary %d", meter.FixedUntil)
+		}
+		if last != nil {
+			from, to := running(last), running(point)
+			if to.importWh < from.importWh || to.exportWh < from.exportWh {
+				return fmt.Errorf("registers fall at %d", point.Reading.TimeMs)
+			}
+		}
+		last = point
+	}
+	if count != meter.Points || sequence != meter.LastSequence {
+		return fmt.Errorf("expected %d points up to sequence %d, got %d up to %d", meter.Points, meter.LastSequence, count, sequence)
+	}
+	if meter.FixedUntil%length != 0 {
+		return fmt.Errorf("boundary %d is not a multiple of the period length %d", meter.FixedUntil, length)
+	}
+	if last != nil {
+		if top := running(last); top.importWh < meter.ImportWh || top.exportWh < meter.ExportWh {
+			return fmt.Errorf("boundary %d is above the newest registers", meter.FixedUntil)
+		}
+	}
+	return nil
+}
