@@ -66,11 +66,11 @@ func TestDecode(t *testing.T) {
 }
 
 func TestDecodeKeepsWhatIsLeftOut(t *testing.T) {
-	got := file{Small: 7}
+	got := file{Small: 7, secret: 3}
 	if err := Decode([]byte(`{"name":"a","buys":[]}`), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Small != 7 || got.Buys == nil {
+	if got.Small != 7 || got.secret != 3 || got.Buys == nil {
 		t.Errorf("got %+v", got)
 	}
 }
