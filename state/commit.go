@@ -30,8 +30,12 @@ func undoKey(height int64) []byte {
 // prefixEnd returns the least key above all keys with the prefix, whose first
 // byte is one of ours and so not 0xff.
 func prefixEnd(prefix []byte) []byte {
-	end := bytes.TrimRight(bytes.Clone(prefix), "\xff")
-	end[len(end)-1]++
+	last := len(prefix) - 1
+	for prefix[last] == 0xff {
+		last--
+	}
+	end := bytes.Clone(prefix[:last+1])
+	end[last]++
 	return end
 }
 

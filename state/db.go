@@ -200,15 +200,14 @@ func (db *DB) keep(v *version) {
 	defer db.mu.Unlock()
 	v.refs = 1
 	db.open++
-	kept := make([]*version, 0, len(db.views)+1)
-	for i, old := range db.views {
-		if old.height < v.height && len(db.views)-i < db.opt.Views {
-			kept = append(kept, old)
-		} else {
-			_ = db.unref(old) // see release
-		}
+	last := len(db.views)
+	for ; last > 0 && db.views[last-1].height >= v.height; last-- {
+		_ = db.unref(db.views[last-1]) // see release
 	}
-	db.views = append(kept, v)
+	db.views = append(db.views[:last:last], v)
+	for ; len(db.views) > db.opt.Views; db.views = db.views[1:] {
+		_ = db.unref(db.views[0])
+	}
 }
 
 // acquireLatest takes a reference to the last version, to be released.

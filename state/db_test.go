@@ -1,0 +1,416 @@
+package state
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// commit stages b and commits the next height.
+func commit(t testing.TB, db *DB, b *Branch) (root []byte) {
+	t.Helper()
+	root = db.Stage(b)
+	height, _ := db.Version()
+	if err := db.Commit(height + 1); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func view(t testing.TB, db *DB) *View {
+	t.Helper()
+	v, err := db.View(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestGoldenRoots pins the tree: every replica must come to these.
+func TestGoldenRoots(t *testing.T) {
+	for _, c := range []struct {
+		keys int
+		root string
+	}{
+		{0, "0000000000000000000000000000000000000000000000000000000000000000"},
+		{1, "263f3134568bd91568a048cb99c08729973fd146db930b054d91a3f79e7a346a"},
+		{2, "978e1405e68c6035b3d130831dde63ae9c8225e591448286d456124dbb41a025"},
+		{3, "9c6a9da0c8a4b504fd888906d1265b25d3dd82d6ade033fb02c386fe4572ec16"},
+		{100, "4336443501812f34db0ae10d829ce68fc76ae6e8d15492920178685756a68d53"},
+		{1000, "94e14a12fb00fff7ad653aa82359e0cffb2664d906947ecfe5d1dabb7f1e5255"},
+	} {
+		db := OpenMemory()
+		b := db.Branch()
+		for i := range c.keys {
+			b.Set(fmt.Appendf(nil, "key %d", i), fmt.Appendf(nil, "value %d", i))
+		}
+		if got := hex.EncodeToString(commit(t, db, b)); got != c.root {
+			t.Errorf("%d keys: root %s, want %s", c.keys, got, c.root)
+		}
+		db.Close()
+	}
+}
+
+func TestFirstHeight(t *testing.T) {
+	db := OpenMemory()
+	defer db.Close()
+	if height, root := db.Version(); height != 0 || !bytes.Equal(root, make([]byte, 32)) {
+		t.Errorf("new database is at height %d, root %x, want 0 and zero bytes", height, root)
+	}
+	if err := db.Commit(1); !errors.Is(err, ErrUnstaged) {
+		t.Errorf("commit of nothing: got %v, want ErrUnstaged", err)
+	}
+	db.Stage(db.Branch())
+	for _, c := range []struct {
+		height int64
+		ok     bool
+	}{{0, false}, {-1, false}, {1000, true}, {1000, false}, {1002, false}, {999, false}, {1001, true}} {
+		db.Stage(db.Branch())
+		if err := db.Commit(c.height); (err == nil) != c.ok {
+			t.Errorf("commit of height %d: got %v, want success %v", c.height, err, c.ok)
+		}
+	}
+	if err := db.Commit(1002); !errors.Is(err, ErrUnstaged) {
+		t.Errorf("second commit of one stage: got %v, want ErrUnstaged", err)
+	}
+}
+
+// TestDamageIsRefused changes one stored pair behind the store's back.
+func TestDamageIsRefused(t *testing.T) {
+	for name, damage := range map[string]func(*pebble.Batch) error{
+		"value changed": func(b *pebble.Batch) error { return b.Set(pairKey([]byte("k001")), []byte("w"), nil) },
+		"pair lost":     func(b *pebble.Batch) error { return b.Delete(pairKey([]byte("k001")), nil) },
+		"pair added":    func(b *pebble.Batch) error { return b.Set(pairKey([]byte("k1")), []byte("v"), nil) },
+	} {
+		fs := vfs.NewMem()
+		db, err := Open("state", Options{FS: fs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := db.Branch()
+		fill(b, 10)
+		commit(t, db, b)
+		batch := db.pebble.NewBatch()
+		if err := errors.Join(damage(batch), batch.Commit(pebble.Sync), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // and a refusal leaves nothing locked
+			if _, err := Open("state", Options{FS: fs}); !errors.Is(err, ErrRootMismatch) {
+				t.Errorf("%s: got %v, want ErrRootMismatch", name, err)
+			}
+		}
+	}
+}
+
+func TestDamagedRecords(t *testing.T) {
+	for name, c := range map[string]struct {
+		key  []byte
+		cut  int
+		open bool
+	}{
+		"last height": {[]byte(metaKey), 1, false},
+		"undo record": {undoKey(2), 1, true},
+		"undo header": {undoKey(2), 20, true},
+	} {
+		fs := vfs.NewMem()
+		db, err := Open("state", Options{FS: fs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := db.Branch()
+		fill(b, 3)
+		commit(t, db, b)
+		b.Set([]byte("k001"), []byte("changed"))
+		commit(t, db, b)
+		record, err := get(db.pebble, c.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(db.pebble.Set(c.key, record[:len(record)-c.cut], pebble.Sync), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		db, err = Open("state", Options{FS: fs})
+		if (err == nil) != c.open {
+			t.Fatalf("%s: open: got %v, want success %v", name, err, c.open)
+		}
+		if !c.open {
+			continue
+		}
+		if err := db.Rollback(); err == nil || errors.Is(err, ErrNoUndo) {
+			t.Errorf("%s: rollback: got %v, want an error about the record", name, err)
+		}
+		if height, _ := db.Version(); height != 2 {
+			t.Errorf("%s: after a refused rollback the height is %d, want 2", name, height)
+		}
+		db.Close()
+	}
+}
+
+// TestCrash loses unsynced data at random moments of random blocks. What a
+// Commit has acknowledged must be there, whole.
+func TestCrash(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	fs := vfs.NewCrashableMem()
+	model, height := pairs{}, int64(0)
+	for range 30 {
+		db, err := Open("state", Options{FS: fs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, root := db.Version(); h != height || !bytes.Equal(root, model.root()) {
+			t.Fatalf("after the crash: height %d root %x, want %d %x", h, root, height, model.root())
+		}
+		for range rnd.IntN(5) {
+			b := db.Branch()
+			for range rnd.IntN(40) {
+				k, v := fmt.Sprint(rnd.IntN(100)), fmt.Sprint(rnd.Int())
+				b.Set([]byte(k), []byte(v))
+				model[k] = v
+			}
+			commit(t, db, b)
+			height++
+		}
+		b := db.Branch() // a block that was executed but not committed
+		fill(b, 10)
+		db.Stage(b)
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rnd})
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fs = crashed
+	}
+	if height == 0 {
+		t.Fatal("no block was committed")
+	}
+}
+
+func TestLocked(t *testing.T) {
+	dir := t.TempDir()
+	if d := os.Getenv("STATE_TEST_LOCKED"); d != "" { // the other process
+		if _, err := Open(d, Options{}); !errors.Is(err, ErrLocked) {
+			t.Fatalf("got %v, want ErrLocked", err)
+		}
+		return
+	}
+	db, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrLocked) {
+		t.Errorf("second open in one process: got %v, want ErrLocked", err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLocked$")
+	cmd.Env = append(os.Environ(), "STATE_TEST_LOCKED="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("second process: %v\n%s", err, out)
+	}
+	if err := errors.Join(db.Close(), db.Close()); err != nil {
+		t.Error(err)
+	}
+	db, err = Open(dir, Options{})
+	if err != nil {
+		t.Fatalf("open after close: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	fs := vfs.NewMem()
+	db, err := Open("state", Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.Branch()
+	want := fill(b, 3)
+	commit(t, db, b)
+	v := view(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(v.Range(nil, nil)); strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("view held over the close: got %q, want %q", got, want)
+	}
+	if _, err := Open("state", Options{FS: fs}); !errors.Is(err, ErrLocked) {
+		t.Errorf("open while a view is held: got %v, want ErrLocked", err)
+	}
+	v.Close()
+	if _, err := db.View(0); !errors.Is(err, ErrClosed) {
+		t.Errorf("View: got %v, want ErrClosed", err)
+	}
+	if err := db.Rollback(); !errors.Is(err, ErrClosed) {
+		t.Errorf("Rollback: got %v, want ErrClosed", err)
+	}
+	if height, root := db.Version(); height != 0 || len(root) != 32 {
+		t.Errorf("Version: got %d %x, want 0 and an empty root", height, root)
+	}
+	for name, read := range map[string]func(){
+		"Get":   func() { db.Branch().Get([]byte("k")) },
+		"Range": func() { collect(db.Branch().Range(nil, nil)) },
+		"Stage": func() { db.Stage(db.Branch()) },
+	} {
+		if f, ok := recovered(read).(Fault); !ok || !errors.Is(f, ErrClosed) {
+			t.Errorf("%s: panics with %v, want a Fault of ErrClosed", name, f)
+		}
+	}
+	db, err = Open("state", Options{FS: fs})
+	if err != nil {
+		t.Fatalf("open after the last view was closed: %v", err)
+	}
+	db.Close()
+}
+
+// TestUndoIsKept checks the edges of the window, also after it was narrowed.
+func TestUndoIsKept(t *testing.T) {
+	for _, c := range []struct{ undo, reopen, steps int }{{3, 3, 3}, {10, 2, 2}, {2, 10, 2}, {10, 10, 5}} {
+		fs := vfs.NewMem()
+		db, err := Open("state", Options{FS: fs, Undo: int64(c.undo)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 6 {
+			b := db.Branch()
+			b.Set([]byte("k"), fmt.Append(nil, i))
+			commit(t, db, b)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if db, err = Open("state", Options{FS: fs, Undo: int64(c.reopen)}); err != nil {
+			t.Fatal(err)
+		}
+		steps := 0
+		for err = db.Rollback(); err == nil; err = db.Rollback() {
+			steps++
+		}
+		if !errors.Is(err, ErrNoUndo) || steps != c.steps {
+			t.Errorf("undo %d then %d: %d heights rolled back, then %v; want %d, then ErrNoUndo", c.undo, c.reopen, steps, err, c.steps)
+		}
+		if got, want := string(db.Branch().Get([]byte("k"))), fmt.Sprint(5-c.steps); got != want {
+			t.Errorf("undo %d then %d: value %s, want %s", c.undo, c.reopen, got, want)
+		}
+		db.Close()
+	}
+}
+
+// TestConcurrentViews reads and proves while the writer goes on; run with -race.
+func TestConcurrentViews(t *testing.T) {
+	db := OpenMemory()
+	b := db.Branch()
+	fill(b, 200)
+	commit(t, db, b)
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for r := range 4 {
+		readers.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := readView(db, fmt.Appendf(nil, "k%03d", (i*7+r)%200)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 150 {
+		b := db.Branch()
+		for j := range 200 { // every pair of a height has the height's number
+			b.Set(fmt.Appendf(nil, "k%03d", j), fmt.Append(nil, "h", i+2))
+		}
+		commit(t, db, b)
+		if i%20 == 19 {
+			if err := db.Rollback(); err != nil {
+				t.Error(err)
+			}
+			b := db.Branch()
+			b.Discard()
+			for j := range 200 {
+				b.Set(fmt.Appendf(nil, "k%03d", j), fmt.Append(nil, "h", i+2))
+			}
+			commit(t, db, b)
+		}
+	}
+	close(done)
+	readers.Wait()
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// readView checks that a view is of one piece.
+func readView(db *DB, key []byte) error {
+	v, err := db.View(0)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	want := fmt.Sprint("h", v.Height())
+	if v.Height() == 1 {
+		want = "v"
+	}
+	for k, got := range v.Range([]byte("k"), key) {
+		if string(got) != want || string(v.Get(k)) != want {
+			return fmt.Errorf("height %d, key %s: range says %s, get %s, want %s", v.Height(), k, got, v.Get(k), want)
+		}
+	}
+	p, err := v.Prove(key)
+	if err != nil {
+		return err
+	}
+	if err := p.GetExist().Verify(spec, v.Root(), key, []byte(want)); err != nil {
+		return fmt.Errorf("height %d: %w", v.Height(), err)
+	}
+	db.Branch().Get(key)
+	return nil
+}
+
+// TestReadFault: a database that cannot be read stops the application. It must
+// not look empty, nor like a failed transaction.
+func TestReadFault(t *testing.T) {
+	var failing atomic.Bool
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if failing.Load() && op.Kind == errorfs.OpFileReadAt {
+			return errorfs.ErrInjected
+		}
+		return nil
+	}))
+	db, err := Open("state", Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.Branch()
+	fill(b, 10)
+	commit(t, db, b)
+	if err := db.pebble.Flush(); err != nil { // out of memory, onto the disk
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	f, ok := recovered(func() { collect(NewBranch(db.Branch()).Range(nil, nil)) }).(Fault)
+	if !ok || !errors.Is(f, errorfs.ErrInjected) || !strings.Contains(f.Error(), "database fault") {
+		t.Errorf("range over a broken disk: panics with %v, want a Fault of the disk's error", f)
+	}
+	failing.Store(false)
+	if got := len(collect(db.Branch().Range(nil, nil))); got != 10 {
+		t.Errorf("range over the mended disk: %d pairs, want 10", got)
+	}
+	if err := db.Close(); err != nil { // the failed range holds nothing open
+		t.Error(err)
+	}
+}
