@@ -12,7 +12,7 @@ import (
 // FormatKWh writes Wh as kWh, "1.234 kWh".
 func FormatKWh(wh int64) string { return FormatScaled(wh, 3) + " kWh" }
 
-// FormatCoins writes ucoin as coins, "0.603850 coin".
+// FormatCoins writes ucoin as coins, "0.60385 coin".
 func FormatCoins(ucoin int64) string { return FormatScaled(ucoin, 6) + " coin" }
 
 // FormatPrice writes ucoin per kWh as coins per kWh.
