@@ -26,6 +26,23 @@ func (Module) ValidatorUpdates(ctx *module.Ctx) []*registryv1.Account {
 	return changed
 }
 
+// Jail takes the voting power of an aggregator that CometBFT caught at double
+// signing; only the authority can give it back (MsgSetValidator).
+func Jail(ctx *module.Ctx, address protocol.Address) error {
+	account, ok := AccountOf(ctx.Store, address)
+	if !ok {
+		return ErrUnknownAccount.With("account: no account %v", address)
+	}
+	if account.ValidatorPower == 0 {
+		return nil
+	}
+	if err := checkNotLastValidator(ctx.Store, account); err != nil {
+		return err
+	}
+	setPower(ctx, account, 0)
+	return nil
+}
+
 // setPower stores an aggregator's voting power and tells the engine of it.
 func setPower(ctx *module.Ctx, account *registryv1.Account, power int64) {
 	account.ValidatorPower = power
