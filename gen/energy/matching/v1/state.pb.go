@@ -986,7 +986,6 @@ type GenesisState struct {
 	Buys          []*BuyOrder            `protobuf:"bytes,3,rep,name=buys,proto3" json:"buys,omitempty"`
 	Prematches    []*Match               `protobuf:"bytes,4,rep,name=prematches,proto3" json:"prematches,omitempty"`
 	Matches       []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
-	Presences     []*Presence            `protobuf:"bytes,6,rep,name=presences,proto3" json:"presences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1052,13 +1051,6 @@ func (x *GenesisState) GetPrematches() []*Match {
 func (x *GenesisState) GetMatches() []*Match {
 	if x != nil {
 		return x.Matches
-	}
-	return nil
-}
-
-func (x *GenesisState) GetPresences() []*Presence {
-	if x != nil {
-		return x.Presences
 	}
 	return nil
 }
@@ -1157,7 +1149,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\xd1\x02\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x95\x02\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -1165,8 +1157,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"prematches\x18\x04 \x03(\v2\x19.energy.matching.v1.MatchR\n" +
 	"prematches\x123\n" +
-	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches\x12:\n" +
-	"\tpresences\x18\x06 \x03(\v2\x1c.energy.matching.v1.PresenceR\tpresences*R\n" +
+	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches*R\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1214,12 +1205,11 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	4,  // 8: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
 	5,  // 9: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
 	5,  // 10: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	9,  // 11: energy.matching.v1.GenesisState.presences:type_name -> energy.matching.v1.Presence
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }

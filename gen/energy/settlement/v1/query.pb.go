@@ -143,9 +143,14 @@ func (x *QueryStatementResponse) GetAunts() [][]byte {
 	return nil
 }
 
+// QueryStatementsRequest lists the latest statements of a period by account.
 type QueryStatementsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	// Only accounts after this one.
+	After []byte `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	// 0 means 100; at most 1000.
+	Limit         int64 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -183,6 +188,20 @@ func (*QueryStatementsRequest) Descriptor() ([]byte, []int) {
 func (x *QueryStatementsRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryStatementsRequest) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *QueryStatementsRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
 	}
 	return 0
 }
@@ -437,9 +456,11 @@ const file_energy_settlement_v1_query_proto_rawDesc = "" +
 	"\tstatement\x18\x01 \x01(\v2\x1f.energy.settlement.v1.StatementR\tstatement\x128\n" +
 	"\x04root\x18\x02 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\x03R\x05index\x12\x14\n" +
-	"\x05aunts\x18\x04 \x03(\fR\x05aunts\"0\n" +
+	"\x05aunts\x18\x04 \x03(\fR\x05aunts\"\\\n" +
 	"\x16QueryStatementsRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"Z\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\fR\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x03R\x05limit\"Z\n" +
 	"\x17QueryStatementsResponse\x12?\n" +
 	"\n" +
 	"statements\x18\x01 \x03(\v2\x1f.energy.settlement.v1.StatementR\n" +

@@ -197,7 +197,7 @@ type Statement struct {
 	GridReceivedUcoin int64 `protobuf:"varint,17,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
 	// What should have been paid and became debt; not in paid.
 	DebtUcoin int64 `protobuf:"varint,18,opt,name=debt_ucoin,json=debtUcoin,proto3" json:"debt_ucoin,omitempty"`
-	// What of received went to repay older debts.
+	// What of receipts and of escrow that came back repaid older debts at once.
 	RepaidUcoin int64 `protobuf:"varint,19,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
 	// Free + escrow when the statement was made, and that without this
 	// settlement: after = before + received - paid - repaid.

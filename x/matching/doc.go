@@ -1,0 +1,39 @@
+// Package matching runs the trading cycle of SPEC 5: it takes orders for a
+// period until its gate, clears the period's book in one batch by K-prototypes,
+// collects confirmations, and leaves confirmed matches for settlement. It
+// exists so that what is sold when, to whom and at what price follows from the
+// orders alone, whoever proposes the block.
+//
+// State (module byte protocol.ModuleMatching):
+//
+//	1 books       period                    Book, until settlement closes the period
+//	2 sells       period, account, order    SellOrder, until the book is final
+//	3 buys        period, account, order    BuyOrder, until the book is final
+//	4 prematches  period, match             Match that waits for a signature
+//	5 matches     period, seller, match     Match, until settlement takes it
+//	6 bought      period, buyer, match      BoughtFrom: leads to the row in matches
+//	7 presences   account, period           Presence, until the book is final
+//	8 dues        time, period              Due: when a book needs the hook next
+//
+// Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm. Replacing an
+// order is a cancel and a place in one envelope.
+//
+// A buyer escrows bid x energy + fee x energy when it orders. A pre-match takes
+// ask x v + fee x v of that with it; what is left of an order's escrow goes back
+// when the book is final. Since ask + fee <= bid, the escrow always suffices.
+//
+// K-prototypes asks nothing about the buyer: it gives each seller its ask. The
+// seller's satisfaction is therefore 10^6 always, and a standing consent of the
+// seller confirms whatever its least satisfaction.
+//
+// Hook, each block: first the accounts that were frozen or revoked in it lose
+// their orders and unconfirmed pre-matches. Then every book that is due, the
+// oldest boundary first: an open book in the first block at or after its gate is
+// cleared, or, if that block is not before the period's start, cancelled whole
+// (missed); a book whose confirmation window ended, or in which nothing waits
+// any more, becomes final. A clearing that fails is reported (ClearingFailed)
+// and its book cancelled.
+//
+// Invariants: I5 (each account's escrow is that of its buy orders, pre-matches
+// and matches), and the counts of books and presences equal their rows.
+package matching

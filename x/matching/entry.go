@@ -1,0 +1,169 @@
+package matching
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/grid"
+	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/metering"
+	"github.com/energyd/energyd/x/registry"
+)
+
+// msPerHour turns a rating in W times a time in ms into Wh.
+const msPerHour = 3_600_000
+
+// terms are what sell and buy orders have in common.
+type terms struct {
+	period, price, energyWh int64
+	consent                 *matchingv1.Consent
+	sell                    bool
+}
+
+// check is the stateless part.
+func (t terms) check() error {
+	switch {
+	case t.period <= 0:
+		return ErrBadPeriod.With("period: expected a period's start in Unix ms, got %d", t.period)
+	case t.energyWh <= 0:
+		return ErrBadEnergy.With("energy_wh: expected more than 0 Wh, got %d", t.energyWh)
+	case t.price < 0:
+		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 or more, got %d", t.price)
+	}
+	return checkRange("consent.min_satisfaction_ppm", t.consent.GetMinSatisfactionPpm(), units.PPM)
+}
+
+func checkRange(field string, value, most int64) error {
+	if value < 0 || value > most {
+		return ErrOutOfRange.With("%s: expected 0 to %d, got %d", field, most, value)
+	}
+	return nil
+}
+
+func checkID(field string, id []byte) error {
+	if _, err := protocol.IDFrom(id); err != nil {
+		return ErrMalformed.With("%s: %v", field, err)
+	}
+	return nil
+}
+
+// entry is an order on its way into a book: what it is judged by, and the
+// records that it changes.
+type entry struct {
+	terms    terms
+	account  *registryv1.Account
+	params   *registryv1.Params
+	book     *matchingv1.Book
+	presence *matchingv1.Presence
+}
+
+// admit checks everything that sell and buy orders have in common.
+func admit(ctx *module.Ctx, t terms) (*entry, error) {
+	e := &entry{terms: t, account: ctx.Signer.Account, params: registry.ParamsAt(ctx.Store, t.period)}
+	if err := checkWindow(ctx, e.params, t.period); err != nil {
+		return nil, err
+	}
+	if t.price < e.params.PriceMinUcoinPerKwh || t.price > e.params.PriceMaxUcoinPerKwh {
+		return nil, ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(e.params.PriceMinUcoinPerKwh),
+			units.FormatPrice(e.params.PriceMaxUcoinPerKwh), units.FormatPrice(t.price))
+	}
+	sender := ctx.Signer.Address()
+	if debt := bank.DebtOf(ctx.Store, sender); debt > 0 {
+		return nil, ErrInDebt.With("sender: expected no debt, owes %s", units.FormatCoins(debt))
+	}
+	if node := e.account.GetGridNode(); !grid.HasNode(ctx.Store, node) || !grid.Reachable(ctx.Store, node) {
+		return nil, ErrUnreachableNode.With("sender: expected a grid node with a line, got %q", node)
+	}
+	if len(metering.BillingMeters(ctx.Store, sender, t.period)) == 0 {
+		return nil, ErrNoBillingMeter.With("sender: expected a billing meter bound before period %d", t.period)
+	}
+	e.load(ctx.Store, sender)
+	return e, e.checkCaps(ctx.Store)
+}
+
+// checkWindow says whether orders for the period are taken now.
+func checkWindow(ctx *module.Ctx, params *registryv1.Params, period int64) error {
+	if start := registry.PeriodOf(ctx.Store, period); start != period {
+		return ErrBadPeriod.With("period: expected a multiple of the period length such as %d, got %d", start, period)
+	}
+	gate := registry.GateOf(params, period)
+	if ctx.TimeMs >= gate {
+		return ErrGateClosed.With("period: expected one whose gate is after %d, that of %d was at %d", ctx.TimeMs, period, gate)
+	}
+	if opens := gate - params.OrderHorizonMs; ctx.TimeMs < opens {
+		return ErrNotOpen.With("period: expected one open at %d, orders for %d are taken from %d", ctx.TimeMs, period, opens)
+	}
+	return nil
+}
+
+func (e *entry) load(r state.Reader, sender protocol.Address) {
+	var ok bool
+	if e.book, ok = books.Get(r, bookKey(e.terms.period)); !ok {
+		e.book = &matchingv1.Book{Period: e.terms.period, Phase: matchingv1.Phase_PHASE_OPEN}
+	}
+	if e.presence, ok = presences.Get(r, presenceKey(sender[:], e.terms.period)); !ok {
+		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: e.terms.period}
+	}
+}
+
+// checkCaps checks the limits on the account's and the book's orders.
+func (e *entry) checkCaps(r state.Reader) error {
+	p, mine := e.params, e.presence
+	if e.terms.sell && mine.Buys > 0 || !e.terms.sell && mine.Sells > 0 {
+		return ErrBothSides.With("period: expected one side, the account already has orders on the other in %d", e.terms.period)
+	}
+	if e.book.Orders >= p.MaxOrders {
+		return ErrBookFull.With("period: expected fewer than %d orders in the book of %d", p.MaxOrders, e.terms.period)
+	}
+	if mine.Sells+mine.Buys >= p.MaxOrdersPerAccount {
+		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %d", p.MaxOrdersPerAccount, e.terms.period)
+	}
+	most, err := units.MulDiv(e.account.GetConnectionRatingW(), registry.ChainOf(r).PeriodLengthMs, msPerHour)
+	if err != nil {
+		return err
+	}
+	total, err := units.Sum(mine.SellWh, mine.BuyWh, e.terms.energyWh)
+	if err != nil {
+		return err
+	}
+	if total > most {
+		return ErrOverRating.With("energy_wh: expected at most %s in a period by the connection rating, got %s with earlier orders",
+			units.FormatKWh(most), units.FormatKWh(total))
+	}
+	return nil
+}
+
+// record counts the order in and sees that the book is looked at at its gate.
+func (e *entry) record(ctx *module.Ctx) {
+	if e.book.Orders == 0 {
+		setDue(ctx, e.book)
+	}
+	e.book.Orders++
+	if e.terms.sell {
+		e.book.Sells++
+		e.presence.Sells++
+		e.presence.SellWh += e.terms.energyWh
+	} else {
+		e.book.Buys++
+		e.presence.Buys++
+		e.presence.BuyWh += e.terms.energyWh
+	}
+	books.Set(ctx.Store, bookKey(e.book.Period), e.book)
+	presences.Set(ctx.Store, presenceKey(e.presence.Account, e.presence.Period), e.presence)
+}
+
+// solverParams are the market's parameters as K-prototypes takes them.
+func solverParams(p *registryv1.Params) kproto.Params {
+	return kproto.Params{
+		RespectLimits: true,
+		Fee:           p.FeeUcoinPerKwh,
+		RangePrice:    p.RangePriceUcoinPerKwh,
+		RangeEnergyWh: p.RangeEnergyWh,
+		RangeCredit:   p.RangeCredit,
+		RangeLossPPM:  p.RangeLossPpm,
+	}
+}

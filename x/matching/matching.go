@@ -1,0 +1,162 @@
+package matching
+
+import (
+	"iter"
+
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/registry"
+)
+
+var (
+	books      = state.NewMap[*matchingv1.Book](protocol.ModuleMatching, 1)
+	sells      = state.NewMap[*matchingv1.SellOrder](protocol.ModuleMatching, 2)
+	buys       = state.NewMap[*matchingv1.BuyOrder](protocol.ModuleMatching, 3)
+	prematches = state.NewMap[*matchingv1.Match](protocol.ModuleMatching, 4)
+	matches    = state.NewMap[*matchingv1.Match](protocol.ModuleMatching, 5)
+	bought     = state.NewMap[*matchingv1.BoughtFrom](protocol.ModuleMatching, 6)
+	presences  = state.NewMap[*matchingv1.Presence](protocol.ModuleMatching, 7)
+	dues       = state.NewMap[*matchingv1.Due](protocol.ModuleMatching, 8)
+)
+
+func bookKey(period int64) state.Key { return books.Key().Int64(period) }
+
+func sellKey(period int64, account, id []byte) state.Key {
+	return sells.Key().Int64(period).Bytes(account).Bytes(id)
+}
+
+func buyKey(period int64, account, id []byte) state.Key {
+	return buys.Key().Int64(period).Bytes(account).Bytes(id)
+}
+
+func prematchKey(period int64, id []byte) state.Key {
+	return prematches.Key().Int64(period).Bytes(id)
+}
+
+func matchKey(period int64, seller, id []byte) state.Key {
+	return matches.Key().Int64(period).Bytes(seller).Bytes(id)
+}
+
+func boughtKey(period int64, buyer, id []byte) state.Key {
+	return bought.Key().Int64(period).Bytes(buyer).Bytes(id)
+}
+
+func presenceKey(account []byte, period int64) state.Key {
+	return presences.Key().Bytes(account).Int64(period)
+}
+
+func dueKey(timeMs, period int64) state.Key { return dues.Key().Int64(timeMs).Int64(period) }
+
+// Module is the matching module.
+type Module struct{}
+
+// New returns the module.
+func New() Module { return Module{} }
+
+// Name implements module.Module.
+func (Module) Name() string { return "matching" }
+
+// Routes implements module.Module.
+func (Module) Routes() []module.Route {
+	traders := []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
+	return []module.Route{
+		module.Handle(module.LaneOrders, traders, checkPlaceSell, placeSell),
+		module.Handle(module.LaneOrders, traders, checkPlaceBuy, placeBuy),
+		module.Handle(module.LaneOrders, traders, checkCancel, cancel),
+		module.Handle(module.LaneOrders, traders, checkConfirm, confirm),
+	}
+}
+
+// BookOf returns a period's book. It is there from the first order until
+// settlement closes it.
+func BookOf(r state.Reader, period int64) (*matchingv1.Book, bool) {
+	return books.Get(r, bookKey(period))
+}
+
+// Books yields all books by period.
+func Books(r state.Reader) iter.Seq[*matchingv1.Book] {
+	return values(books.All(r, books.Key()))
+}
+
+// Matches yields a period's confirmed matches by seller and id.
+func Matches(r state.Reader, period int64) iter.Seq[*matchingv1.Match] {
+	return values(matches.All(r, matches.Key().Int64(period)))
+}
+
+// MatchesOf returns an account's confirmed matches of a period by id. An
+// account is on one side of a period only.
+func MatchesOf(r state.Reader, period int64, account protocol.Address) []*matchingv1.Match {
+	var found []*matchingv1.Match
+	for _, match := range matches.All(r, matches.Key().Int64(period).Bytes(account[:])) {
+		found = append(found, match)
+	}
+	prefix := bought.Key().Int64(period).Bytes(account[:])
+	for key, from := range bought.All(r, prefix) {
+		id := key[len(prefix):]
+		if match, ok := matches.Get(r, matchKey(period, from.Seller, id)); ok {
+			found = append(found, match)
+		}
+	}
+	return found
+}
+
+// HasMatches says whether an account has confirmed matches in a period.
+func HasMatches(r state.Reader, period int64, account protocol.Address) bool {
+	for range r.Range(matches.Key().Int64(period).Bytes(account[:]), nil) {
+		return true
+	}
+	for range r.Range(bought.Key().Int64(period).Bytes(account[:]), nil) {
+		return true
+	}
+	return false
+}
+
+// Take removes a match that settlement settles, and with it the match's claim
+// on the buyer's escrow.
+func Take(ctx *module.Ctx, match *matchingv1.Match) {
+	matches.Delete(ctx.Store, matchKey(match.Period, match.Seller, match.Id))
+	bought.Delete(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id))
+}
+
+// CloseBook removes the book of a period that settlement is done with.
+func CloseBook(ctx *module.Ctx, period int64) { books.Delete(ctx.Store, bookKey(period)) }
+
+// dueTime is when the hook must look at a book next: at the gate, then at the
+// end of the confirmation window. It is not asked about final books.
+func dueTime(r state.Reader, book *matchingv1.Book) int64 {
+	if book.Phase == matchingv1.Phase_PHASE_CONFIRM {
+		return book.ConfirmUntilMs
+	}
+	return registry.GateOf(registry.ParamsAt(r, book.Period), book.Period)
+}
+
+func setDue(ctx *module.Ctx, book *matchingv1.Book) {
+	at := dueTime(ctx.Store, book)
+	dues.Set(ctx.Store, dueKey(at, book.Period), &matchingv1.Due{TimeMs: at, Period: book.Period})
+}
+
+func dropDue(ctx *module.Ctx, book *matchingv1.Book) {
+	dues.Delete(ctx.Store, dueKey(dueTime(ctx.Store, book), book.Period))
+}
+
+func values[K, V any](rows iter.Seq2[K, V]) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		for _, value := range rows {
+			if !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+// collect reads rows before they are changed.
+func collect[V any](rows iter.Seq[V]) []V {
+	var all []V
+	for value := range rows {
+		all = append(all, value)
+	}
+	return all
+}

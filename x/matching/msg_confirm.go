@@ -1,0 +1,98 @@
+package matching
+
+import (
+	"bytes"
+
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/bank"
+)
+
+func checkConfirm(_ string, m *matchingv1.MsgConfirm) error { return checkID("match", m.Match) }
+
+// confirm signs a pre-match for the sender's side, or vetoes it.
+func confirm(ctx *module.Ctx, m *matchingv1.MsgConfirm) error {
+	book, ok := books.Get(ctx.Store, bookKey(m.Period))
+	if !ok {
+		return ErrUnknownMatch.With("period: expected one with a book, got %d", m.Period)
+	}
+	if book.Phase != matchingv1.Phase_PHASE_CONFIRM || ctx.TimeMs >= book.ConfirmUntilMs {
+		return ErrWindowClosed.With("period: expected the confirmation window of %d, the time is %d", m.Period, ctx.TimeMs)
+	}
+	match, ok := prematches.Get(ctx.Store, prematchKey(m.Period, m.Match))
+	sender := ctx.Signer.Address()
+	isSeller := ok && bytes.Equal(match.Seller, sender[:])
+	if !ok || !isSeller && !bytes.Equal(match.Buyer, sender[:]) {
+		return ErrUnknownMatch.With("match: expected a pre-match of the sender in period %d, got %x", m.Period, m.Match)
+	}
+	if isSeller && match.SellerConfirmed || !isSeller && match.BuyerConfirmed {
+		return ErrAlreadyConfirmed.With("match: the sender already confirmed %x", m.Match)
+	}
+	switch {
+	case m.Veto:
+		if err := lapse(ctx, book, match, true); err != nil {
+			return err
+		}
+	case isSeller:
+		match.SellerConfirmed = true
+	default:
+		match.BuyerConfirmed = true
+	}
+	if !m.Veto {
+		if err := signed(ctx, book, match); err != nil {
+			return err
+		}
+	}
+	updateConfirming(ctx, book)
+	return nil
+}
+
+// signed stores a pre-match with one more signature; with both it is a match.
+func signed(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match) error {
+	if !match.SellerConfirmed || !match.BuyerConfirmed {
+		prematches.Set(ctx.Store, prematchKey(match.Period, match.Id), match)
+		return nil
+	}
+	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Id))
+	book.Pending--
+	return stand(ctx, book, match)
+}
+
+// stand makes a match of a pre-match that both sides confirmed.
+func stand(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match) error {
+	matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
+	bought.Set(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id), &matchingv1.BoughtFrom{Seller: match.Seller})
+	total, err := units.Add(book.MatchedWh, match.EnergyWh)
+	if err != nil {
+		return err
+	}
+	book.MatchedWh = total
+	book.Matches++
+	if match.Environment > 0 {
+		book.CleanWh += match.EnergyWh
+	}
+	ctx.Emit(&matchingv1.Matched{Match: match})
+	return nil
+}
+
+// lapse ends a pre-match that was not confirmed; its energy is left to the
+// grid and its escrow goes back.
+func lapse(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, vetoed bool) error {
+	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Id))
+	book.Pending--
+	ctx.Emit(&matchingv1.MatchLapsed{Match: match.Id, Period: match.Period, Vetoed: vetoed})
+	return bank.Release(ctx, protocol.Address(match.Buyer), match.EscrowUcoin)
+}
+
+// updateConfirming stores a book in its confirmation window. Once nothing waits
+// the window ends now, and this block's hook makes the book final.
+func updateConfirming(ctx *module.Ctx, book *matchingv1.Book) {
+	if book.Pending == 0 {
+		dropDue(ctx, book)
+		book.ConfirmUntilMs = ctx.TimeMs
+		setDue(ctx, book)
+	}
+	books.Set(ctx.Store, bookKey(book.Period), book)
+}

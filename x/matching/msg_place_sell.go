@@ -1,0 +1,58 @@
+package matching
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/registry"
+	"github.com/energyd/energyd/x/reputation"
+)
+
+func sellTerms(m *matchingv1.MsgPlaceSell) terms {
+	return terms{period: m.Period, price: m.PriceUcoinPerKwh, energyWh: m.EnergyWh, consent: m.Consent, sell: true}
+}
+
+func checkPlaceSell(_ string, m *matchingv1.MsgPlaceSell) error {
+	if err := protocol.CheckName(m.Meter); err != nil {
+		return ErrMalformed.With("meter: %v", err)
+	}
+	return sellTerms(m).check()
+}
+
+// placeSell takes an offer. The energy type and environmental index of a sell
+// record are those of the meter, which the authority approved.
+func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
+	e, err := admit(ctx, sellTerms(m))
+	if err != nil {
+		return err
+	}
+	sender := ctx.Signer.Address()
+	meter, ok := registry.MeterOf(ctx.Store, m.Meter)
+	if !ok {
+		return ErrUnknownMeter.With("meter: expected a registered meter, got %q", m.Meter)
+	}
+	if protocol.Address(meter.Account) != sender || meter.BoundAtMs > m.Period {
+		return ErrMeterNotBound.With("meter: expected one bound to the sender before period %d, got %q", m.Period, m.Meter)
+	}
+	offered := kproto.Sell{
+		Price: m.PriceUcoinPerKwh, EnergyWh: m.EnergyWh, Environment: meter.Environment,
+		Credit: reputation.ValueOf(ctx.Store, sender), EnergyType: int32(meter.EnergyType),
+	}
+	if err := solverParams(e.params).CheckSell(offered); err != nil {
+		return ErrOutOfRange.With("%v", err)
+	}
+	id := ctx.ID()
+	order := &matchingv1.SellOrder{
+		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
+		EnergyWh: m.EnergyWh, Meter: m.Meter, Consent: m.Consent, AvailableWh: m.EnergyWh,
+	}
+	key := sellKey(order.Period, order.Account, order.Id)
+	if sells.Has(ctx.Store, key) {
+		return ErrOrderExists.With("order: %v", id)
+	}
+	sells.Set(ctx.Store, key, order)
+	e.record(ctx)
+	ctx.Emit(&matchingv1.SellPlaced{Order: order})
+	return nil
+}

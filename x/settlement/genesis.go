@@ -1,0 +1,110 @@
+package settlement
+
+import (
+	"encoding/json"
+	"fmt"
+
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+)
+
+// InitGenesis implements module.Module. Deadlines follow from the periods and
+// are made anew.
+func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
+	genesis := new(settlementv1.GenesisState)
+	if err := module.UnmarshalGenesis(data, genesis); err != nil {
+		return err
+	}
+	if genesis.Clock != nil {
+		clocks.Set(ctx.Store, genesis.Clock)
+	}
+	for _, period := range genesis.Periods {
+		if period.Totals == nil {
+			period.Totals = &settlementv1.Totals{}
+		}
+		periods.Set(ctx.Store, periodKey(period.Period), period)
+		if period.OpenAccounts > 0 {
+			deadlines.Set(ctx.Store, deadlineKey(period.Deadline, period.Period), &settlementv1.Due{Count: period.Deadline, Period: period.Period})
+		}
+	}
+	for i, root := range genesis.Roots {
+		if len(root.Root) != protocol.KeySize || root.Totals == nil {
+			return ErrMalformed.With("settlement.roots[%d]: expected a root of %d bytes and totals", i, protocol.KeySize)
+		}
+		roots.Set(ctx.Store, rootKey(root.Period), root)
+	}
+	for _, due := range genesis.Retirements {
+		retirements.Set(ctx.Store, retirementKey(due.Count, due.Period), due)
+	}
+	if err := initAccounts(ctx.Store, genesis); err != nil {
+		return err
+	}
+	return checkCounts(ctx.Store)
+}
+
+// initAccounts takes the records of accounts.
+func initAccounts(s state.Store, genesis *settlementv1.GenesisState) error {
+	for i, tally := range genesis.Tallies {
+		if err := checkIDs(fmt.Sprintf("tallies[%d]", i), tally.Account); err != nil {
+			return err
+		}
+		tallies.Set(s, tallyKey(tally.Period, tally.Account), tally)
+	}
+	for i, trade := range genesis.Trades {
+		if err := checkIDs(fmt.Sprintf("trades[%d]", i), trade.Account, trade.Trade.GetMatch()); err != nil {
+			return err
+		}
+		trades.Set(s, tradeKey(trade.Period, trade.Account, trade.Trade.GetMatch()), trade)
+	}
+	for i, share := range genesis.Shares {
+		if err := checkIDs(fmt.Sprintf("shares[%d]", i), share.Account, share.Match); err != nil {
+			return err
+		}
+		shares.Set(s, shareKey(share.Period, share.Account, share.Match), share)
+	}
+	for i, statement := range genesis.Statements {
+		if err := checkIDs(fmt.Sprintf("statements[%d]", i), statement.Account); err != nil {
+			return err
+		}
+		statements.Set(s, statementKey(statement.Period, statement.Account), statement)
+	}
+	for i, entry := range genesis.Missing {
+		if err := checkIDs(fmt.Sprintf("missing[%d]", i), entry.Account); err != nil {
+			return err
+		}
+		missing.Set(s, missingKey(entry.Account, entry.Period), entry)
+	}
+	return nil
+}
+
+// checkIDs keeps keys of another width out of the tables.
+func checkIDs(field string, account []byte, matches ...[]byte) error {
+	if _, err := protocol.AddressFrom(account); err != nil {
+		return ErrMalformed.With("settlement.%s.account: %v", field, err)
+	}
+	for _, match := range matches {
+		if _, err := protocol.IDFrom(match); err != nil {
+			return ErrMalformed.With("settlement.%s.match: %v", field, err)
+		}
+	}
+	return nil
+}
+
+// ExportGenesis implements module.Module.
+func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
+	r := ctx.Store
+	clock, _ := clocks.Get(r)
+	return module.MarshalGenesis(&settlementv1.GenesisState{
+		Clock:       clock,
+		Periods:     collect(values(periods.All(r, periods.Key()))),
+		Tallies:     collect(values(tallies.All(r, tallies.Key()))),
+		Trades:      collect(values(trades.All(r, trades.Key()))),
+		Shares:      collect(values(shares.All(r, shares.Key()))),
+		Statements:  collect(values(statements.All(r, statements.Key()))),
+		Roots:       collect(values(roots.All(r, roots.Key()))),
+		Missing:     collect(values(missing.All(r, missing.Key()))),
+		Retirements: collect(values(retirements.All(r, retirements.Key()))),
+	})
+}

@@ -1,0 +1,120 @@
+package settlement
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+)
+
+// Invariants implements module.InvariantChecker.
+func (Module) Invariants() []module.Invariant {
+	return []module.Invariant{
+		{Name: "I2", Check: checkIdentities},
+		{Name: "I3", Check: checkRegisters},
+		{Name: "settlement.counts", Check: checkCounts},
+	}
+}
+
+var (
+	errAccount = errors.New("the identities of an account do not hold")
+	errTotals  = errors.New("the totals of a period do not hold")
+	errCounts  = errors.New("a period miscounts")
+	errOverrun = errors.New("more was traded than the registers and their tolerance say")
+)
+
+// checkIdentities checks each statement by itself and, where all statements of
+// a settled period are still here, the period's totals against them.
+func checkIdentities(r state.Reader) error {
+	for root := range values(roots.All(r, roots.Key())) {
+		t := root.Totals
+		if t.SoldWh != t.BoughtWh+t.LossWh || t.PaidUcoin != t.ReceivedUcoin {
+			return fmt.Errorf("period %d: %w: %v", root.Period, errTotals, t)
+		}
+		all := collect(statementsOf(r, root.Period))
+		if int64(len(all)) != root.Accounts {
+			continue // removed in part or whole
+		}
+		if err := checkTotals(t, all); err != nil {
+			return fmt.Errorf("period %d: %w", root.Period, err)
+		}
+	}
+	for statement := range values(statements.All(r, statements.Key())) {
+		if err := checkStatement(statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkStatement(s *settlementv1.Statement) error {
+	if s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
+		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
+		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
+	}
+	return nil
+}
+
+// checkTotals adds up statements. What the grid sold in place of others is the
+// difference between what was sold and what the accounts sold.
+func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error {
+	var got, accounts settlementv1.Totals
+	for _, s := range all {
+		accounts.SoldWh += s.SoldWh
+		accounts.PaidUcoin += s.PaidUcoin
+		accounts.ReceivedUcoin += s.ReceivedUcoin
+		got.BoughtWh += s.BoughtWh
+		got.FeesUcoin += s.FeesUcoin
+		got.GridBoughtWh += s.GridExportWh
+		got.GridSoldWh += s.GridImportWh
+		got.GridAloneUcoin += s.GridAloneUcoin
+	}
+	stoodIn := want.SoldWh - accounts.SoldWh
+	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin ||
+		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
+		accounts.PaidUcoin+want.GridPaidUcoin != want.PaidUcoin ||
+		accounts.ReceivedUcoin+want.GridReceivedUcoin+want.FeesUcoin != want.ReceivedUcoin {
+		return fmt.Errorf("%w: totals %v, statements sum to %v and %v", errTotals, want, &got, &accounts)
+	}
+	return nil
+}
+
+// checkRegisters says that nobody sold or bought more than its registers show,
+// but for the tolerance. Without registers the grid answers for the account.
+func checkRegisters(r state.Reader) error {
+	for s := range values(statements.All(r, statements.Key())) {
+		if s.Missing {
+			continue
+		}
+		// A buyer that was missing at the deadline took all it had contracted.
+		takenUnseen := s.Version > 1 && len(s.Trades) > 0 && bytes.Equal(s.Trades[0].Buyer, s.Account)
+		if s.SoldWh > s.ExportWh+s.ToleranceWh || s.BoughtWh > s.ImportWh+s.ToleranceWh && !takenUnseen {
+			return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errOverrun, s)
+		}
+	}
+	return nil
+}
+
+// checkCounts compares the counts of periods with their rows.
+func checkCounts(r state.Reader) error {
+	for period := range values(periods.All(r, periods.Key())) {
+		var open, late int64
+		for range tallies.All(r, tallies.Key().Int64(period.Period)) {
+			open++
+		}
+		for statement := range statementsOf(r, period.Period) {
+			if missing.Has(r, missingKey(statement.Account, period.Period)) {
+				late++
+			}
+		}
+		hasDeadline := deadlines.Has(r, deadlineKey(period.Deadline, period.Period))
+		if open != period.OpenAccounts || late != period.Missing || hasDeadline != (open > 0) || open == 0 && late == 0 {
+			return fmt.Errorf("%w: %v has %d tallies, %d missing", errCounts, period, open, late)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package settlement
+
+import (
+	"bytes"
+
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
+)
+
+// settleLate completes a statement that was marked missing: of what the grid
+// sold in the account's place min(s_k, v_f) passes to it, then its residual
+// settles. The outcome stays.
+func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
+	statement, ok := StatementOf(ctx.Store, energy.Period, protocol.Address(energy.Account))
+	if !ok {
+		return ErrNoRecord.With("period %d: no statement of %v", energy.Period, protocol.Address(energy.Account))
+	}
+	period, err := loadPeriod(ctx.Store, energy.Period)
+	if err != nil {
+		return err
+	}
+	selling := len(statement.Trades) > 0 && bytes.Equal(statement.Trades[0].Seller, energy.Account)
+	contracts := make([]contract, len(statement.Trades))
+	for i, trade := range statement.Trades {
+		contracts[i] = contract{trade.ContractedWh, trade.LossPpm}
+	}
+	tally := &settlementv1.Tally{}
+	parts, err := measure(ctx.Store, tally, energy, selling, contracts)
+	if err != nil {
+		return err
+	}
+	statement.Missing, statement.Estimated = false, tally.Estimated
+	statement.ImportWh, statement.ExportWh, statement.ToleranceWh = tally.ImportWh, tally.ExportWh, tally.ToleranceWh
+	for i, trade := range statement.Trades {
+		if !trade.GridStoodIn {
+			continue
+		}
+		if err := passOn(ctx, period.Totals, statement, trade, parts[i]); err != nil {
+			return err
+		}
+	}
+	if err := settleResidual(ctx, period.Totals, statement); err != nil {
+		return err
+	}
+	missing.Delete(ctx.Store, missingKey(energy.Account, energy.Period))
+	period.Missing--
+	periods.Set(ctx.Store, periodKey(period.Period), period)
+	issue(ctx, statement)
+	return nil
+}
+
+// passOn gives the seller its part of a trade that the grid made in its place;
+// the trade in its statement then says what that part is.
+func passOn(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, trade *settlementv1.Trade, partWh int64) error {
+	trade.SoldWh = min(trade.SoldWh, partWh)
+	trade.BoughtWh = units.Net(trade.SoldWh, trade.LossPpm)
+	var err error
+	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, trade.SoldWh); err != nil {
+		return err
+	}
+	if trade.FeeUcoin, err = units.Amount(trade.FeeUcoinPerKwh, trade.SoldWh); err != nil {
+		return err
+	}
+	paid, repaid, err := pay(ctx, protocol.GridAddress, protocol.Address(statement.Account), trade.AmountUcoin, 0)
+	if err != nil {
+		return err
+	}
+	if paid != trade.AmountUcoin {
+		return ErrUnpaid.With("match %x: expected %d ucoin from the grid, got %d", trade.Match, trade.AmountUcoin, paid)
+	}
+	var sums adder
+	sums.add(&statement.SoldWh, trade.SoldWh)
+	sums.add(&statement.ReceivedUcoin, paid)
+	sums.add(&statement.RepaidUcoin, repaid)
+	sums.add(&totals.GridSoldWh, -trade.SoldWh)
+	sums.add(&totals.GridPaidUcoin, paid)
+	sums.add(&totals.PaidUcoin, paid)
+	sums.add(&totals.ReceivedUcoin, paid)
+	return sums.err
+}

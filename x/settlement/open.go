@@ -1,0 +1,81 @@
+package settlement
+
+import (
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/matching"
+	"github.com/energyd/energyd/x/metering"
+	"github.com/energyd/energyd/x/registry"
+)
+
+// maxOpened is the most periods that a block opens after the chain stood still;
+// each makes a tally for every account.
+const maxOpened = 100
+
+// openEnded opens the period that just ended, and ended periods with matches.
+// Books without matches go: nothing in them waits for settlement.
+func (b *block) openEnded(ctx *module.Ctx, ended int64) error {
+	if ended != 0 {
+		b.open(ctx, ended)
+	}
+	for book := range matching.Books(ctx.Store) {
+		if book.Period >= b.clock.LastPeriod || b.opened >= maxOpened {
+			break
+		}
+		switch {
+		case periods.Has(ctx.Store, periodKey(book.Period)):
+		case book.Matches == 0:
+			matching.CloseBook(ctx, book.Period)
+		default:
+			b.open(ctx, book.Period)
+		}
+	}
+	return nil
+}
+
+// mustOpen says whether registers belong to a period of this chain that passed
+// without blocks and is not open yet.
+func (b *block) mustOpen(r state.Reader, period int64) bool {
+	return period >= b.clock.FirstPeriod && !periods.Has(r, periodKey(period)) && !roots.Has(r, rootKey(period))
+}
+
+// open takes down who settles in a period.
+func (b *block) open(ctx *module.Ctx, start int64) {
+	b.opened++
+	period := &settlementv1.Period{
+		Period:   start,
+		Deadline: b.clock.Count + registry.ParamsAt(ctx.Store, start).DeadlinePeriods,
+		Totals:   &settlementv1.Totals{},
+	}
+	for account := range registry.Accounts(ctx.Store) {
+		if !takesPart(ctx.Store, account, start) {
+			continue
+		}
+		tallies.Set(ctx.Store, tallyKey(start, account.Account), &settlementv1.Tally{Account: account.Account, Period: start})
+		period.Accounts++
+	}
+	if period.Accounts == 0 {
+		matching.CloseBook(ctx, start)
+		return
+	}
+	period.OpenAccounts = period.Accounts
+	if book, ok := matching.BookOf(ctx.Store, start); ok {
+		period.OpenMatches = book.Matches
+	}
+	periods.Set(ctx.Store, periodKey(start), period)
+	deadlines.Set(ctx.Store, deadlineKey(period.Deadline, start), &settlementv1.Due{Count: period.Deadline, Period: start})
+}
+
+func takesPart(r state.Reader, account *registryv1.Account, period int64) bool {
+	address := protocol.Address(account.Account)
+	switch account.Status {
+	case registryv1.Status_STATUS_ACTIVE, registryv1.Status_STATUS_FROZEN:
+		return len(metering.BillingMeters(r, address, period)) > 0 || matching.HasMatches(r, period, address)
+	case registryv1.Status_STATUS_REVOKED:
+		return matching.HasMatches(r, period, address)
+	}
+	return false
+}

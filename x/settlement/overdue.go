@@ -1,0 +1,101 @@
+package settlement
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/matching"
+)
+
+// settleOverdue settles what is open in a period for good (SPEC 8, abnormal
+// settlement).
+func settleOverdue(ctx *module.Ctx, due *settlementv1.Due) error {
+	deadlines.Delete(ctx.Store, deadlineKey(due.Count, due.Period))
+	for _, match := range collect(matching.Matches(ctx.Store, due.Period)) {
+		err := ctx.Atomic(func(ctx *module.Ctx) error { return settleForGood(ctx, match) })
+		if err == nil {
+			continue
+		}
+		ctx.Emit(&settlementv1.SettlementFailed{Period: due.Period, Match: match.Id, Reason: err.Error()})
+		if err := void(ctx, match); err != nil {
+			return err
+		}
+	}
+	for _, tally := range collect(values(tallies.All(ctx.Store, tallies.Key().Int64(due.Period)))) {
+		if err := closeForGood(ctx, tally); err != nil {
+			return err
+		}
+	}
+	period, err := loadPeriod(ctx.Store, due.Period)
+	if err != nil {
+		return err
+	}
+	period.Overdue = true
+	ctx.Emit(&settlementv1.PeriodOverdue{Period: period.Period, Missing: period.Missing})
+	return savePeriod(ctx, period)
+}
+
+// settleForGood settles a match of which at least one side's registers are
+// missing.
+func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
+	period, err := loadPeriod(ctx.Store, match.Period)
+	if err != nil {
+		return err
+	}
+	delivered, sellerHere := takeShare(ctx, match, match.Seller)
+	takes, buyerHere := takeShare(ctx, match, match.Buyer)
+	switch {
+	case sellerHere && buyerHere:
+		delivered = min(delivered, takes)
+	case buyerHere:
+		delivered = takes
+	}
+	if err := settle(ctx, period, match, delivered, buyerHere && !sellerHere); err != nil {
+		return err
+	}
+	periods.Set(ctx.Store, periodKey(period.Period), period)
+	return nil
+}
+
+// void ends a match that cannot be settled: nothing is delivered, the escrow
+// goes back.
+func void(ctx *module.Ctx, match *matchingv1.Match) error {
+	period, err := loadPeriod(ctx.Store, match.Period)
+	if err != nil {
+		return err
+	}
+	takeShare(ctx, match, match.Seller)
+	takeShare(ctx, match, match.Buyer)
+	matching.Take(ctx, match)
+	period.OpenMatches--
+	periods.Set(ctx.Store, periodKey(period.Period), period)
+	return bank.Release(ctx, protocol.Address(match.Buyer), match.EscrowUcoin)
+}
+
+// closeForGood makes the statement of an account at the deadline, if its
+// registers are not here or cannot be settled one marked missing.
+func closeForGood(ctx *module.Ctx, tally *settlementv1.Tally) error {
+	err := ctx.Atomic(func(ctx *module.Ctx) error { return closeOne(ctx, tally) })
+	if err == nil || !tally.HasRegisters {
+		return err
+	}
+	ctx.Emit(&settlementv1.SettlementFailed{Period: tally.Period, Account: tally.Account, Reason: err.Error()})
+	return closeOne(ctx, &settlementv1.Tally{
+		Account: tally.Account, Period: tally.Period, PaidUcoin: tally.PaidUcoin, ReceivedUcoin: tally.ReceivedUcoin,
+		FeesUcoin: tally.FeesUcoin, RepaidUcoin: tally.RepaidUcoin,
+	})
+}
+
+func closeOne(ctx *module.Ctx, tally *settlementv1.Tally) error {
+	period, err := loadPeriod(ctx.Store, tally.Period)
+	if err != nil {
+		return err
+	}
+	if err := closeAccount(ctx, period, tally); err != nil {
+		return err
+	}
+	periods.Set(ctx.Store, periodKey(period.Period), period)
+	return nil
+}

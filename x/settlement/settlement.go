@@ -1,0 +1,99 @@
+package settlement
+
+import (
+	"iter"
+
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+)
+
+var (
+	clocks      = state.NewItem[*settlementv1.Clock](protocol.ModuleSettlement, 1)
+	periods     = state.NewMap[*settlementv1.Period](protocol.ModuleSettlement, 2)
+	tallies     = state.NewMap[*settlementv1.Tally](protocol.ModuleSettlement, 3)
+	trades      = state.NewMap[*settlementv1.AccountTrade](protocol.ModuleSettlement, 4)
+	roots       = state.NewMap[*settlementv1.StatementsRoot](protocol.ModuleSettlement, protocol.TableStatementsRoots)
+	statements  = state.NewMap[*settlementv1.Statement](protocol.ModuleSettlement, 6)
+	shares      = state.NewMap[*settlementv1.Share](protocol.ModuleSettlement, 7)
+	missing     = state.NewMap[*settlementv1.Missing](protocol.ModuleSettlement, 8)
+	deadlines   = state.NewMap[*settlementv1.Due](protocol.ModuleSettlement, 9)
+	retirements = state.NewMap[*settlementv1.Due](protocol.ModuleSettlement, 10)
+)
+
+func periodKey(period int64) state.Key { return periods.Key().Int64(period) }
+
+func rootKey(period int64) state.Key { return state.Key(protocol.StatementsRootKey(period)) }
+
+func tallyKey(period int64, account []byte) state.Key {
+	return tallies.Key().Int64(period).Bytes(account)
+}
+
+func tradeKey(period int64, account, match []byte) state.Key {
+	return trades.Key().Int64(period).Bytes(account).Bytes(match)
+}
+
+func statementKey(period int64, account []byte) state.Key {
+	return statements.Key().Int64(period).Bytes(account)
+}
+
+func shareKey(period int64, account, match []byte) state.Key {
+	return shares.Key().Int64(period).Bytes(account).Bytes(match)
+}
+
+func missingKey(account []byte, period int64) state.Key {
+	return missing.Key().Bytes(account).Int64(period)
+}
+
+func deadlineKey(count, period int64) state.Key { return deadlines.Key().Int64(count).Int64(period) }
+
+func retirementKey(count, period int64) state.Key {
+	return retirements.Key().Int64(count).Int64(period)
+}
+
+// Module is the settlement module.
+type Module struct{}
+
+// New returns the module.
+func New() Module { return Module{} }
+
+// Name implements module.Module.
+func (Module) Name() string { return "settlement" }
+
+// Routes implements module.Module: nobody sends anything to settlement.
+func (Module) Routes() []module.Route { return nil }
+
+// StatementOf returns an account's latest statement of a period.
+func StatementOf(r state.Reader, period int64, account protocol.Address) (*settlementv1.Statement, bool) {
+	return statements.Get(r, statementKey(period, account[:]))
+}
+
+// RootOf returns the latest root over a period's statements.
+func RootOf(r state.Reader, period int64) (*settlementv1.StatementsRoot, bool) {
+	return roots.Get(r, rootKey(period))
+}
+
+// statementsOf yields a period's statements by account.
+func statementsOf(r state.Reader, period int64) iter.Seq[*settlementv1.Statement] {
+	return values(statements.All(r, statements.Key().Int64(period)))
+}
+
+func values[K, V any](rows iter.Seq2[K, V]) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		for _, value := range rows {
+			if !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+// collect reads rows before they are changed.
+func collect[V any](rows iter.Seq[V]) []V {
+	var all []V
+	for value := range rows {
+		all = append(all, value)
+	}
+	return all
+}

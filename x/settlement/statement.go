@@ -1,0 +1,181 @@
+package settlement
+
+import (
+	"bytes"
+
+	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/grid"
+	"github.com/energyd/energyd/x/registry"
+	"github.com/energyd/energyd/x/reputation"
+)
+
+// closeIfDone makes an account's statement once its registers are here and its
+// matches have settled.
+func closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
+	tally, ok := tallies.Get(ctx.Store, tallyKey(period.Period, account))
+	if !ok || !tally.HasRegisters || tally.OpenMatches > 0 {
+		return nil
+	}
+	return closeAccount(ctx, period, tally)
+}
+
+// closeAccount makes the statement of a tally; without registers it is marked
+// missing, and the exchange with the grid is left open.
+func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally) error {
+	statement, err := draft(ctx, tally)
+	if err != nil {
+		return err
+	}
+	switch {
+	case statement.Missing:
+		missing.Set(ctx.Store, missingKey(tally.Account, tally.Period), &settlementv1.Missing{Account: tally.Account, Period: tally.Period})
+		period.Missing++
+	default:
+		if err := settleResidual(ctx, period.Totals, statement); err != nil {
+			return err
+		}
+	}
+	if len(statement.Trades) > 0 {
+		recordOutcome(ctx, statement, tally.Violated)
+	}
+	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
+	period.OpenAccounts--
+	issue(ctx, statement)
+	return nil
+}
+
+// recordOutcome judges a period with trades (SPEC 9).
+func recordOutcome(ctx *module.Ctx, statement *settlementv1.Statement, violated bool) {
+	switch {
+	case statement.Missing || violated:
+		statement.Outcome = reputation.Violated
+	case !statement.Estimated:
+		statement.Outcome = reputation.Fulfilled
+	default:
+		return
+	}
+	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
+}
+
+// draft starts a statement with what the tally and the trades say; the rows of
+// the trades go.
+func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement, error) {
+	statement := &settlementv1.Statement{
+		Account: tally.Account, Period: tally.Period, Missing: !tally.HasRegisters, Estimated: tally.Estimated,
+		ImportWh: tally.ImportWh, ExportWh: tally.ExportWh, ToleranceWh: tally.ToleranceWh,
+		PaidUcoin: tally.PaidUcoin, ReceivedUcoin: tally.ReceivedUcoin, FeesUcoin: tally.FeesUcoin, RepaidUcoin: tally.RepaidUcoin,
+	}
+	var sums adder
+	for key, row := range trades.All(ctx.Store, trades.Key().Int64(tally.Period).Bytes(tally.Account)) {
+		trades.Delete(ctx.Store, key)
+		statement.Trades = append(statement.Trades, row.Trade)
+		switch {
+		case bytes.Equal(row.Trade.Buyer, tally.Account):
+			sums.add(&statement.BoughtWh, row.Trade.BoughtWh)
+		case !row.Trade.GridStoodIn:
+			sums.add(&statement.SoldWh, row.Trade.SoldWh)
+		}
+	}
+	return statement, sums.err
+}
+
+// issue completes a statement with what holds when it is made, and stores it.
+func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
+	address := protocol.Address(statement.Account)
+	statement.Version++
+	statement.Reputation = reputation.ValueOf(ctx.Store, address)
+	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
+	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
+	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
+	ctx.Emit(&settlementv1.StatementMade{Statement: statement})
+}
+
+// settleResidual settles what is left of the registers with the grid, signed:
+// import - bought comes from it, export - sold goes to it. The account receives
+// before it pays.
+func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
+	tariff := tariffOf(ctx, statement)
+	statement.RetailUcoinPerKwh, statement.FeedInUcoinPerKwh = tariff.RetailUcoinPerKwh, tariff.FeedInUcoinPerKwh
+	statement.GridImportWh = statement.ImportWh - statement.BoughtWh
+	statement.GridExportWh = statement.ExportWh - statement.SoldWh
+	earned, err := bill(tariff.FeedInUcoinPerKwh, statement.GridExportWh, -statement.GridImportWh)
+	if err != nil {
+		return err
+	}
+	owed, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
+	if err != nil {
+		return err
+	}
+	account := protocol.Address(statement.Account)
+	received, repaid, err := pay(ctx, protocol.GridAddress, account, earned, 0)
+	if err != nil {
+		return err
+	}
+	if received != earned {
+		return ErrUnpaid.With("%v: expected %d ucoin from the grid, got %d", account, earned, received)
+	}
+	paid, _, err := pay(ctx, account, protocol.GridAddress, owed, 0)
+	if err != nil {
+		return err
+	}
+	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
+		return err
+	}
+	statement.GridPaidUcoin, statement.GridReceivedUcoin, statement.DebtUcoin = paid, earned, owed-paid
+	var sums adder
+	sums.add(&statement.PaidUcoin, paid)
+	sums.add(&statement.ReceivedUcoin, earned)
+	sums.add(&statement.RepaidUcoin, repaid)
+	sums.add(&totals.GridBoughtWh, statement.GridExportWh)
+	sums.add(&totals.GridSoldWh, statement.GridImportWh)
+	sums.add(&totals.GridPaidUcoin, earned)
+	sums.add(&totals.GridReceivedUcoin, paid)
+	sums.add(&totals.PaidUcoin, earned, paid)
+	sums.add(&totals.ReceivedUcoin, earned, paid)
+	sums.add(&totals.GridAloneUcoin, statement.GridAloneUcoin)
+	return sums.err
+}
+
+// bill is the money for those of the energies that are positive; each is
+// truncated by itself.
+func bill(price int64, energiesWh ...int64) (int64, error) {
+	var total adder
+	var sum int64
+	for _, energy := range energiesWh {
+		amount, err := units.Amount(price, max(energy, 0))
+		if err != nil {
+			return 0, err
+		}
+		total.add(&sum, amount)
+	}
+	return sum, total.err
+}
+
+// gridAlone is what the registers would have cost without the market.
+func gridAlone(tariff *gridv1.Tariff, statement *settlementv1.Statement) (int64, error) {
+	cost, err := units.Amount(tariff.RetailUcoinPerKwh, statement.ImportWh)
+	if err != nil {
+		return 0, err
+	}
+	earned, err := units.Amount(tariff.FeedInUcoinPerKwh, statement.ExportWh)
+	if err != nil {
+		return 0, err
+	}
+	return units.Sub(cost, earned)
+}
+
+// tariffOf returns the tariff of the account's class in the statement's period;
+// without one the prices are 0.
+func tariffOf(ctx *module.Ctx, statement *settlementv1.Statement) *gridv1.Tariff {
+	account, _ := registry.AccountOf(ctx.Store, protocol.Address(statement.Account))
+	tariff, ok := grid.TariffAt(ctx.Store, account.GetTariffClass(), statement.Period)
+	if !ok {
+		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: account.GetTariffClass()})
+		return &gridv1.Tariff{}
+	}
+	return tariff
+}
