@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/types/known/emptypb"
-
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -19,8 +17,8 @@ const (
 	maxPeriodMs = dayMs
 )
 
-// InitGenesis implements module.Module. Aggregators with voting power count as
-// changed, so that ValidatorUpdates gives the first set of validators.
+// InitGenesis implements module.Module. The first set of validators is
+// Validators, no changes are pending.
 func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	genesis := new(registryv1.GenesisState)
 	if err := module.UnmarshalGenesis(data, genesis); err != nil {
@@ -133,9 +131,6 @@ func initKeys(ctx *module.Ctx, field string, account *registryv1.Account) error 
 		}
 	}
 	registerKeys(ctx.Store, account)
-	if account.ValidatorPower > 0 {
-		powerChanged.Set(ctx.Store, powerChanged.Key().Bytes(account.Account), &emptypb.Empty{})
-	}
 	return nil
 }
 

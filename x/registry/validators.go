@@ -11,6 +11,18 @@ import (
 	"github.com/energyd/energyd/state"
 )
 
+// Validators returns the aggregators with voting power, by consensus key.
+// Applications that still wait are not among them.
+func Validators(r state.Reader) []*registryv1.Account {
+	var found []*registryv1.Account
+	for _, owner := range validatorKeys.All(r, validatorKeys.Key()) {
+		if account, ok := accounts.Get(r, accountKey(owner.Account)); ok && account.ValidatorPower > 0 {
+			found = append(found, account)
+		}
+	}
+	return found
+}
+
 // ValidatorUpdates returns the aggregators whose voting power changed in this
 // block, by address; power 0 removes one. It takes the list: the application
 // calls it once a block, after all hooks.
@@ -26,21 +38,30 @@ func (Module) ValidatorUpdates(ctx *module.Ctx) []*registryv1.Account {
 	return changed
 }
 
-// Jail takes the voting power of an aggregator that CometBFT caught at double
-// signing; only the authority can give it back (MsgSetValidator).
+// Jail takes the voting power of an aggregator that consensus caught at double
+// signing. The last validator keeps it: a chain without any could not go on.
 func Jail(ctx *module.Ctx, address protocol.Address) error {
-	account, ok := AccountOf(ctx.Store, address)
-	if !ok {
-		return ErrUnknownAccount.With("account: no account %v", address)
-	}
-	if account.ValidatorPower == 0 {
-		return nil
-	}
-	if err := checkNotLastValidator(ctx.Store, account); err != nil {
+	account, err := approvedAggregator(ctx.Store, address[:])
+	if err != nil {
 		return err
 	}
-	setPower(ctx, account, 0)
+	if account.ValidatorPower > 0 && !isLastValidator(ctx.Store, account) {
+		setPower(ctx, account, 0)
+	}
 	return nil
+}
+
+// approvedAggregator returns an active or frozen aggregator.
+func approvedAggregator(r state.Reader, address []byte) (*registryv1.Account, error) {
+	account, err := inStatus(r, "account", address,
+		registryv1.Status_STATUS_ACTIVE, registryv1.Status_STATUS_FROZEN)
+	if err != nil {
+		return nil, err
+	}
+	if !HasRole(account, registryv1.Role_ROLE_AGGREGATOR) {
+		return nil, ErrNotAggregator.With("account: expected an aggregator, got %v", protocol.Address(address))
+	}
+	return account, nil
 }
 
 // setPower stores an aggregator's voting power and tells the engine of it.
@@ -51,20 +72,19 @@ func setPower(ctx *module.Ctx, account *registryv1.Account, power int64) {
 	ctx.Emit(&registryv1.ValidatorChanged{Account: account.Account, ValidatorPower: power})
 }
 
+func isLastValidator(r state.Reader, account *registryv1.Account) bool {
+	validators := Validators(r)
+	return len(validators) == 1 && bytes.Equal(validators[0].Account, account.Account)
+}
+
 // checkNotLastValidator refuses to take the voting power of the only aggregator
 // that has any: nobody would be left to make the block that brings another.
 func checkNotLastValidator(r state.Reader, account *registryv1.Account) error {
-	if account.ValidatorPower == 0 {
-		return nil
+	if isLastValidator(r, account) {
+		return ErrLastValidator.With("account: expected another aggregator with voting power beside %v",
+			protocol.Address(account.Account))
 	}
-	for _, owner := range validatorKeys.All(r, validatorKeys.Key()) {
-		other, ok := accounts.Get(r, accountKey(owner.Account))
-		if ok && other.ValidatorPower > 0 && !bytes.Equal(other.Account, account.Account) {
-			return nil
-		}
-	}
-	return ErrLastValidator.With("account: expected another aggregator with voting power beside %v",
-		protocol.Address(account.Account))
+	return nil
 }
 
 // checkValidatorKeyFree refuses a consensus key that another aggregator has or

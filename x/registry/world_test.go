@@ -111,7 +111,6 @@ func newWorld(t *testing.T) *world {
 	if err := New().InitGenesis(w.ctx, data); err != nil {
 		t.Fatal(err)
 	}
-	New().ValidatorUpdates(w.ctx)
 	w.ctx.Route = func(ctx *module.Ctx, msg proto.Message) error {
 		if !ctx.Signer.Authority {
 			return errors.New("expected the authority as signer")
