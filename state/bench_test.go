@@ -233,3 +233,23 @@ func BenchmarkProof(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkGet reads pairs of 1 M at random.
+func BenchmarkGet(b *testing.B) {
+	v := &version{tree: benchTree()}
+	i := 0
+	for b.Loop() {
+		if i = (i + 7919) % benchKeys; v.Get(benchKey(i)) == nil {
+			b.Fatal("a pair is missing")
+		}
+	}
+}
+
+// BenchmarkOpenMemory is what every test of a module pays.
+func BenchmarkOpenMemory(b *testing.B) {
+	for b.Loop() {
+		if err := OpenMemory().Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

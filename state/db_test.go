@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -158,44 +157,6 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-// TestCrash loses unsynced data at random moments of random blocks. What a
-// Commit has acknowledged must be there, whole.
-func TestCrash(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 1))
-	fs := vfs.NewCrashableMem()
-	model, height := pairs{}, int64(0)
-	for range 30 {
-		db, err := Open("state", Options{FS: fs})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h, root := db.Version(); h != height || !bytes.Equal(root, model.root()) {
-			t.Fatalf("after the crash: height %d root %x, want %d %x", h, root, height, model.root())
-		}
-		for range rnd.IntN(5) {
-			b := db.Branch()
-			for range rnd.IntN(40) {
-				k, v := fmt.Sprint(rnd.IntN(100)), fmt.Sprint(rnd.Int())
-				b.Set([]byte(k), []byte(v))
-				model[k] = v
-			}
-			commit(t, db, b)
-			height++
-		}
-		b := db.Branch() // a block that was executed but not committed
-		fill(b, 10)
-		db.Stage(b)
-		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rnd})
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		fs = crashed
-	}
-	if height == 0 {
-		t.Fatal("no block was committed")
-	}
-}
-
 func TestLocked(t *testing.T) {
 	dir := t.TempDir()
 	if d := os.Getenv("STATE_TEST_LOCKED"); d != "" { // the other process
@@ -329,7 +290,7 @@ func TestConcurrentViews(t *testing.T) {
 			}
 		})
 	}
-	for i := range 150 {
+	for i := range 60 {
 		b := db.Branch()
 		for j := range 200 { // every pair of a height has the height's number
 			b.Set(fmt.Appendf(nil, "k%03d", j), fmt.Append(nil, "h", i+2))
