@@ -1,0 +1,200 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/energyd/energyd/client"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/testnet"
+)
+
+func testnetCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "testnet", Short: "Networks of several validators on this machine, for trying and testing"}
+	cmd.AddCommand(testnetInitCommand(), testnetStartCommand())
+	return cmd
+}
+
+// manifestFlags adds the flags by which a manifest can be given.
+func manifestFlags(cmd *cobra.Command, m *testnet.Manifest) {
+	flags := cmd.Flags()
+	flags.IntVar(&m.Validators, "validators", m.Validators, "number of nodes")
+	flags.StringVar(&m.ChainID, "chain-id", m.ChainID, "name of the chain")
+	flags.DurationVar(&m.PeriodLength, "period-length", m.PeriodLength, "length of a trading period")
+	flags.DurationVar(&m.TimeoutPropose, "timeout-propose", m.TimeoutPropose, "how long a proposer may stay silent")
+	flags.DurationVar(&m.TimeoutCommit, "timeout-commit", m.TimeoutCommit, "pause after each block")
+	flags.StringVar(&m.Seed, "seed", m.Seed, "make the same keys every time; for tests only")
+}
+
+func testnetInitCommand() *cobra.Command {
+	manifest := testnet.Simple()
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make the homes of several validators, one genesis file and their keys",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := manifest.Validate(); err != nil {
+				return fail(exitUsage, err, "correct the flag")
+			}
+			if empty, err := testnet.Empty(dir); err != nil || !empty {
+				return fail(exitUsage, fmt.Errorf("--output-dir: expected an empty folder, got %s", dir), "nothing is overwritten: choose another one")
+			}
+			if err := makeTestnet(dir, manifest, time.Now()); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s holds %d nodes of chain %s; keys in %s, for tests only\n",
+				dir, manifest.Validators, manifest.ChainID, filepath.Join(dir, testnet.KeysDir))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&dir, "output-dir", "testnet-data", "folder for the network")
+	manifestFlags(cmd, &manifest)
+	return cmd
+}
+
+// makeTestnet makes a network's folder (testnet.Folder).
+func makeTestnet(dir string, m testnet.Manifest, now time.Time) error {
+	chain := chainFlags{id: m.ChainID, periodLength: m.PeriodLength, threshold: 1}
+	g, err := chain.genesis(now)
+	if err != nil {
+		return err
+	}
+	for _, entry := range g.state.Registry.Params {
+		hasten(entry.Params, m.PeriodLength.Milliseconds())
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	keys, err := newTestKeys(dir, m.Seed)
+	if err != nil {
+		return err
+	}
+	authority, err := keys.create(testnet.AuthorityKey)
+	if err != nil {
+		return err
+	}
+	g.state.Registry.Authority.Keys = [][]byte{authority.Public()}
+
+	folder := testnet.Folder{ChainID: m.ChainID, PeriodLengthMs: m.PeriodLength.Milliseconds()}
+	for i := range m.Validators {
+		member, err := makeMember(dir, m, i, keys, g)
+		if err != nil {
+			return err
+		}
+		folder.Members = append(folder.Members, member)
+	}
+	if err := g.validate(); err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	for i, member := range folder.Members {
+		h := home(filepath.Join(dir, member.Name))
+		if err := newFile(h.settingsFile(), []byte(memberSettings(m, folder.Members, i).text())); err != nil {
+			return err
+		}
+		if err := g.save(h.genesisFile()); err != nil {
+			return err
+		}
+	}
+	data, err := json.MarshalIndent(folder, "", "  ")
+	if err != nil {
+		return err
+	}
+	return newFile(filepath.Join(dir, testnet.FolderFile), append(data, '\n'))
+}
+
+// makeMember makes the keys of the i-th node, and its aggregator in the genesis.
+func makeMember(dir string, m testnet.Manifest, i int, keys *testKeys, g *genesis) (testnet.Member, error) {
+	member := testnet.Member{Name: fmt.Sprintf("node%d", i)}
+	h := home(filepath.Join(dir, member.Name))
+	seed := ""
+	if m.Seed != "" {
+		seed = m.Seed + "/" + member.Name
+	}
+	if err := h.createKeys(seed); err != nil {
+		return member, err
+	}
+	id, err := h.nodeID()
+	if err != nil {
+		return member, err
+	}
+	validatorKey, err := h.validatorKey()
+	if err != nil {
+		return member, err
+	}
+	key, err := keys.create(testnet.AggregatorKey(i))
+	if err != nil {
+		return member, err
+	}
+	member.NodeID, member.Account = string(id), key.Address().String()
+	return member, g.add(newAggregator(key.Public(), validatorKey, defaultPower), 0)
+}
+
+// memberSettings are the settings of the i-th node. "testnet start" gives other
+// addresses where these are taken.
+func memberSettings(m testnet.Manifest, members []testnet.Member, i int) *settings {
+	s := recommended()
+	s.Moniker = members[i].Name
+	s.P2P.Laddr = fmt.Sprintf("tcp://127.0.0.1:%d", firstPort+2*i)
+	s.RPC.Laddr = fmt.Sprintf("tcp://127.0.0.1:%d", firstPort+2*i+1)
+	s.P2P.AllowDuplicateIP = true
+	s.Consensus.TimeoutPropose, s.Consensus.TimeoutCommit = m.TimeoutPropose, m.TimeoutCommit
+	var peers []string
+	for j, other := range members {
+		if j != i {
+			peers = append(peers, fmt.Sprintf("%s@127.0.0.1:%d", other.NodeID, firstPort+2*j))
+		}
+	}
+	s.P2P.PersistentPeers = strings.Join(peers, ",")
+	return s
+}
+
+// hasten shortens the times of a market in proportion to a period that is
+// shorter than the usual 15 minutes, and keeps statements long enough to look
+// at. A gate lead of less than a second would leave no block between gate and
+// period.
+func hasten(p *registryv1.Params, periodMs int64) {
+	const usual = 15 * 60 * 1000
+	if periodMs >= usual {
+		return
+	}
+	p.RoundLengthMs = max(p.RoundLengthMs*periodMs/usual, 400)
+	p.GateLeadMs = max(p.GateLeadMs*periodMs/usual, 1000)
+	p.OrderHorizonMs = p.OrderHorizonMs * periodMs / usual
+	p.StatementRetentionPeriods = 1000
+}
+
+// testKeys is the keystore of a test network.
+type testKeys struct {
+	store            *client.Keystore
+	passphrase, seed string
+}
+
+// newTestKeys makes the keystore and the file with its passphrase.
+func newTestKeys(dir, seed string) (*testKeys, error) {
+	store, err := client.OpenKeystore(filepath.Join(dir, testnet.KeysDir))
+	if err != nil {
+		return nil, err
+	}
+	k := &testKeys{store: store, passphrase: strings.ToLower(rand.Text()), seed: seed}
+	return k, newFile(filepath.Join(dir, testnet.PassphraseFile), []byte(k.passphrase+"\n"))
+}
+
+func (k *testKeys) create(name string) (client.Key, error) {
+	if k.seed == "" {
+		return k.store.Create(name, k.passphrase, client.ScryptLight)
+	}
+	seed := sha256.Sum256([]byte(k.seed + "/" + name))
+	key, err := client.KeyFromSeed(seed[:])
+	if err != nil {
+		return client.Key{}, err
+	}
+	return key, k.store.Import(name, k.passphrase, client.ScryptLight, key)
+}
