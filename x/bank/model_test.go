@@ -1,0 +1,161 @@
+package bank
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
+)
+
+// model is the bank in plain maps, by the words of SPEC 3.
+type model struct {
+	free, escrow   map[protocol.Address]int64
+	debts          []modelDebt // oldest first
+	minted, burned int64
+}
+
+type modelDebt struct {
+	debtor, creditor protocol.Address
+	amount           int64
+}
+
+func (m *model) owed(who protocol.Address) (sum int64) {
+	for _, d := range m.debts {
+		if d.debtor == who {
+			sum += d.amount
+		}
+	}
+	return sum
+}
+
+func (m *model) receive(who protocol.Address, amount int64) {
+	m.free[who] += amount
+	queue, seen := []protocol.Address{who}, map[protocol.Address]bool{who: true}
+	for ; len(queue) > 0; queue = queue[1:] {
+		debtor := queue[0]
+		for i := range m.debts {
+			d := &m.debts[i]
+			if d.debtor != debtor || m.free[debtor] <= 0 {
+				continue
+			}
+			part := min(m.free[debtor], d.amount)
+			if part == 0 {
+				continue
+			}
+			m.free[debtor] -= part
+			d.amount -= part
+			m.free[d.creditor] += part
+			if !seen[d.creditor] {
+				seen[d.creditor] = true
+				queue = append(queue, d.creditor)
+			}
+		}
+	}
+}
+
+func (m *model) pay(from, to protocol.Address, amount, fromEscrow int64) int64 {
+	held := min(amount, fromEscrow)
+	m.escrow[from] -= held
+	rest := amount - held
+	if from != protocol.GridAddress && from != protocol.FeeAddress {
+		rest = min(rest, m.free[from])
+	}
+	m.free[from] -= rest
+	m.receive(to, held+rest)
+	if missing := amount - held - rest; missing > 0 {
+		m.debts = append(m.debts, modelDebt{from, to, missing})
+	}
+	return held + rest
+}
+
+// Random operations leave the bank and the model equal and keep I1 and I7.
+func TestBankAgainstModel(t *testing.T) {
+	db := state.OpenMemory()
+	t.Cleanup(func() { _ = db.Close() })
+	members := []protocol.Address{alice, bob, carol, dave}
+	all := append([]protocol.Address{protocol.GridAddress, protocol.FeeAddress}, members...)
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, db)
+		m := &model{free: map[protocol.Address]int64{}, escrow: map[protocol.Address]int64{}}
+		who := func(label string, from []protocol.Address) protocol.Address {
+			return rapid.SampledFrom(from).Draw(rt, label)
+		}
+		amount := func() int64 { return rapid.Int64Range(1, 20).Draw(rt, "amount") }
+		step := 0
+		same := func(err error, possible bool) bool {
+			if (err == nil) != possible {
+				rt.Fatalf("got %v, want success %t", err, possible)
+			}
+			return err == nil
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"recharge": func(*rapid.T) {
+				to, n := who("to", all), amount()
+				w.give(to, n, fmt.Sprintf("in %d", step))
+				m.minted += n
+				m.receive(to, n)
+			},
+			"withdraw": func(*rapid.T) {
+				from, n := who("from", all), amount()
+				err := w.authority(&bankv1.MsgWithdraw{Account: from.Bytes(), AmountUcoin: n, Reference: fmt.Sprintf("out %d", step)})
+				if same(err, m.free[from] >= n && m.owed(from) == 0) {
+					m.burned += n
+					m.free[from] -= n
+				}
+			},
+			"transfer": func(*rapid.T) {
+				from, to, n := who("from", members), who("to", members), amount()
+				err := w.by(from, &bankv1.MsgTransfer{To: to.Bytes(), AmountUcoin: n})
+				if same(err, from != to && m.free[from] >= n && m.owed(from) == 0) {
+					m.free[from] -= n
+					m.receive(to, n)
+				}
+			},
+			"hold": func(*rapid.T) {
+				from, n := who("from", all), amount()
+				if same(w.ctx.Atomic(func(ctx *module.Ctx) error { return Hold(ctx, from, n) }), m.free[from] >= n) {
+					m.free[from] -= n
+					m.escrow[from] += n
+				}
+			},
+			"release": func(*rapid.T) {
+				from, n := who("from", all), amount()
+				if same(w.ctx.Atomic(func(ctx *module.Ctx) error { return Release(ctx, from, n) }), m.escrow[from] >= n) {
+					m.escrow[from] -= n
+					m.receive(from, n)
+				}
+			},
+			"pay": func(*rapid.T) {
+				from, to, n := who("from", all), who("to", all), amount()
+				if from == to {
+					return
+				}
+				held := min(m.escrow[from], rapid.Int64Range(0, 20).Draw(rt, "fromEscrow"))
+				paid, err := Pay(w.ctx, from, to, n, held)
+				same(err, true)
+				if want := m.pay(from, to, n, held); paid != want {
+					rt.Fatalf("paid %d, want %d", paid, want)
+				}
+			},
+			"": func(*rapid.T) {
+				step++
+				for _, account := range all {
+					got := BalanceOf(w.ctx.Store, account)
+					if got.FreeUcoin != m.free[account] || got.EscrowUcoin != m.escrow[account] || DebtOf(w.ctx.Store, account) != m.owed(account) {
+						rt.Fatalf("%v: got %v owing %d, want %d free, %d in escrow, owing %d", account, got,
+							DebtOf(w.ctx.Store, account), m.free[account], m.escrow[account], m.owed(account))
+					}
+				}
+				if got := supplyOf(w.ctx.Store); got.MintedUcoin != m.minted || got.BurnedUcoin != m.burned {
+					rt.Fatalf("supply: got %v, want %d and %d", got, m.minted, m.burned)
+				}
+				w.lawful()
+			},
+		})
+	})
+}

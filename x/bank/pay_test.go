@@ -1,0 +1,207 @@
+package bank
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	"github.com/energyd/energyd/module"
+	"github.com/energyd/energyd/protocol"
+)
+
+func TestHoldAndRelease(t *testing.T) {
+	w := testWorld(t)
+	w.give(alice, 10, "in")
+	w.must(Hold(w.ctx, alice, 10))
+	w.has(alice, 0, 10, 0)
+	w.refused(Hold(w.ctx, alice, 1), ErrInsufficientFunds)
+	w.must(Hold(w.ctx, alice, 0))
+	w.must(Release(w.ctx, alice, 3))
+	w.has(alice, 3, 7, 0)
+	w.refused(Release(w.ctx, alice, 8), ErrInsufficientEscrow)
+	w.refused(Hold(w.ctx, alice, -1), ErrInvalidField)
+	w.refused(Release(w.ctx, alice, -1), ErrInvalidField)
+	w.refused(Hold(w.ctx, protocol.GridAddress, 1), ErrInsufficientFunds)
+	w.has(alice, 3, 7, 0)
+}
+
+func TestReleaseRepaysDebt(t *testing.T) {
+	w := testWorld(t)
+	w.give(alice, 10, "in")
+	w.must(Hold(w.ctx, alice, 10))
+	w.owe(alice, bob, 4)
+	w.must(Release(w.ctx, alice, 10))
+	w.has(alice, 6, 0, 0)
+	w.has(bob, 4, 0, 0)
+}
+
+func TestPay(t *testing.T) {
+	grid, fees := protocol.GridAddress, protocol.FeeAddress
+	tests := []struct {
+		name               string
+		from, to           protocol.Address
+		free, escrow       int64 // of the payer before
+		amount, fromEscrow int64
+		paid               int64
+		freeAfter          int64
+		escrowAfter, debt  int64
+		want               *module.Error
+	}{
+		{name: "out of escrow", from: alice, to: bob, free: 5, escrow: 10, amount: 7, fromEscrow: 8, paid: 7, freeAfter: 5, escrowAfter: 3},
+		{name: "escrow, then free", from: alice, to: bob, free: 5, escrow: 10, amount: 12, fromEscrow: 8, paid: 12, freeAfter: 1, escrowAfter: 2},
+		{name: "rest owed", from: alice, to: bob, free: 5, escrow: 10, amount: 20, fromEscrow: 8, paid: 13, escrowAfter: 2, debt: 7},
+		{name: "all owed", from: alice, to: bob, amount: 20, debt: 20},
+		{name: "nothing", from: alice, to: bob, free: 5, freeAfter: 5},
+		{name: "to the fee ledger", from: alice, to: fees, free: 5, amount: 6, paid: 5, debt: 1},
+		{name: "grid pays below zero", from: grid, to: bob, amount: 20, paid: 20, freeAfter: -20},
+		{name: "fee ledger pays below zero", from: fees, to: bob, free: 5, amount: 20, paid: 20, freeAfter: -15},
+		{name: "itself", from: alice, to: alice, free: 5, escrow: 10, amount: 7, fromEscrow: 10, paid: 7, freeAfter: 12, escrowAfter: 3},
+		{name: "negative", from: alice, to: bob, free: 5, freeAfter: 5, amount: -1, want: ErrInvalidField},
+		{name: "negative escrow", from: alice, to: bob, free: 5, freeAfter: 5, amount: 1, fromEscrow: -1, want: ErrInvalidField},
+		{name: "more than held", from: alice, to: bob, escrow: 3, escrowAfter: 3, amount: 5, fromEscrow: 4, want: ErrInsufficientEscrow},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := testWorld(t)
+			if test.free+test.escrow > 0 {
+				w.give(test.from, test.free+test.escrow, "in")
+				w.must(Hold(w.ctx, test.from, test.escrow))
+			}
+			var paid int64
+			err := w.ctx.Atomic(func(ctx *module.Ctx) (err error) {
+				paid, err = Pay(ctx, test.from, test.to, test.amount, test.fromEscrow)
+				return err
+			})
+			if test.want != nil {
+				w.refused(err, test.want)
+			} else {
+				w.must(err)
+			}
+			if paid != test.paid {
+				t.Errorf("paid %d, want %d", paid, test.paid)
+			}
+			w.has(test.from, test.freeAfter, test.escrowAfter, test.debt)
+			if test.from != test.to {
+				w.has(test.to, test.paid, 0, 0)
+			}
+		})
+	}
+}
+
+func TestPayOverflow(t *testing.T) {
+	w := testWorld(t)
+	w.give(bob, math.MaxInt64, "in")
+	_, err := Pay(w.ctx, protocol.GridAddress, bob, 1, 0)
+	w.refused(err, ErrOverflow)
+
+	w = testWorld(t)
+	w.owe(alice, bob, math.MaxInt64)
+	_, err = Pay(w.ctx, alice, carol, 1, 0)
+	w.refused(err, ErrOverflow)
+}
+
+func TestDebtsAreRepaidOldestFirst(t *testing.T) {
+	w := testWorld(t)
+	w.owe(alice, bob, 5)
+	w.owe(alice, carol, 5)
+	w.owe(alice, bob, 5)
+	w.give(alice, 7, "in")
+	w.has(bob, 5, 0, 0)
+	w.has(carol, 2, 0, 0)
+	w.has(alice, 0, 0, 8)
+	w.events = nil
+	w.give(alice, 100, "more")
+	w.has(bob, 10, 0, 0)
+	w.has(carol, 5, 0, 0)
+	w.has(alice, 92, 0, 0)
+	var repaid []int64
+	for _, event := range w.events {
+		if e, ok := event.(*bankv1.DebtRepaid); ok {
+			repaid = append(repaid, e.AmountUcoin)
+		}
+	}
+	if fmt.Sprint(repaid) != "[3 5]" {
+		t.Errorf("repaid %v, want [3 5]", repaid)
+	}
+}
+
+// alice owes bob, bob owes carol, carol owes the grid.
+func TestRepaymentsFollowEachOther(t *testing.T) {
+	w := testWorld(t)
+	w.owe(alice, bob, 10)
+	w.owe(bob, carol, 8)
+	w.owe(carol, protocol.GridAddress, 5)
+	w.give(alice, 12, "in")
+	w.has(alice, 2, 0, 0)
+	w.has(bob, 2, 0, 0)
+	w.has(carol, 3, 0, 0)
+	w.has(protocol.GridAddress, 5, 0, 0)
+}
+
+// One ucoin in a ring of great debts must not go round for ever.
+func TestRingOfDebtorsEnds(t *testing.T) {
+	w := testWorld(t)
+	const great = 1_000_000_000_000
+	w.owe(alice, bob, great)
+	w.owe(bob, carol, great)
+	w.owe(carol, alice, great)
+	w.events = nil
+	w.give(alice, 1, "in")
+	w.has(alice, 1, 0, great-1)
+	w.has(bob, 0, 0, great-1)
+	w.has(carol, 0, 0, great-1)
+	if len(w.events) != 4 {
+		t.Errorf("%d events, want a recharge and three repayments", len(w.events))
+	}
+}
+
+// Two debtors of the same creditor, who owes in turn: what both repay to it
+// goes on.
+func TestRepaymentsMeet(t *testing.T) {
+	w := testWorld(t)
+	w.owe(alice, bob, 5)
+	w.owe(alice, carol, 5)
+	w.owe(bob, dave, 5)
+	w.owe(carol, dave, 5)
+	w.owe(dave, protocol.FeeAddress, 10)
+	w.give(alice, 10, "in")
+	for _, who := range []protocol.Address{alice, bob, carol, dave} {
+		w.has(who, 0, 0, 0)
+	}
+	w.has(protocol.FeeAddress, 10, 0, 0)
+}
+
+func TestRepaymentsOfOneReceiptAreBounded(t *testing.T) {
+	w := testWorld(t)
+	for range maxRepayments + 5 {
+		w.owe(alice, bob, 1)
+	}
+	w.give(alice, maxRepayments+5, "in")
+	w.has(alice, 5, 0, 5)
+	w.give(alice, 1, "more")
+	w.has(alice, 1, 0, 0)
+}
+
+func TestDebtEvents(t *testing.T) {
+	w := testWorld(t)
+	w.owe(alice, bob, 5)
+	want := &bankv1.DebtRecorded{Debtor: alice.Bytes(), Creditor: bob.Bytes(), AmountUcoin: 5}
+	if len(w.events) != 1 || !proto.Equal(w.events[0], want) {
+		t.Errorf("events: got %v, want %v", w.events, want)
+	}
+}
+
+// BenchmarkPay pays between accounts without debts, as settlement does.
+func BenchmarkPay(b *testing.B) {
+	w := testWorld(b)
+	w.give(alice, math.MaxInt64/2, "in")
+	w.must(Hold(w.ctx, alice, math.MaxInt64/4))
+	for b.Loop() {
+		if _, err := Pay(w.ctx, alice, bob, 3, 2); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
