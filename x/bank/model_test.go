@@ -73,6 +73,20 @@ func (m *model) pay(from, to protocol.Address, amount, fromEscrow int64) int64 {
 	return held + rest
 }
 
+// compare wants the bank equal to the model.
+func (m *model) compare(rt *rapid.T, w *world, all []protocol.Address) {
+	for _, account := range all {
+		got, owed := BalanceOf(w.ctx.Store, account), DebtOf(w.ctx.Store, account)
+		if got.FreeUcoin != m.free[account] || got.EscrowUcoin != m.escrow[account] || owed != m.owed(account) {
+			rt.Fatalf("%v: got %v owing %d, want %d free, %d in escrow, owing %d",
+				account, got, owed, m.free[account], m.escrow[account], m.owed(account))
+		}
+	}
+	if got := supplyOf(w.ctx.Store); got.MintedUcoin != m.minted || got.BurnedUcoin != m.burned {
+		rt.Fatalf("supply: got %v, want %d and %d", got, m.minted, m.burned)
+	}
+}
+
 // Random operations leave the bank and the model equal and keep I1 and I7.
 func TestBankAgainstModel(t *testing.T) {
 	db := state.OpenMemory()
@@ -144,16 +158,7 @@ func TestBankAgainstModel(t *testing.T) {
 			},
 			"": func(*rapid.T) {
 				step++
-				for _, account := range all {
-					got := BalanceOf(w.ctx.Store, account)
-					if got.FreeUcoin != m.free[account] || got.EscrowUcoin != m.escrow[account] || DebtOf(w.ctx.Store, account) != m.owed(account) {
-						rt.Fatalf("%v: got %v owing %d, want %d free, %d in escrow, owing %d", account, got,
-							DebtOf(w.ctx.Store, account), m.free[account], m.escrow[account], m.owed(account))
-					}
-				}
-				if got := supplyOf(w.ctx.Store); got.MintedUcoin != m.minted || got.BurnedUcoin != m.burned {
-					rt.Fatalf("supply: got %v, want %d and %d", got, m.minted, m.burned)
-				}
+				m.compare(rt, w, all)
 				w.lawful()
 			},
 		})

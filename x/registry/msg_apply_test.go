@@ -51,8 +51,15 @@ func TestApplyThenApprove(t *testing.T) {
 	}
 }
 
-func TestApplyRefusals(t *testing.T) {
-	const active, frozen = registryv1.Status_STATUS_ACTIVE, registryv1.Status_STATUS_FROZEN
+type applyRefusal struct {
+	name string
+	msg  *registryv1.MsgApply
+	want *module.Error
+	text string
+}
+
+func applyRefusals() []applyRefusal {
+	const active = registryv1.Status_STATUS_ACTIVE
 	withMeter := func(edit func(*registryv1.Meter)) *registryv1.MsgApply {
 		meter := solarMeter("m1")
 		edit(meter)
@@ -63,12 +70,7 @@ func TestApplyRefusals(t *testing.T) {
 		edit(account)
 		return &registryv1.MsgApply{Application: account}
 	}
-	tests := []struct {
-		name string
-		msg  *registryv1.MsgApply
-		want *module.Error
-		text string
-	}{
+	return []applyRefusal{
 		{"no application", &registryv1.MsgApply{}, ErrInvalidField, "application"},
 		{"short identity", with(func(a *registryv1.Account) { a.Identity = a.Identity[:31] }), ErrInvalidField, "application.identity"},
 		{"bad user type", with(func(a *registryv1.Account) { a.UserType = "House Hold" }), ErrInvalidField, "application.user_type"},
@@ -104,9 +106,12 @@ func TestApplyRefusals(t *testing.T) {
 		{"step", withMeter(func(m *registryv1.Meter) { m.StepWh = 0 }), ErrInvalidField, "step_wh"},
 		{"bound already", withMeter(func(m *registryv1.Meter) { m.BoundAtMs = 1 }), ErrInvalidField, "left empty"},
 	}
+}
+
+func TestApplyRefusals(t *testing.T) {
 	w := newWorld(t)
 	before := w.export()
-	for _, test := range tests {
+	for _, test := range applyRefusals() {
 		t.Run(test.name, func(t *testing.T) {
 			w.t = t
 			err := w.by("agg0", test.msg)
@@ -119,19 +124,19 @@ func TestApplyRefusals(t *testing.T) {
 			}
 		})
 	}
-	w.t = t
-	twice := withMeter(func(*registryv1.Meter) {})
-	twice.Meters = append(twice.Meters, twice.Meters[0])
-	w.refused(w.by("agg0", twice), ErrInvalidField)
-	tooMany := slices.Repeat(twice.Meters, maxMeters)
-	w.refused(w.by("agg0", &registryv1.MsgApply{Application: prosumer("bob"), Meters: tooMany}), ErrInvalidField)
-	meterOfGateway := &registryv1.MsgApply{Application: gateway("gw1"), Meters: []*registryv1.Meter{solarMeter("m1")}}
-	w.refused(w.by("agg0", meterOfGateway), ErrInvalidField)
-	w.must(w.authority(&registryv1.MsgFreeze{Account: address("gw0")}))
-	if got := w.account("gw0").Status; got != frozen {
-		t.Fatalf("status %v", got)
+}
+
+func TestApplyRefusalsOfMeters(t *testing.T) {
+	w := newWorld(t)
+	with := func(meters ...*registryv1.Meter) *registryv1.MsgApply {
+		return &registryv1.MsgApply{Application: prosumer("bob"), Meters: meters}
 	}
-	w.refused(w.by("agg0", withMeter(func(*registryv1.Meter) {})), ErrUnknownGateway)
+	meter := solarMeter("m1")
+	w.refused(w.by("agg0", with(meter, meter)), ErrInvalidField)
+	w.refused(w.by("agg0", with(slices.Repeat([]*registryv1.Meter{meter}, maxMeters+1)...)), ErrInvalidField)
+	w.refused(w.by("agg0", &registryv1.MsgApply{Application: gateway("gw1"), Meters: []*registryv1.Meter{meter}}), ErrInvalidField)
+	w.must(w.authority(&registryv1.MsgFreeze{Account: address("gw0")}))
+	w.refused(w.by("agg0", with(meter)), ErrUnknownGateway)
 }
 
 func TestStorageAndConsumptionMeters(t *testing.T) {

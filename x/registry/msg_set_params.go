@@ -11,12 +11,12 @@ func checkSetParams(_ string, msg *registryv1.MsgSetParams) error {
 
 // setParams sets the parameters from the first period whose orders are open
 // neither by the present parameters nor by the new ones. Sets that were to
-// begin there or later are replaced.
+// begin there or later give way.
 func setParams(ctx *module.Ctx, msg *registryv1.MsgSetParams) error {
 	from := max(FirstUnopened(ctx.Store, ctx.TimeMs),
 		firstUnopenedBy(msg.Params, ctx.TimeMs, ChainOf(ctx.Store).PeriodLengthMs))
 	for key, entry := range params.All(ctx.Store, params.Key()) {
-		if entry.FromPeriod < from {
+		if entry.FromPeriod <= from {
 			break
 		}
 		params.Delete(ctx.Store, key)

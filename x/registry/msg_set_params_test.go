@@ -82,6 +82,21 @@ func TestSetParamsTheLastDecisionStands(t *testing.T) {
 	}
 }
 
+// A set that was to begin later than a newer one never begins.
+func TestSetParamsEarlierBeginReplacesLater(t *testing.T) {
+	w := newWorld(t)
+	params.Set(w.ctx.Store, paramsKey(0), &registryv1.ParamsEntry{Params: hasty(0, 1)})
+	w.must(w.authority(&registryv1.MsgSetParams{Params: hasty(5*testPeriod, 2)}))
+	w.must(w.authority(&registryv1.MsgSetParams{Params: hasty(0, 3)}))
+	events := emitted[*registryv1.ParamsSet](w)
+	if events[1].FromPeriod >= events[0].FromPeriod {
+		t.Fatalf("got %v, want the second to begin earlier", events)
+	}
+	if got := ParamsAt(w.ctx.Store, events[0].FromPeriod).OrderHorizonMs; got != 3 {
+		t.Errorf("horizon %d, want 3", got)
+	}
+}
+
 func TestPeriods(t *testing.T) {
 	w := newWorld(t)
 	for timeMs, want := range map[int64]int64{
