@@ -87,6 +87,14 @@ func (m *model) compare(rt *rapid.T, w *world, all []protocol.Address) {
 	}
 }
 
+// agree wants an operation to succeed where the model says so.
+func agree(rt *rapid.T, err error, possible bool) bool {
+	if (err == nil) != possible {
+		rt.Fatalf("got %v, want success %t", err, possible)
+	}
+	return err == nil
+}
+
 // Random operations leave the bank and the model equal and keep I1 and I7.
 func TestBankAgainstModel(t *testing.T) {
 	db := state.OpenMemory()
@@ -101,12 +109,7 @@ func TestBankAgainstModel(t *testing.T) {
 		}
 		amount := func() int64 { return rapid.Int64Range(1, 20).Draw(rt, "amount") }
 		step := 0
-		same := func(err error, possible bool) bool {
-			if (err == nil) != possible {
-				rt.Fatalf("got %v, want success %t", err, possible)
-			}
-			return err == nil
-		}
+		same := func(err error, possible bool) bool { return agree(rt, err, possible) }
 		rt.Repeat(map[string]func(*rapid.T){
 			"recharge": func(*rapid.T) {
 				to, n := who("to", all), amount()
