@@ -11,6 +11,7 @@ import (
 	ics23 "github.com/cosmos/ics23/go"
 
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/internal/strictjson"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
 )
@@ -63,12 +64,12 @@ var (
 )
 
 type billFile struct {
-	ChainID  string        `json:"chain_id"`
-	Account  string        `json:"account"`
-	Totals   BillTotals    `json:"totals"`
-	Height   int64         `json:"height"`
-	Sections []sectionFile `json:"periods"`
-	Header   *Header       `json:"header,omitempty"`
+	ChainID  string          `json:"chain_id"`
+	Account  string          `json:"account"`
+	Totals   BillTotals      `json:"totals"`
+	Height   int64           `json:"height"`
+	Sections []sectionFile   `json:"periods"`
+	Header   json.RawMessage `json:"header,omitempty"`
 }
 
 type sectionFile struct {
@@ -81,7 +82,14 @@ type sectionFile struct {
 
 // MarshalJSON writes the bill as a file holds it.
 func (b *Bill) MarshalJSON() ([]byte, error) {
-	file := billFile{ChainID: b.ChainID, Account: b.Account.String(), Totals: b.Totals, Height: b.Height, Header: b.Header, Sections: []sectionFile{}}
+	file := billFile{ChainID: b.ChainID, Account: b.Account.String(), Totals: b.Totals, Height: b.Height, Sections: []sectionFile{}}
+	if b.Header != nil {
+		header, err := b.Header.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("header: %w", err)
+		}
+		file.Header = header
+	}
 	for _, section := range b.Sections {
 		written, err := section.file()
 		if err != nil {
@@ -120,22 +128,29 @@ func (s *BillSection) file() (sectionFile, error) {
 // refused, so that every digit of a file that passes is one that was read.
 func ParseBill(data []byte) (*Bill, error) {
 	var file billFile
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
+	if err := strictjson.Decode(data, &file); err != nil {
 		return nil, fmt.Errorf("bill: %w", err)
+	}
+	wrong := func(field string, err error) error {
+		return fmt.Errorf("bill: %w", strictjson.At(data, &file, field, "what the bill was written with", err.Error()))
 	}
 	account, err := protocol.ParseAddress(file.Account)
 	if err != nil {
-		return nil, fmt.Errorf("bill: account: %w", err)
+		return nil, wrong("account", err)
 	}
-	bill := &Bill{ChainID: file.ChainID, Account: account, Totals: file.Totals, Height: file.Height, Header: file.Header}
+	bill := &Bill{ChainID: file.ChainID, Account: account, Totals: file.Totals, Height: file.Height}
 	for i, written := range file.Sections {
 		section, err := written.section()
 		if err != nil {
-			return nil, fmt.Errorf("bill: periods[%d]: %w", i, err)
+			return nil, wrong(fmt.Sprintf("periods[%d]", i), err)
 		}
 		bill.Sections = append(bill.Sections, section)
+	}
+	if file.Header != nil {
+		bill.Header = new(Header)
+		if err := bill.Header.UnmarshalJSON(file.Header); err != nil {
+			return nil, wrong("header", err)
+		}
 	}
 	again, err := json.Marshal(bill)
 	if err != nil {
@@ -146,7 +161,7 @@ func ParseBill(data []byte) (*Bill, error) {
 		return nil, fmt.Errorf("bill: %w", err)
 	}
 	if !bytes.Equal(again, tight.Bytes()) {
-		return nil, fmt.Errorf("%w: it would be written differently", ErrBillChanged)
+		return nil, fmt.Errorf("bill: %w: it would be written differently", ErrBillChanged)
 	}
 	return bill, nil
 }
@@ -203,6 +218,10 @@ func (b *Bill) Verify(trusted *Trusted) error {
 		return fmt.Errorf("%w: header: expected that of height %d, got %d", ErrBillChanged, b.Height+1, b.Header.Signed.Height)
 	}
 	for i, section := range b.Sections {
+		// A statement given twice would count twice.
+		if i > 0 && section.Statement.Period <= b.Sections[i-1].Statement.Period {
+			return fmt.Errorf("%w: periods[%d]: expected a later period than the one before", ErrBillChanged, i)
+		}
 		if err := section.verify(b.Account, b.Header.Signed.AppHash); err != nil {
 			return fmt.Errorf("periods[%d]: %w", i, err)
 		}
@@ -279,6 +298,9 @@ func (c *Client) Bill(ctx context.Context, chainID string, account protocol.Addr
 	}
 	bill := &Bill{ChainID: chainID, Account: account}
 	if proof {
+		if head < 2 {
+			return nil, errors.New("the chain has no state to prove yet: expected height 2 or later")
+		}
 		// The state after one height, whose hash the next header holds, is the
 		// newest that can be proved.
 		bill.Height = head - 1

@@ -83,10 +83,13 @@ func (h *Header) UnmarshalJSON(data []byte) error {
 // set returns the validators as CometBFT counts them.
 func (h *Header) set() (*types.ValidatorSet, error) {
 	validators := make([]*types.Validator, 0, len(h.Validators))
+	// The engine panics beyond its greatest total power.
+	left := types.MaxTotalVotingPower
 	for i, v := range h.Validators {
-		if v.Power <= 0 || v.Power > types.MaxTotalVotingPower {
-			return nil, fmt.Errorf("validators[%d].power: expected a positive number, got %d", i, v.Power)
+		if v.Power <= 0 || v.Power > left {
+			return nil, fmt.Errorf("validators[%d].power: expected a positive number, %d in all at most, got %d", i, types.MaxTotalVotingPower, v.Power)
 		}
+		left -= v.Power
 		validators = append(validators, types.NewValidator(ed25519.PubKey(v.Key), v.Power))
 	}
 	return types.ValidatorSetFromExistingValidators(validators)
@@ -100,6 +103,12 @@ func (h *Header) Verify(chainID string) error {
 	}
 	if err := h.Signed.ValidateBasic(chainID); err != nil {
 		return fmt.Errorf("header: %w", err)
+	}
+	for i, signature := range h.Signed.Commit.Signatures {
+		// The engine panics at times that its encoding does not know.
+		if year := signature.Timestamp.Year(); year < 1 || year > 9999 {
+			return fmt.Errorf("header: commit.signatures[%d].timestamp: expected a year from 1 to 9999, got %d", i, year)
+		}
 	}
 	set, err := h.set()
 	if err != nil {
@@ -147,8 +156,10 @@ func ParseTrusted(text string) (*Trusted, error) {
 }
 
 // Trust checks that whoever trusts t may trust h, which Verify passed: it is
-// the same header, the next one, or signed by validators that hold more than
-// two thirds of the power at t.
+// the same header, the one before, the next one by the validators that t names
+// for it, or one signed by validators that hold more than two thirds of the
+// power at t. All but the first need the trusted header whole: a hash alone
+// does not say who may sign.
 func (t *Trusted) Trust(chainID string, h *Header) error {
 	signed := h.Signed
 	if signed.Height == t.Height {
@@ -157,14 +168,21 @@ func (t *Trusted) Trust(chainID string, h *Header) error {
 		}
 		return nil
 	}
-	if signed.Height == t.Height+1 && bytes.Equal(signed.LastBlockID.Hash, t.Hash) {
-		return nil
-	}
 	if t.Header == nil {
-		return fmt.Errorf("header %d is neither the trusted %d nor the one after it: give the trusted header as a file, with its validators", signed.Height, t.Height)
+		return fmt.Errorf("header %d is not the trusted %d: give the hash of header %d, or the trusted header as a file", signed.Height, t.Height, signed.Height)
 	}
 	if err := t.Header.Verify(chainID); err != nil {
 		return fmt.Errorf("trusted %w", err)
+	}
+	known := t.Header.Signed
+	if signed.Height == t.Height-1 {
+		if !bytes.Equal(known.LastBlockID.Hash, signed.Hash()) {
+			return fmt.Errorf("header %d has the hash %X, the trusted header after it names %X", signed.Height, signed.Hash(), known.LastBlockID.Hash)
+		}
+		return nil
+	}
+	if signed.Height == t.Height+1 && bytes.Equal(known.NextValidatorsHash, signed.ValidatorsHash) {
+		return nil
 	}
 	set, err := t.Header.set()
 	if err != nil {
