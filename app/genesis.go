@@ -83,14 +83,18 @@ func DefaultGenesis(chainID string, periodLengthMs int64) *Genesis {
 	return g
 }
 
-// scaledParams are the default parameters, which are for periods of 900 s, with
-// the trading cycle of a shorter period: the gate halfway through the period
-// before, time to sign until the start, orders a day of 96 periods ahead.
+// scaledParams are the default parameters, which are for periods of 900 s. A
+// chain of shorter ones has the gate halfway through the period before, time to
+// sign until the start, and orders a day of 96 periods ahead; one whose periods
+// last seconds keeps statements for longer than it takes to look at them.
 func scaledParams(periodLengthMs int64) *registryv1.Params {
 	p := registry.DefaultParams()
 	p.GateLeadMs = min(p.GateLeadMs, periodLengthMs/2)
 	p.RoundLengthMs = min(p.RoundLengthMs, p.GateLeadMs)
 	p.OrderHorizonMs = min(p.OrderHorizonMs, 96*periodLengthMs)
+	if periodLengthMs < 60_000 {
+		p.StatementRetentionPeriods = 1000
+	}
 	return p
 }
 
@@ -219,28 +223,31 @@ func (a *App) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.Re
 
 // Export returns the latest committed state as a genesis, and its height.
 func (a *App) Export() (*Genesis, int64, error) {
-	view, err := a.db.View(0)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer view.Close()
+	height, _ := a.db.Version()
+	g, err := a.export(a.db.Branch())
+	return g, height, err
+}
+
+// ExportPending returns the state of InitChain, which no block has stored yet.
+func (a *App) ExportPending() (*Genesis, error) { return a.export(a.genesis) }
+
+func (a *App) export(s *state.Branch) (*Genesis, error) {
 	g := emptyGenesis()
-	for key, window := range windows.All(view, windows.Key()) {
-		g.App.Windows = append(g.App.Windows, &txv1.KeyWindow{KeyAddress: key[2:], Window: window})
+	for key, window := range windows.All(s, windows.Key()) {
+		g.App.Windows = append(g.App.Windows, &txv1.KeyWindow{KeyAddress: key[len(windows.Key()):], Window: window})
 	}
-	// A module exports through a Ctx; the branch below it is never written.
-	ctx := module.NewCtx(a.db.Branch(), new([]proto.Message))
+	ctx := module.NewCtx(s, new([]proto.Message))
 	parts := g.parts()[1:]
 	for i, m := range a.modules {
 		data, err := m.ExportGenesis(ctx)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", m.Name(), err)
+			return nil, fmt.Errorf("%s: %w", m.Name(), err)
 		}
 		if err := module.UnmarshalGenesis(data, parts[i].state); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
-	return g, view.Height(), nil
+	return g, nil
 }
 
 // Rollback takes back the latest block and returns where the state now is.

@@ -8,6 +8,8 @@ package testnet
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +26,9 @@ type Manifest struct {
 	// about every TimeoutCommit.
 	TimeoutPropose time.Duration `toml:"timeout_propose"`
 	TimeoutCommit  time.Duration `toml:"timeout_commit"`
+	// Params are consensus parameters other than the defaults, by the names in
+	// registry/v1/state.proto.
+	Params map[string]int64 `toml:"params"`
 	// Seed, if not empty, makes all keys the same every time.
 	Seed string `toml:"seed"`
 }
@@ -78,6 +83,9 @@ func (m Manifest) initArgs(dir string) []string {
 		"testnet", "init", "--output-dir", dir, "--validators", strconv.Itoa(m.Validators), "--chain-id", m.ChainID,
 		"--period-length", m.PeriodLength.String(),
 		"--timeout-propose", m.TimeoutPropose.String(), "--timeout-commit", m.TimeoutCommit.String(),
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Params)) {
+		args = append(args, "--param", fmt.Sprintf("%s=%d", name, m.Params[name]))
 	}
 	if m.Seed != "" {
 		args = append(args, "--seed", m.Seed)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestSimpleManifest(t *testing.T) {
@@ -13,8 +15,8 @@ func TestSimpleManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != Simple() {
-		t.Errorf("simple.toml says %+v, Simple %+v", got, Simple())
+	if diff := cmp.Diff(Simple(), got); diff != "" {
+		t.Errorf("simple.toml and Simple differ:\n%s", diff)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/energyd/energyd/client"
-	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/testnet"
 )
 
@@ -244,24 +243,6 @@ func checkTestKeys(t *testing.T, dir string, folder *testnet.Folder) {
 		}
 		if key.Address().String() != member.Account {
 			t.Errorf("key %d is that of %s, want %s", i, key.Address(), member.Account)
-		}
-	}
-}
-
-func TestHasten(t *testing.T) {
-	params := func() *registryv1.Params {
-		return &registryv1.Params{GateLeadMs: 300_000, RoundLengthMs: 120_000, OrderHorizonMs: 86_400_000, StatementRetentionPeriods: 96}
-	}
-	for _, tc := range []struct{ period, gate, round, horizon, retention int64 }{
-		{900_000, 300_000, 120_000, 86_400_000, 96},
-		{10_000, 3333, 1333, 960_000, 1000},
-		{3_000, 1000, 400, 288_000, 1000},
-		{1_000, 1000, 400, 96_000, 1000},
-	} {
-		p := params()
-		hasten(p, tc.period)
-		if p.GateLeadMs != tc.gate || p.RoundLengthMs != tc.round || p.OrderHorizonMs != tc.horizon || p.StatementRetentionPeriods != tc.retention {
-			t.Errorf("period %d ms: got %v, want %+v", tc.period, p, tc)
 		}
 	}
 }

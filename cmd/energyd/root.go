@@ -71,7 +71,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, err, "see %s --help", cmd.CommandPath())
 	})
-	root.AddCommand(initCommand(), startCommand(), statusCommand(), testnetCommand(), genesisCommand(),
+	root.AddCommand(initCommand(), startCommand(), statusCommand(), testnetCommand(), demoCommand(), genesisCommand(),
 		exportCommand(), rollbackCommand(), doctorCommand(), versionCommand())
 	refuseStrayArguments(root)
 	return root

@@ -5,15 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/energyd/energyd/client"
-	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/testnet"
 )
 
@@ -31,6 +33,7 @@ func manifestFlags(cmd *cobra.Command, m *testnet.Manifest) {
 	flags.DurationVar(&m.PeriodLength, "period-length", m.PeriodLength, "length of a trading period")
 	flags.DurationVar(&m.TimeoutPropose, "timeout-propose", m.TimeoutPropose, "how long a proposer may stay silent")
 	flags.DurationVar(&m.TimeoutCommit, "timeout-commit", m.TimeoutCommit, "pause after each block")
+	flags.StringToInt64Var(&m.Params, "param", m.Params, "consensus parameters other than the defaults, name=value,...")
 	flags.StringVar(&m.Seed, "seed", m.Seed, "make the same keys every time; for tests only")
 }
 
@@ -67,8 +70,8 @@ func makeTestnet(dir string, m testnet.Manifest, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, entry := range g.state.Registry.Params {
-		hasten(entry.Params, m.PeriodLength.Milliseconds())
+	if err := setParams(g, m.Params); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -156,19 +159,20 @@ func memberSettings(m testnet.Manifest, members []testnet.Member, i int) *settin
 	return s
 }
 
-// hasten shortens the times of a market in proportion to a period that is
-// shorter than the usual 15 minutes, and keeps statements long enough to look
-// at. A gate lead of less than a second would leave no block between gate and
-// period.
-func hasten(p *registryv1.Params, periodMs int64) {
-	const usual = 15 * 60 * 1000
-	if periodMs >= usual {
-		return
+// setParams sets parameters of the genesis by their names in the .proto file.
+func setParams(g *genesis, params map[string]int64) error {
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := params[name]
+		for _, entry := range g.state.Registry.Params {
+			m := entry.Params.ProtoReflect()
+			field := m.Descriptor().Fields().ByName(protoreflect.Name(name))
+			if field == nil {
+				return usage("--param: expected the name of a parameter such as deadline_periods, got %q", name)
+			}
+			m.Set(field, protoreflect.ValueOfInt64(value))
+		}
 	}
-	p.RoundLengthMs = max(p.RoundLengthMs*periodMs/usual, 400)
-	p.GateLeadMs = max(p.GateLeadMs*periodMs/usual, 1000)
-	p.OrderHorizonMs = p.OrderHorizonMs * periodMs / usual
-	p.StatementRetentionPeriods = 1000
+	return nil
 }
 
 // testKeys is the keystore of a test network.

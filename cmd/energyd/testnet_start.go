@@ -54,6 +54,7 @@ func keepGiven(cmd *cobra.Command, m *testnet.Manifest, given testnet.Manifest) 
 		"period-length":   func() { m.PeriodLength = given.PeriodLength },
 		"timeout-propose": func() { m.TimeoutPropose = given.TimeoutPropose },
 		"timeout-commit":  func() { m.TimeoutCommit = given.TimeoutCommit },
+		"param":           func() { m.Params = given.Params },
 		"seed":            func() { m.Seed = given.Seed },
 	} {
 		if cmd.Flags().Changed(name) {

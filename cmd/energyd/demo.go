@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/energyd/energyd/demo"
+)
+
+func demoCommand() *cobra.Command {
+	var o demo.Options
+	var jsonFile string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Let a neighbourhood trade a day on a network of real processes and show what came of it",
+		Long: "Starts a network of several validators on this machine, registers households with meters on their feeder,\n" +
+			"and lets them trade period by period: orders from the forecast of the day before, clearing, signatures,\n" +
+			"signed readings of what was measured, settlement. Ends with the members' savings, the invariants, one app\n" +
+			"hash of all nodes and a bill verified by proof.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd, o, jsonFile)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Data, "data", "", "scenario folder (members.csv, load_wh.csv, pv_wh.csv); default: one generated from the seed")
+	flags.StringVar(&o.Start, "start", "", "local time of the first interval; default: the first whose forecast has a surplus")
+	flags.IntVar(&o.Validators, "validators", 4, "number of nodes")
+	flags.IntVar(&o.Periods, "periods", 24, "number of periods to trade")
+	flags.DurationVar(&o.PeriodLength, "period-length", 3*time.Second, "length of a period on the chain")
+	flags.Int64Var(&o.LossPPMPerKm, "loss-ppm-per-km", 10_000, "loss of the lines, ppm per km")
+	flags.Uint64Var(&o.Seed, "seed", 1, "draws prices, wishes and consents, and the generated scenario")
+	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' homes, kept afterwards; default: a temporary one")
+	flags.StringVar(&jsonFile, "json", "", "write the report (Wh, ucoin) to this file, - for standard output")
+	return cmd
+}
+
+func runDemo(cmd *cobra.Command, o demo.Options, jsonFile string) (err error) {
+	if err := checkDemo(o); err != nil {
+		return err
+	}
+	if o.Binary, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "energyd-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	}
+	o.Out = cmd.OutOrStdout()
+	if jsonFile == "-" {
+		o.Out = cmd.ErrOrStderr()
+	}
+	bar := newBar(cmd.ErrOrStderr())
+	defer bar.stop()
+	o.Progress = bar.show
+	report, err := demo.Run(cmd.Context(), o)
+	if _, wrong := errors.AsType[*demo.InputError](err); wrong {
+		return fail(exitUsage, err, "correct the file")
+	}
+	if err != nil {
+		return err
+	}
+	bar.stop()
+	if err := writeReport(cmd, report, jsonFile); err != nil {
+		return err
+	}
+	broken := report.Check()
+	for _, line := range broken {
+		fmt.Fprintln(cmd.ErrOrStderr(), "wrong:", line)
+	}
+	if len(broken) > 0 {
+		return fmt.Errorf("%d laws do not hold", len(broken))
+	}
+	fmt.Fprintln(o.Out, "All laws hold: energy and money add up for every member, period and the grid.")
+	return nil
+}
+
+func checkDemo(o demo.Options) error {
+	switch {
+	case o.Validators < 1 || o.Validators > 16:
+		return usage("--validators: expected 1 to 16, got %d", o.Validators)
+	case o.Periods < 1:
+		return usage("--periods: expected at least 1, got %d", o.Periods)
+	case o.PeriodLength < 2*time.Second:
+		return usage("--period-length: expected at least 2s, so that blocks come between gate and start, got %s", o.PeriodLength)
+	case o.LossPPMPerKm < 0 || o.LossPPMPerKm > 1_000_000:
+		return usage("--loss-ppm-per-km: expected 0 to 1000000, got %d", o.LossPPMPerKm)
+	}
+	return nil
+}
+
+func writeReport(cmd *cobra.Command, report *demo.Report, file string) error {
+	switch file {
+	case "":
+		return nil
+	case "-":
+		return report.WriteJSON(cmd.OutOrStdout())
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("--json: %w", err)
+	}
+	return errors.Join(report.WriteJSON(out), out.Close())
+}
+
+// bar is a progress bar on a terminal, nothing elsewhere.
+type bar struct {
+	writer  progress.Writer
+	tracker *progress.Tracker
+}
+
+func newBar(out io.Writer) *bar {
+	file, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return &bar{}
+	}
+	b := &bar{writer: progress.NewWriter(), tracker: &progress.Tracker{}}
+	b.writer.SetOutputWriter(out)
+	b.writer.SetAutoStop(false)
+	b.writer.SetStyle(progress.StyleBlocks)
+	b.writer.SetUpdateFrequency(200 * time.Millisecond)
+	if os.Getenv("NO_COLOR") == "" {
+		b.writer.Style().Colors = progress.StyleColorsExample
+	}
+	b.writer.AppendTracker(b.tracker)
+	go b.writer.Render()
+	return b
+}
+
+// show moves the bar; what names the stage.
+func (b *bar) show(done, of int, what string) {
+	if b.writer == nil {
+		return
+	}
+	b.tracker.UpdateMessage(what)
+	b.tracker.UpdateTotal(int64(of))
+	b.tracker.SetValue(int64(done))
+}
+
+func (b *bar) stop() {
+	if b.writer != nil && b.writer.IsRenderInProgress() {
+		b.writer.Stop()
+	}
+}

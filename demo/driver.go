@@ -1,0 +1,208 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/energyd/energyd/client"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/testnet"
+)
+
+// driver plays all members and gateways of a run. It follows block time: what
+// it does next depends on the time of the latest block, never on its own
+// clock.
+type driver struct {
+	options Options
+	market  *Market
+	// first is the data interval that period 0 replays.
+	first       int
+	network     *testnet.Network
+	authority   client.Key
+	aggregators []client.Key
+	sender      *client.Sender
+	report      *Report
+
+	members  []*member
+	gateways []client.Key
+	// firstPeriod is the start of period 0 on the chain, ms.
+	firstPeriod int64
+
+	clock *clock
+
+	mu        sync.Mutex
+	latencies []time.Duration
+	blocks    int64
+	txs       int64
+	missed    map[int64]bool // periods whose gate an order missed
+	books     map[int64]*matchingv1.Book
+	settled   map[int64]bool // periods whose statements have a root
+	unsigned  []*matchingv1.Match
+}
+
+// member is a participant with its key, meter and running registers.
+type member struct {
+	Participant
+	key      client.Key
+	meter    string
+	gateway  int
+	imported int64
+	exported int64
+	sequence uint64
+	// explicit holds the periods in which it signs matches itself.
+	explicit map[int64]bool
+}
+
+func (m *member) address() protocol.Address { return m.key.Address() }
+
+// clock tells the time of the latest block and wakes who waits for one.
+type clock struct {
+	mu     sync.Mutex
+	timeMs int64
+	moved  chan struct{}
+}
+
+func newClock() *clock { return &clock{moved: make(chan struct{})} }
+
+func (c *clock) set(timeMs int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timeMs = timeMs
+	close(c.moved)
+	c.moved = make(chan struct{})
+}
+
+// now returns the time of the latest block and a channel that closes with the
+// next one.
+func (c *clock) now() (int64, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.timeMs, c.moved
+}
+
+// waitUntil returns once done says so of the latest block's time.
+func (c *clock) waitUntil(ctx context.Context, done func(timeMs int64) bool) error {
+	for {
+		timeMs, moved := c.now()
+		if timeMs > 0 && done(timeMs) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		}
+	}
+}
+
+// onBlock notes what a block's events say and moves the clock.
+func (d *driver) onBlock(block *client.Block) {
+	d.mu.Lock()
+	d.blocks++
+	d.txs += int64(len(block.Txs))
+	for _, event := range block.Events {
+		switch event.Type {
+		case "energy.matching.v1.PreMatched":
+			found := new(matchingv1.PreMatched)
+			if readEvent(event.Attributes[0].Value, found) {
+				d.unsigned = append(d.unsigned, found.Match)
+			}
+		case "energy.matching.v1.PeriodFinal":
+			found := new(matchingv1.PeriodFinal)
+			if readEvent(event.Attributes[0].Value, found) {
+				d.books[found.Book.Period] = found.Book
+			}
+		case "energy.settlement.v1.PeriodSettled":
+			found := new(settlementv1.PeriodSettled)
+			if readEvent(event.Attributes[0].Value, found) {
+				d.settled[found.Root.Period] = true
+			}
+		}
+	}
+	d.mu.Unlock()
+	d.clock.set(block.TimeMs)
+}
+
+func readEvent(text string, event proto.Message) bool {
+	return protojson.Unmarshal([]byte(text), event) == nil
+}
+
+// takeUnsigned returns the pre-matches announced since the last call.
+func (d *driver) takeUnsigned() []*matchingv1.Match {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found := d.unsigned
+	d.unsigned = nil
+	return found
+}
+
+// book returns what became of a period's market, empty if nobody ordered.
+func (d *driver) book(period int64) *matchingv1.Book {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	book, ok := d.books[period]
+	if !ok {
+		return &matchingv1.Book{Period: period}
+	}
+	if book.Missed {
+		d.missed[period] = true
+	}
+	return book
+}
+
+func (d *driver) isSettled(period int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settled[period]
+}
+
+// send sends messages and notes the latency of their commit.
+func (d *driver) send(ctx context.Context, key client.Key, msgs ...proto.Message) error {
+	outcome, err := d.sender.Do(ctx, key, msgs...)
+	if err == nil {
+		d.mu.Lock()
+		d.latencies = append(d.latencies, outcome.Latency)
+		d.mu.Unlock()
+	}
+	return err
+}
+
+// quantile returns the p-th per cent of the latencies, in ms.
+func (d *driver) quantile(p int) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.latencies) == 0 {
+		return 0
+	}
+	slices.Sort(d.latencies)
+	return d.latencies[(len(d.latencies)-1)*p/100].Milliseconds()
+}
+
+// each runs fn for 0..n-1 at once and returns the first error.
+func each(n int, fn func(i int) error) error {
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() { errs[i] = fn(i) })
+	}
+	wait.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("%d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// periodOf returns the chain's period that replays the i-th interval.
+func (d *driver) periodOf(i int) int64 {
+	return d.firstPeriod + int64(i)*d.options.PeriodLength.Milliseconds()
+}

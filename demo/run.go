@@ -1,0 +1,149 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/energyd/energyd/client"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	"github.com/energyd/energyd/testnet"
+)
+
+// Options of a run.
+type Options struct {
+	// Binary is the energyd executable whose processes form the network.
+	Binary string
+	// Data is the scenario folder; empty: one generated from the seed.
+	Data string
+	// Start is the local time of the first interval; empty: the first whose
+	// forecast has a surplus.
+	Start        string
+	Validators   int
+	Periods      int
+	PeriodLength time.Duration
+	// LossPPMPerKm of every line, ppm per km.
+	LossPPMPerKm int64
+	Seed         uint64
+	// Dir holds the nodes' homes.
+	Dir string
+	// Out gets the table, Progress (may be nil) a bar on a terminal.
+	Out      io.Writer
+	Progress func(done, of int, what string)
+}
+
+// Shape of the scenario that is generated without a folder.
+const (
+	generatedMembers = 24
+	generatedDays    = 3
+)
+
+// Run starts the network, lets the market trade for the periods and returns
+// the report. The caller checks it (Report.Check) and writes it.
+func Run(ctx context.Context, o Options) (report *Report, err error) {
+	market, first, err := prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	o.progress(0, o.Periods, "starting the network")
+	network, err := testnet.Start(ctx, testnet.Options{
+		Binary: o.Binary, Dir: o.Dir, Manifest: o.manifest(), Supervise: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("network: %w", err)
+	}
+	defer func() { err = errors.Join(err, network.Stop()) }()
+	for _, node := range network.Nodes() {
+		fmt.Fprintf(o.Out, "%s: process %d, RPC %s, home %s\n", node.Name, node.PID, node.RPC, node.Home)
+	}
+	d, stop, err := newDriver(ctx, o, market, first, network)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	if err := d.register(ctx); err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
+	PrintHeader(o.Out)
+	if err := d.trade(ctx); err != nil {
+		return nil, fmt.Errorf("trade: %w", err)
+	}
+	PrintTotals(o.Out, d.report)
+	if err := d.audit(ctx); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return d.report, nil
+}
+
+// deadlinePeriods is how many of the demo's short periods readings may come
+// late: enough for a restart of every node.
+const deadlinePeriods = 20
+
+func (o Options) manifest() testnet.Manifest {
+	m := testnet.Simple()
+	m.ChainID, m.Validators, m.PeriodLength = "energy-demo", o.Validators, o.PeriodLength
+	m.Params = map[string]int64{"default_loss_ppm_per_km": o.LossPPMPerKm, "deadline_periods": deadlinePeriods}
+	return m
+}
+
+// prepare loads or generates the scenario and finds the first interval.
+func prepare(o Options) (market *Market, first int, err error) {
+	if o.Periods < 1 {
+		return nil, 0, fmt.Errorf("periods: expected at least 1, got %d", o.Periods)
+	}
+	scenario := Generate(o.Seed, generatedMembers, generatedDays)
+	if o.Data != "" {
+		if scenario, err = Load(o.Data); err != nil {
+			return nil, 0, err
+		}
+	}
+	if o.Start != "" {
+		if first, err = scenario.IntervalAt(o.Start); err != nil {
+			return nil, 0, err
+		}
+	} else {
+		var ok bool
+		if first, ok = scenario.FirstSurplus(); !ok {
+			return nil, 0, errors.New("scenario: no interval has a forecast surplus: name one with --start")
+		}
+	}
+	if left := scenario.Intervals() - first; o.Periods > left {
+		return nil, 0, fmt.Errorf("periods: expected at most %d, which the scenario has from %s on, got %d", left, scenario.LocalTime(first), o.Periods)
+	}
+	market, err = NewMarket(scenario, DefaultTariff, o.Seed)
+	return market, first, err
+}
+
+func (o Options) progress(done, of int, what string) {
+	if o.Progress != nil {
+		o.Progress(done, of, what)
+	}
+}
+
+// newDriver connects to the network; stop ends the connection.
+func newDriver(ctx context.Context, o Options, market *Market, first int, network *testnet.Network) (*driver, func(), error) {
+	connection, err := client.New(network.Addresses()...)
+	if err != nil {
+		return nil, nil, err
+	}
+	authority, aggregators, err := network.Keys()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &driver{
+		options: o, market: market, first: first, network: network, authority: authority, aggregators: aggregators,
+		sender: client.NewSender(connection, network.Folder().ChainID), report: NewReport(DefaultTariff),
+		missed: make(map[int64]bool), books: make(map[int64]*matchingv1.Book), settled: make(map[int64]bool),
+	}
+	d.clock = newClock()
+	d.sender.OnBlock = d.onBlock
+	running, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = d.sender.Run(running) // ends with ctx only
+	}()
+	return d, func() { cancel(); <-done }, nil
+}

@@ -1,0 +1,253 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/energyd/energyd/client"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+)
+
+// trade runs the periods. Three things go on at once, each at its own block
+// times: orders before a gate, signatures of matches after it, readings at the
+// end of delivery; and whatever has settled is reported in order.
+func (d *driver) trade(ctx context.Context) error {
+	if err := d.chooseFirstPeriod(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wait sync.WaitGroup
+	for _, part := range []func(context.Context) error{d.orderAll, d.readAll, d.reportAll} {
+		wait.Go(func() {
+			if err := part(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	signing, stopSigning := context.WithCancel(ctx)
+	var signers sync.WaitGroup
+	signers.Go(func() {
+		if err := d.signAll(signing); err != nil {
+			cancel(err)
+		}
+	})
+	wait.Wait()
+	stopSigning()
+	signers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// chooseFirstPeriod takes the second period from now, so that there is time
+// for its orders.
+func (d *driver) chooseFirstPeriod(ctx context.Context) error {
+	length := d.options.PeriodLength.Milliseconds()
+	return d.clock.waitUntil(ctx, func(now int64) bool {
+		d.firstPeriod = (now/length + 2) * length
+		return true
+	})
+}
+
+// orderAll places each period's orders once the gate before it has closed.
+func (d *driver) orderAll(ctx context.Context) error {
+	params := new(registryv1.QueryParamsResponse)
+	if _, err := d.sender.Query(ctx, &registryv1.QueryParamsRequest{}, params, 0); err != nil {
+		return err
+	}
+	for i := range d.options.Periods {
+		period := d.periodOf(i)
+		opens := d.periodOf(i-1) - params.Params.GateLeadMs
+		if err := d.clock.waitUntil(ctx, func(now int64) bool { return now >= opens }); err != nil {
+			return err
+		}
+		err := each(len(d.members), func(m int) error { return d.order(ctx, i, m, period) })
+		if err != nil {
+			return fmt.Errorf("orders of period %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// order places a member's order. One that comes too late is a missed gate, not
+// an error: the grid serves the member.
+func (d *driver) order(ctx context.Context, interval, m int, period int64) error {
+	order, ok := d.market.Order(m, d.first+interval)
+	if !ok {
+		return nil
+	}
+	member := d.members[m]
+	d.mu.Lock()
+	member.explicit[period] = !order.Standing
+	d.mu.Unlock()
+	err := d.send(ctx, member.key, orderMessage(order, member.meter, period))
+	var rejected *client.Rejected
+	if errors.As(err, &rejected) && rejected.Codespace == "matching" && rejected.Code == gateClosed {
+		d.mu.Lock()
+		d.missed[period] = true
+		d.mu.Unlock()
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", member.Name, err)
+	}
+	return nil
+}
+
+// gateClosed is matching's code for an order after the gate (x/matching/README.md).
+const gateClosed = 4
+
+func orderMessage(o Order, meter string, period int64) proto.Message {
+	consent := &matchingv1.Consent{Standing: o.Standing}
+	if o.Sell {
+		return &matchingv1.MsgPlaceSell{
+			Period: period, PriceUcoinPerKwh: o.Price, EnergyWh: o.EnergyWh, Meter: meter, Consent: consent,
+		}
+	}
+	w := o.Wishes
+	kind, _ := energyType(w.WantedType)
+	return &matchingv1.MsgPlaceBuy{
+		Period: period, PriceUcoinPerKwh: o.Price, EnergyWh: o.EnergyWh,
+		WantedLossPpm: w.WantedLossPpm, MaxLossPpm: &w.MaxLossPpm,
+		WantedEnvironment: &w.WantedEnvironment, WantedEnergyType: kind, WantedCredit: &w.WantedCredit,
+		Weights: &matchingv1.Weights{
+			Price: w.Weights.Price, Energy: w.Weights.Energy, Environment: w.Weights.Environment,
+			Credit: w.Weights.Credit, Loss: w.Weights.Loss, EnergyType: w.Weights.EnergyType,
+		},
+		Consent: consent,
+	}
+}
+
+// signAll signs the pre-matches of members without a standing consent. One
+// whose window closed before the signature was in a block lapses to the grid.
+func (d *driver) signAll(ctx context.Context) error {
+	byAddress := make(map[string]*member, len(d.members))
+	for _, m := range d.members {
+		address := m.address()
+		byAddress[string(address[:])] = m
+	}
+	for {
+		_, moved := d.clock.now()
+		var signing sync.WaitGroup
+		for _, match := range d.takeUnsigned() {
+			for _, side := range [][]byte{match.Seller, match.Buyer} {
+				m := byAddress[string(side)]
+				if m == nil || !d.signs(m, match.Period) {
+					continue
+				}
+				signing.Go(func() {
+					_ = d.send(ctx, m.key, &matchingv1.MsgConfirm{Period: match.Period, Match: match.Id})
+				})
+			}
+		}
+		signing.Wait()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		}
+	}
+}
+
+func (d *driver) signs(m *member, period int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return m.explicit[period]
+}
+
+// readAll submits each gateway's readings at the first period's start and at
+// every period's end: cumulative registers, signed, taken on the boundary.
+func (d *driver) readAll(ctx context.Context) error {
+	for i := range d.options.Periods + 1 {
+		at := d.periodOf(i)
+		if err := d.clock.waitUntil(ctx, func(now int64) bool { return now >= at }); err != nil {
+			return err
+		}
+		batches := make([][]*meteringv1.Reading, len(d.gateways))
+		for n, m := range d.members {
+			if i > 0 {
+				imported, exported := d.market.Meter(n, d.first+i-1)
+				m.imported += imported
+				m.exported += exported
+			}
+			m.sequence++
+			reading := &meteringv1.Reading{
+				Meter: m.meter, Sequence: m.sequence, TimeMs: at, ImportWh: m.imported, ExportWh: m.exported,
+				Quality: meteringv1.Quality_QUALITY_MEASURED,
+			}
+			if err := d.gateways[m.gateway].SignReading(d.sender.ChainID, reading); err != nil {
+				return err
+			}
+			batches[m.gateway] = append(batches[m.gateway], reading)
+		}
+		err := each(len(batches), func(g int) error {
+			if len(batches[g]) == 0 {
+				return nil
+			}
+			return d.send(ctx, d.gateways[g], &meteringv1.MsgSubmitReadings{GatewayKey: d.gateways[g].Public(), Readings: batches[g]})
+		})
+		if err != nil {
+			return fmt.Errorf("readings of %d: %w", at, err)
+		}
+	}
+	return nil
+}
+
+// reportAll reports each period, in order, once it has settled.
+func (d *driver) reportAll(ctx context.Context) error {
+	for i := range d.options.Periods {
+		period := d.periodOf(i)
+		if err := d.clock.waitUntil(ctx, func(int64) bool { return d.isSettled(period) }); err != nil {
+			return err
+		}
+		if err := d.addPeriod(ctx, i, period); err != nil {
+			return fmt.Errorf("report of period %d: %w", i, err)
+		}
+		PrintPeriod(d.options.Out, d.report.Periods[i])
+		d.options.progress(i+1, d.options.Periods, "trading")
+	}
+	return nil
+}
+
+// addPeriod reads a settled period from the chain.
+func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
+	statements := new(settlementv1.QueryStatementsResponse)
+	if _, err := d.sender.Query(ctx, &settlementv1.QueryStatementsRequest{Period: period}, statements, 0); err != nil {
+		return err
+	}
+	settled := new(settlementv1.QueryPeriodResponse)
+	if _, err := d.sender.Query(ctx, &settlementv1.QueryPeriodRequest{Period: period}, settled, 0); err != nil {
+		return err
+	}
+	byAccount := make(map[string]*settlementv1.Statement, len(statements.Statements))
+	for _, s := range statements.Statements {
+		byAccount[string(s.Account)] = s
+	}
+	t, book := settled.Root.Totals, d.book(period)
+	p := Period{Period: period, LocalTime: d.market.Scenario.LocalTime(d.first + i), Sums: Sums{
+		Orders: book.Orders, MatchedWh: book.MatchedWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
+		Grid: Grid{BoughtWh: t.GridBoughtWh, SoldWh: t.GridSoldWh, Paid: t.GridPaidUcoin, Received: t.GridReceivedUcoin},
+	}}
+	for _, m := range d.members {
+		address := m.address()
+		s := byAccount[string(address[:])]
+		if s == nil {
+			return fmt.Errorf("%s has no statement", m.Name)
+		}
+		p.Members = append(p.Members, Row{
+			Member: m.Name, ImportWh: s.ImportWh, ExportWh: s.ExportWh, BoughtWh: s.BoughtWh, SoldWh: s.SoldWh,
+			GridImportWh: s.GridImportWh, GridExportWh: s.GridExportWh,
+			Paid: s.PaidUcoin, Received: s.ReceivedUcoin, Balance: s.BalanceAfterUcoin, Reputation: s.Reputation,
+		})
+	}
+	return d.report.Add(p, t.AmountUcoin, t.CleanWh)
+}
