@@ -209,12 +209,7 @@ func (a *App) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.Re
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
 	a.genesis = branch
-	var validators []*registryv1.Account
-	for account := range registry.Accounts(branch) {
-		if account.ValidatorPower > 0 {
-			validators = append(validators, account)
-		}
-	}
+	validators := registry.Validators(branch)
 	if len(validators) == 0 {
 		return nil, errors.New("genesis: app_state.registry.accounts: expected at least one active aggregator with voting power")
 	}

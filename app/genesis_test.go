@@ -56,7 +56,7 @@ func TestExportImportExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"balances", "windows", "sells", "readings", "tallies"} {
+	for _, part := range []string{"balances", "windows", "sells", "points", "tallies"} {
 		if !bytes.Contains(before, []byte(`"`+part+`":[{`)) {
 			t.Errorf("the export has no %s: the test shows too little", part)
 		}

@@ -220,19 +220,19 @@ func (d *driver) reportAll(ctx context.Context) error {
 
 // addPeriod reads a settled period from the chain.
 func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
-	statements := new(settlementv1.QueryStatementsResponse)
-	if _, err := d.sender.Query(ctx, &settlementv1.QueryStatementsRequest{Period: period}, statements, 0); err != nil {
+	root, err := d.rootOfPeriod(ctx, period)
+	if err != nil {
 		return err
 	}
-	settled := new(settlementv1.QueryPeriodResponse)
-	if _, err := d.sender.Query(ctx, &settlementv1.QueryPeriodRequest{Period: period}, settled, 0); err != nil {
+	statements := new(settlementv1.QueryStatementsResponse)
+	if _, err := d.sender.Query(ctx, &settlementv1.QueryStatementsRequest{Period: period}, statements, 0); err != nil {
 		return err
 	}
 	byAccount := make(map[string]*settlementv1.Statement, len(statements.Statements))
 	for _, s := range statements.Statements {
 		byAccount[string(s.Account)] = s
 	}
-	t, book := settled.Root.Totals, d.book(period)
+	t, book := root.Totals, d.book(period)
 	p := Period{Period: period, LocalTime: d.market.Scenario.LocalTime(d.first + i), Sums: Sums{
 		Orders: book.Orders, MatchedWh: book.MatchedWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
 		Grid: Grid{BoughtWh: t.GridBoughtWh, SoldWh: t.GridSoldWh, Paid: t.GridPaidUcoin, Received: t.GridReceivedUcoin},
@@ -250,4 +250,26 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 		})
 	}
 	return d.report.Add(p, t.AmountUcoin, t.CleanWh)
+}
+
+// rootOfPeriod reads the root of a settled period. The node that answers may
+// be a block behind the one whose event was seen.
+func (d *driver) rootOfPeriod(ctx context.Context, period int64) (*settlementv1.StatementsRoot, error) {
+	for {
+		settled := new(settlementv1.QueryPeriodResponse)
+		_, moved := d.clock.now()
+		_, err := d.sender.Query(ctx, &settlementv1.QueryPeriodRequest{Period: period}, settled, 0)
+		var rejected *client.Rejected
+		if err != nil && !errors.As(err, &rejected) {
+			return nil, err
+		}
+		if settled.Root != nil {
+			return settled.Root, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
