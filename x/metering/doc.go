@@ -25,7 +25,8 @@
 // Sequence and time of a meter's readings must agree in order, running registers
 // must not fall, and none may grow by more than rating x time + step since its
 // neighbour. Readings may come in any order until their time is behind a fixed
-// boundary (too_late), or more than a period before the meter was bound.
+// boundary (too_late), or more than a period before the meter was bound, or, until
+// a meter's first boundary is fixed, more than 31 days ago.
 //
 // A gateway that lost its connection sends again what may be on chain already,
 // and that must not fail its message. A repetition of a kept reading is compared

@@ -54,8 +54,12 @@ func initPoint(store state.Store, point *meteringv1.Point) error {
 	if err := checkReading(reading); err != nil {
 		return fmt.Errorf("reading.%w", err)
 	}
-	if _, err := runningOf(reading.ImportWh, reading.ExportWh, offsetOf(point)); err != nil {
+	counted, err := runningOf(reading.ImportWh, reading.ExportWh, offsetOf(point))
+	if err != nil {
 		return fmt.Errorf("import_offset_wh: %w", err)
+	}
+	if counted.importWh < 0 || counted.exportWh < 0 {
+		return fmt.Errorf("import_offset_wh: expected running registers of 0 or more, got %d and %d", counted.importWh, counted.exportWh)
 	}
 	points.Set(store, keyOf(point), point)
 	if !isSwap(point) {

@@ -70,6 +70,9 @@ func checkMeter(r state.Reader, meter *meteringv1.MeterState, length int64) erro
 	if count != meter.Points || sequence != meter.LastSequence {
 		return fmt.Errorf("expected %d points up to sequence %d, got %d up to %d", meter.Points, meter.LastSequence, count, sequence)
 	}
+	if last != nil && last.Reading.TimeMs != max(meter.LastTimeMs, meter.SwappedMs) {
+		return fmt.Errorf("expected the newest point at %d, got %d", max(meter.LastTimeMs, meter.SwappedMs), last.Reading.TimeMs)
+	}
 	if meter.FixedUntil%length != 0 {
 		return fmt.Errorf("boundary %d is not a multiple of the period length %d", meter.FixedUntil, length)
 	}

@@ -72,13 +72,11 @@ func submitReadings(ctx *module.Ctx, msg *meteringv1.MsgSubmitReadings) error {
 	if !ok || owner.Removed || !bytes.Equal(owner.Account, gateway[:]) {
 		return ErrGatewayKey.With("gateway_key: expected a key of the sender %s, got %x", gateway, msg.GatewayKey)
 	}
-	period := registry.ChainOf(ctx.Store).PeriodLengthMs
-	latest := ctx.TimeMs + registry.ParamsNow(ctx.Store, ctx.TimeMs).MaxFutureMs
 	var in *intake
 	for i, reading := range msg.Readings {
 		if in == nil || in.state.Meter != reading.Meter {
 			in.close()
-			next, err := openIntake(ctx, gateway, reading.Meter, period, latest)
+			next, err := openIntake(ctx, gateway, reading.Meter)
 			if err != nil {
 				return fmt.Errorf("readings[%d]: %w", i, err)
 			}
@@ -98,11 +96,12 @@ type intake struct {
 	meter        *registryv1.Meter
 	ratingW      int64
 	periodLength int64
+	nowMs        int64
 	// latestMs is the latest time a reading may have.
 	latestMs int64
 }
 
-func openIntake(ctx *module.Ctx, gateway protocol.Address, name string, periodLength, latestMs int64) (*intake, error) {
+func openIntake(ctx *module.Ctx, gateway protocol.Address, name string) (*intake, error) {
 	meter, ok := registry.MeterOf(ctx.Store, name)
 	if !ok {
 		return nil, ErrUnknownMeter.With("meter: no meter %q is bound", name)
@@ -119,8 +118,9 @@ func openIntake(ctx *module.Ctx, gateway protocol.Address, name string, periodLe
 		ledger:       openLedger(ctx.Store, name),
 		meter:        meter,
 		ratingW:      account.ConnectionRatingW,
-		periodLength: periodLength,
-		latestMs:     latestMs,
+		periodLength: registry.ChainOf(ctx.Store).PeriodLengthMs,
+		nowMs:        ctx.TimeMs,
+		latestMs:     ctx.TimeMs + registry.ParamsNow(ctx.Store, ctx.TimeMs).MaxFutureMs,
 	}, nil
 }
 
@@ -197,13 +197,24 @@ func (in *intake) timely(reading *meteringv1.Reading) error {
 	if reading.TimeMs <= in.state.FixedUntil {
 		return ErrTooLate.With("time_ms: expected more than %d, the last fixed boundary, got %d", in.state.FixedUntil, reading.TimeMs)
 	}
-	if earliest := in.meter.BoundAtMs - in.periodLength; reading.TimeMs < earliest {
-		return ErrTooLate.With("time_ms: expected at least %d, a period before the meter was bound, got %d", earliest, reading.TimeMs)
+	if reading.TimeMs < in.earliestMs() {
+		return ErrTooLate.With("time_ms: expected at least %d of a meter bound at %d, got %d", in.earliestMs(), in.meter.BoundAtMs, reading.TimeMs)
 	}
 	if in.state.Points >= MaxPoints && !in.endsPeriod(reading) {
 		return ErrTooMany.With("time_ms: %d readings are kept, expected the next one in another period", in.state.Points)
 	}
 	return nil
+}
+
+// earliestMs is from when on readings of the meter count: a period before it was
+// bound, and a month before now until its first boundary is fixed. A clock that
+// began at 1970 would close half a century otherwise.
+func (in *intake) earliestMs() int64 {
+	earliest := in.meter.BoundAtMs - in.periodLength
+	if in.state.FixedUntil == 0 {
+		earliest = max(earliest, in.nowMs-maxFirstAgeMs)
+	}
+	return earliest
 }
 
 // endsPeriod says whether a boundary can be fixed with the reading but not

@@ -14,6 +14,8 @@ const (
 	MaxRegisterWh = 1_000_000_000_000_000
 	// maxTimeMs bounds times: the year 33658.
 	maxTimeMs = 1_000_000_000_000_000
+	// maxFirstAgeMs is how old a meter's first readings may be: 31 days.
+	maxFirstAgeMs = 31 * 24 * 3_600_000
 	// MaxPoints is how many points of a meter are kept.
 	MaxPoints = 4096
 	// maxMissing is how many ranges of missing sequences are kept.
