@@ -50,6 +50,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	o.progress(0, o.Periods, "starting the network")
 	network, err := testnet.Start(ctx, testnet.Options{
 		Binary: o.Binary, Dir: o.Dir, Manifest: o.manifest(), Supervise: true,
+		Say: func(text string) { fmt.Fprintln(o.Out, text) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
