@@ -50,10 +50,10 @@ func formRoot(ctx *module.Ctx, period *settlementv1.Period) error {
 }
 
 // retire lets go of a period that is complete and waits for nobody; its
-// statements stay for the retention time.
+// statements stay for the retention time, counted in whole periods.
 func retire(ctx *module.Ctx, period *settlementv1.Period) {
 	clock, _ := clocks.Get(ctx.Store)
-	count := clock.GetCount() + registry.ParamsAt(ctx.Store, period.Period).StatementRetentionPeriods
+	count := clock.GetCount() + registry.ParamsAt(ctx.Store, period.Period).StatementRetentionPeriods + 1
 	periods.Delete(ctx.Store, periodKey(period.Period))
 	retirements.Set(ctx.Store, retirementKey(count, period.Period), &settlementv1.Due{Count: count, Period: period.Period})
 }

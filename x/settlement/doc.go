@@ -37,8 +37,8 @@
 //     g_k = v_k. Both missing: nothing is delivered, the escrow goes back.
 //     Accounts without registers get a statement marked missing.
 //  4. When every account has its statement the root is formed and working
-//     records go. Statements go statement_retention_periods periods with blocks
-//     after the period is complete.
+//     records go. Statements go once statement_retention_periods whole periods
+//     with blocks have followed the one in which nobody was waited for any more.
 //
 // Late registers settle the residual at the period's own tariff and pass to the
 // seller min(s_k, v_f) of each match that the grid stood in for, with its money;

@@ -7,7 +7,9 @@ import (
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
@@ -92,6 +94,12 @@ func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
 	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
 	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
 	ctx.Emit(&settlementv1.StatementMade{Statement: statement})
+}
+
+// wealth is what an account holds, escrow included, in ucoin.
+func wealth(r state.Reader, account protocol.Address) int64 {
+	balance := bank.BalanceOf(r, account)
+	return balance.FreeUcoin + balance.EscrowUcoin
 }
 
 // settleResidual settles what is left of the registers with the grid, signed:

@@ -143,11 +143,11 @@ func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade)
 	if paid != trade.AmountUcoin || fee != trade.FeeUcoin || rest < 0 {
 		return repaid, ErrUnpaid.With("match %x: expected %d + %d ucoin out of %d in escrow", match.Id, trade.AmountUcoin, trade.FeeUcoin, match.EscrowUcoin)
 	}
-	before := wealth(ctx.Store, buyer)
+	owed := bank.DebtOf(ctx.Store, buyer)
 	if err := bank.Release(ctx, buyer, rest); err != nil {
 		return repaid, err
 	}
-	return repayments{seller: toSeller, buyer: before - wealth(ctx.Store, buyer)}, nil
+	return repayments{seller: toSeller, buyer: owed - bank.DebtOf(ctx.Store, buyer)}, nil
 }
 
 // pay moves coins and says how much was paid now and how much of it went at
@@ -156,17 +156,11 @@ func pay(ctx *module.Ctx, from, to protocol.Address, amount, fromEscrow int64) (
 	if amount == 0 {
 		return 0, 0, nil
 	}
-	before := wealth(ctx.Store, to)
+	owed := bank.DebtOf(ctx.Store, to)
 	if paid, err = bank.Pay(ctx, from, to, amount, fromEscrow); err != nil {
 		return 0, 0, err
 	}
-	return paid, before + paid - wealth(ctx.Store, to), nil
-}
-
-// wealth is what an account holds, escrow included, in ucoin.
-func wealth(r state.Reader, account protocol.Address) int64 {
-	balance := bank.BalanceOf(r, account)
-	return balance.FreeUcoin + balance.EscrowUcoin
+	return paid, owed - bank.DebtOf(ctx.Store, to), nil
 }
 
 // recordTrade books a trade on both sides' tallies.

@@ -2,7 +2,6 @@ package market
 
 import (
 	"encoding/json"
-	"testing"
 
 	"google.golang.org/protobuf/proto"
 
@@ -134,7 +133,7 @@ func (g *Genesis) addMember(name string) {
 	g.Bank.Balances = append(g.Bank.Balances, &bankv1.Balance{Account: address[:], FreeUcoin: Coins})
 }
 
-func (g *Genesis) encode(t testing.TB) map[string]json.RawMessage {
+func (g *Genesis) encode(t TB) map[string]json.RawMessage {
 	t.Helper()
 	for _, balance := range g.Bank.Balances {
 		g.Bank.Supply.MintedUcoin += balance.FreeUcoin + balance.EscrowUcoin

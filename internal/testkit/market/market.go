@@ -7,10 +7,10 @@ package market
 import (
 	"crypto/sha256"
 	"fmt"
-	"testing"
 
 	"google.golang.org/protobuf/proto"
 
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -33,9 +33,17 @@ const (
 	Start  = 1_700_000_000_000
 )
 
+// TB is what a market needs of a test; rapid's tests have it as well.
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // Market is a set of modules over a store in memory.
 type Market struct {
-	T      testing.TB
+	T      TB
 	Store  state.Store
 	Height int64
 	TimeMs int64
@@ -63,7 +71,7 @@ func hooks() []module.EndBlocker {
 }
 
 // New starts a market of named members; edit may be nil.
-func New(t testing.TB, edit func(*Genesis), names ...string) *Market {
+func New(t TB, edit func(*Genesis), names ...string) *Market {
 	t.Helper()
 	genesis := newGenesis(names)
 	if edit != nil {
@@ -238,4 +246,36 @@ func Happened[E proto.Message](m *Market) []E {
 		}
 	}
 	return found
+}
+
+// Match returns a confirmed match as matching would make it.
+func Match(seller, buyer string, period, energyWh, price int64) *matchingv1.Match {
+	from, to := Address(seller), Address(buyer)
+	fee := registry.DefaultParams().FeeUcoinPerKwh
+	return &matchingv1.Match{
+		Id: module.DeriveID("test", from[:], to[:]).Bytes(), Period: period, Seller: from[:], Buyer: to[:],
+		SellOrder: make([]byte, protocol.IDSize), BuyOrder: make([]byte, protocol.IDSize), Meter: Meter(seller),
+		EnergyWh: energyWh, PriceUcoinPerKwh: price, FeeUcoinPerKwh: fee, LossPpm: 1_000, Environment: 1,
+		EscrowUcoin: price*energyWh/1000 + fee*energyWh/1000, SellerConfirmed: true, BuyerConfirmed: true,
+	}
+}
+
+// Stand puts matches of one period into the state with their buyers' escrow, as
+// if orders had been placed and cleared.
+func (m *Market) Stand(matches []*matchingv1.Match) {
+	m.T.Helper()
+	book := &matchingv1.Book{Period: matches[0].Period, Phase: matchingv1.Phase_PHASE_FINAL, Matches: int64(len(matches))}
+	data, err := module.MarshalGenesis(&matchingv1.GenesisState{Books: []*matchingv1.Book{book}, Matches: matches})
+	if err != nil {
+		m.T.Fatal(err)
+	}
+	ctx := m.hookCtx()
+	if err := matching.New().InitGenesis(ctx, data); err != nil {
+		m.T.Fatal(err)
+	}
+	for _, match := range matches {
+		if err := bank.Hold(ctx, protocol.Address(match.Buyer), match.EscrowUcoin); err != nil {
+			m.T.Fatal(err)
+		}
+	}
 }

@@ -1,0 +1,185 @@
+package settlement_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/matching"
+	"github.com/energyd/energyd/x/settlement"
+)
+
+// TestSimulation trades, confirms, freezes, reads meters early, late, with gaps
+// or never, and lets the chain stand still; the invariants are checked after
+// every block. In the end every meter speaks, and what the meters counted must
+// equal what the statements say.
+func TestSimulation(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := &simulation{rt: rt, coins: map[string]int64{}, counted: map[string]flow{}, due: map[string]int64{}}
+		for i := range rapid.IntRange(2, 6).Draw(rt, "members") {
+			s.names = append(s.names, fmt.Sprintf("m%d", i))
+		}
+		s.m = market.New(rt, func(g *market.Genesis) {
+			g.Params().DefaultLossPpmPerKm = rapid.SampledFrom([]int64{0, 10_000, 300_000}).Draw(rt, "loss per km")
+			g.Params().StatementRetentionPeriods, g.Params().RoundLengthMs = 1000, 4_000
+			g.Params().SigmaPpm = rapid.SampledFrom([]int64{0, 50_000}).Draw(rt, "sigma")
+			for _, name := range s.names {
+				s.coins[name] = rapid.SampledFrom([]int64{20_000_000, 1_000_000, 100_000}).Draw(rt, "coins of "+name)
+				g.Balance(name).FreeUcoin = s.coins[name]
+			}
+		}, s.names...)
+		s.m.End()
+		s.hoarse = rapid.SampledFrom(s.names).Draw(rt, "hoarse")
+		for range 30 {
+			s.step()
+		}
+		s.finish()
+	})
+}
+
+type simulation struct {
+	rt    *rapid.T
+	m     *market.Market
+	names []string
+	coins map[string]int64
+	// counted is what each meter counted since its first reading; due is the next
+	// boundary that it has not read.
+	counted map[string]flow
+	due     map[string]int64
+	frozen  string
+	// hoarse: meters of this name and those before it hardly ever speak.
+	hoarse string
+}
+
+// step is one block.
+func (s *simulation) step() {
+	rt, m := s.rt, s.m
+	ahead := rapid.SampledFrom([]int64{4_000, 2_000, 3_000, 6_000, length, 3 * length}).Draw(rt, "ahead")
+	m.Begin(m.TimeMs + ahead)
+	for _, name := range s.names {
+		switch rapid.IntRange(0, 3).Draw(rt, "does "+name) {
+		case 0:
+			s.order(name)
+		case 1:
+			s.confirm(name)
+		case 2:
+			// Some meters are heard from all the time, others hardly ever.
+			if name > s.hoarse || rapid.IntRange(0, 9).Draw(rt, "speaks") == 0 {
+				s.read(name)
+			}
+		}
+	}
+	if rapid.IntRange(0, 30).Draw(rt, "freeze") == 30 && s.frozen == "" {
+		s.frozen = s.names[0]
+		address := market.Address(s.frozen)
+		m.Decree(&registryv1.MsgFreeze{Account: address[:]})
+	}
+	m.End()
+}
+
+func (s *simulation) order(name string) {
+	if name == s.frozen {
+		return
+	}
+	rt := s.rt
+	period := s.m.TimeMs - s.m.TimeMs%length + rapid.SampledFrom([]int64{2, 1}).Draw(rt, "periods ahead")*length
+	price, energy := rapid.Int64Range(150_000, 600_000).Draw(rt, "price"), 3001-rapid.Int64Range(1, 3000).Draw(rt, "energy")
+	consent := &matchingv1.Consent{Standing: rapid.IntRange(0, 3).Draw(rt, "standing") < 3}
+	// Refusals are part of the game; the invariants say that they change nothing.
+	if name[1]%2 == 0 != (rapid.IntRange(0, 9).Draw(rt, "changes sides") == 9) {
+		msg := sell(period, price-150_000, energy, name)
+		msg.Consent = consent
+		_, _ = s.m.Send(name, msg)
+		return
+	}
+	msg := buy(period, price, energy)
+	msg.Consent = consent
+	_, _ = s.m.Send(name, msg)
+}
+
+func (s *simulation) confirm(name string) {
+	if name == s.frozen {
+		return
+	}
+	address := market.Address(name)
+	for book := range matching.Books(s.m.Store) {
+		got, err := market.Query[*matchingv1.QueryMatchesResponse](s.m, &matchingv1.QueryMatchesRequest{Period: book.Period, Account: address[:]})
+		if err != nil {
+			s.rt.Fatal(err)
+		}
+		for _, match := range got.Prematches {
+			veto := rapid.IntRange(0, 3).Draw(s.rt, "veto") == 3
+			_, _ = s.m.Send(name, &matchingv1.MsgConfirm{Period: book.Period, Match: match.Id, Veto: veto})
+		}
+	}
+}
+
+// read submits what the meter has counted at the boundaries since it last
+// spoke, or skips some of them.
+func (s *simulation) read(name string) {
+	sum, spoke := s.counted[name]
+	if !spoke {
+		s.counted[name] = flow{}
+		first := s.m.TimeMs - s.m.TimeMs%length
+		s.m.Read(name, first, 0, 0)
+		s.due[name] = first + length
+		return
+	}
+	gap := rapid.IntRange(0, 6).Draw(s.rt, "gap") == 6
+	for ; s.due[name] <= s.m.TimeMs; s.due[name] += length {
+		if gap && s.due[name]+length <= s.m.TimeMs {
+			continue
+		}
+		in, out := rapid.Int64Range(0, 4000).Draw(s.rt, "in"), rapid.Int64Range(0, 4000).Draw(s.rt, "out")
+		sum.in += in
+		sum.out += out
+		s.m.Read(name, s.due[name], in, out)
+	}
+	s.counted[name] = sum
+}
+
+// finish lets every meter speak, passes the deadlines of matches with meters
+// that never had, and compares.
+func (s *simulation) finish() {
+	for range 6 {
+		s.m.Begin(s.m.TimeMs + length)
+		for _, name := range s.names {
+			s.read(name)
+		}
+		s.m.End()
+	}
+	for _, name := range s.names {
+		s.compare(name)
+	}
+}
+
+// compare checks a member's statements against what its meter counted and
+// against what it has and owes.
+func (s *simulation) compare(name string) {
+	var billed flow
+	address := market.Address(name)
+	wealth := s.coins[name]
+	owed := bank.DebtOf(s.m.Store, address)
+	for period := int64(start); period < s.m.TimeMs; period += length {
+		statement, ok := settlement.StatementOf(s.m.Store, period, address)
+		if !ok {
+			continue
+		}
+		billed.in += statement.ImportWh
+		billed.out += statement.ExportWh
+		wealth += statement.ReceivedUcoin - statement.PaidUcoin - statement.DebtUcoin
+	}
+	if counted := s.counted[name]; billed != counted {
+		s.rt.Errorf("%s: statements say %+v, the meter counted %+v", name, billed, counted)
+	}
+	// What was ever owed is still owed or was repaid.
+	balance := bank.BalanceOf(s.m.Store, address)
+	if got := balance.FreeUcoin + balance.EscrowUcoin; got != wealth+owed {
+		s.rt.Errorf("%s: has %d and owes %d, statements leave %d", name, got, owed, wealth)
+	}
+}
