@@ -132,7 +132,7 @@ func ParseBill(data []byte) (*Bill, error) {
 		return nil, fmt.Errorf("bill: %w", err)
 	}
 	wrong := func(field string, err error) error {
-		return fmt.Errorf("bill: %w", strictjson.At(data, &file, field, "what the bill was written with", err.Error()))
+		return fmt.Errorf("%w: %w", ErrBillChanged, strictjson.At(data, &file, field, "what the bill was written with", err.Error()))
 	}
 	account, err := protocol.ParseAddress(file.Account)
 	if err != nil {

@@ -231,6 +231,16 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 	}
 }
 
+// Broadcast gives a signed envelope to a node and does not wait for a block.
+// What no node takes is a *Rejected or an *Unknown.
+func (s *Sender) Broadcast(ctx context.Context, tx []byte) error {
+	taken, err := s.offer(ctx, tx, 0)
+	if err == nil && !taken {
+		err = &Unknown{Hash: protocol.TxHash(tx), Err: errors.New("no node could take it")}
+	}
+	return err
+}
+
 // offer gives tx to a node, the attempt-th one after the one in use. taken is
 // false, without an error, when the node could not take it just now. Once a
 // node has taken it, refusals of others mean little: it may be in a block.
