@@ -210,7 +210,8 @@ func BenchmarkEndBlock(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		c := newChain(b)
-		c.submit(reading(1, 0, 0, 0), reading(2, 20_000*periodMs, 1_000_000, 0))
+		c.send(reading(1, 0, 0, 0))
+		c.submit(reading(2, MaxBoundaries*periodMs, 1_000_000, 0))
 		b.StartTimer()
 		if err := New().EndBlock(c.Ctx); err != nil {
 			b.Fatal(err)

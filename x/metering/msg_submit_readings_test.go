@@ -79,6 +79,8 @@ func TestReadingsRefused(t *testing.T) {
 		c.TimeMs = start + 10*minute
 		return c
 	}
+	corrected := reading(8, 3*minute, 160, 60)
+	corrected.Quality = meteringv1.Quality_QUALITY_CORRECTED
 	for _, test := range []struct {
 		name string
 		msg  *meteringv1.MsgSubmitReadings
@@ -93,6 +95,7 @@ func TestReadingsRefused(t *testing.T) {
 		{"future time", signed(gateway, reading(9, 10*minute+30_001, 160, 60)), gateway, ErrFuture},
 		{"same sequence, other register", signed(gateway, reading(8, 3*minute, 161, 60)), gateway, ErrConflicting},
 		{"same sequence, other time", signed(gateway, reading(8, 3*minute+1, 160, 60)), gateway, ErrConflicting},
+		{"same sequence, other quality", signed(gateway, corrected), gateway, ErrConflicting},
 		{"late after close", signed(gateway, reading(3, -1, 100, 40)), gateway, ErrTooLate},
 		{"late at the boundary", signed(gateway, reading(3, 0, 110, 45)), gateway, ErrTooLate},
 		{"sequence before, time after", signed(gateway, reading(3, 2*minute, 130, 50)), gateway, ErrOrder},
@@ -116,7 +119,7 @@ func TestReadingsRefused(t *testing.T) {
 	c.send(reading(9, 4*minute, 160+168, 60+168)) // ceil(166.7) + step
 	c.send(reading(30, 9*minute, 400, 300))       // a gap in sequences
 	// At the greatest time.
-	if err := c.run(gateway, signed(gateway, reading(31, 9*minute+30_000, 400, 300))); err != nil {
+	if err := c.run(gateway, signed(gateway, reading(31, 10*minute+30_000, 400, 300))); err != nil {
 		t.Error(err)
 	}
 }

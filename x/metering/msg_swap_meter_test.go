@@ -62,6 +62,24 @@ func TestLateReadingOfOldDevice(t *testing.T) {
 	c.energy(alice, 0, 30+110, 0, false)
 }
 
+// A swap at the moment of the newest reading, and readings after it in any
+// order.
+func TestSwapAtReading(t *testing.T) {
+	for _, inOrder := range []bool{true, false} {
+		c := newChain(t)
+		c.send(reading(1, 0, 500, 0), reading(2, 5*minute, 550, 0))
+		c.swap(swap(5*minute, 552, 0, 10, 0))
+		if inOrder {
+			c.send(reading(3, 6*minute, 11, 0), reading(4, 7*minute, 13, 0))
+		} else {
+			c.send(reading(4, 7*minute, 13, 0))
+			c.send(reading(3, 6*minute, 11, 0))
+		}
+		c.send(reading(5, periodMs, 110, 0))
+		c.energy(alice, 0, 52+100, 0, false)
+	}
+}
+
 func TestSwapBeforeFirstReading(t *testing.T) {
 	c := newChain(t)
 	c.swap(swap(-minute, 700, 0, 20, 0))
