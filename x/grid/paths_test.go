@@ -96,7 +96,8 @@ func TestLossWithoutLines(t *testing.T) {
 	both.PathMm = new(int64(1_000_000))
 	c.must(&gridv1.MsgSetTopology{Nodes: []*gridv1.Node{
 		both, place("p34", 3_000_000, 4_000_000), place("p11", 1, 1), place("far", 1_000_000_000, -1_000_000_000),
-		{Node: "t", PathMm: new(int64(500_000)), RouterLossPpm: 70}, node("none", 0),
+		{Node: "t", PathMm: new(int64(500_000)), RouterLossPpm: 70},
+		node("none", 0),
 	}})
 	for _, test := range []struct {
 		from, to string
