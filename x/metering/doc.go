@@ -22,11 +22,13 @@
 //
 // MsgSubmitReadings is all or nothing. Its gateway key must belong to the sender
 // and must have signed every reading; each meter must be bound to the sender.
-// Sequence and time of a meter's readings must agree in order, running registers
-// must not fall, and none may grow by more than rating x time + step since its
-// neighbour. Readings may come in any order until their time is behind a fixed
-// boundary (too_late), or more than a period before the meter was bound, or, until
-// a meter's first boundary is fixed, more than 31 days ago.
+// Meters of frozen and revoked accounts are read on, so that their confirmed
+// matches settle (SPEC 2). Sequence and time of a meter's readings must agree in
+// order, running registers must not fall, and none may grow by more than rating
+// x time + step since its neighbour. Readings may come in any order until their
+// time is behind a fixed boundary (too_late), or more than a period before the
+// meter was bound, or, until a meter's first boundary is fixed, more than 31 days
+// ago.
 //
 // A gateway that lost its connection sends again what may be on chain already,
 // and that must not fail its message. A repetition of a kept reading is compared

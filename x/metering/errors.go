@@ -16,8 +16,6 @@ var (
 	ErrUnknownMeter = codespace.New(5, "unknown_meter")
 	// ErrWrongGateway: the meter is bound to another gateway.
 	ErrWrongGateway = codespace.New(6, "wrong_gateway")
-	// ErrAccountClosed: the meter's account is neither active nor frozen.
-	ErrAccountClosed = codespace.New(7, "account_closed")
 	// ErrFuture: the time is too far beyond the block's.
 	ErrFuture = codespace.New(8, "future_time")
 	// ErrConflicting: another reading has that sequence.

@@ -109,10 +109,9 @@ func openIntake(ctx *module.Ctx, gateway protocol.Address, name string) (*intake
 	if !bytes.Equal(meter.Gateway, gateway[:]) {
 		return nil, ErrWrongGateway.With("meter: expected %q to be bound to the sender, not to %s", name, protocol.Address(meter.Gateway))
 	}
-	address := protocol.Address(meter.Account)
-	account, ok := registry.AccountOf(ctx.Store, address)
-	if !ok || account.Status != registryv1.Status_STATUS_ACTIVE && account.Status != registryv1.Status_STATUS_FROZEN {
-		return nil, ErrAccountClosed.With("meter: expected the account %s of %q to be active or frozen", address, name)
+	account, ok := registry.AccountOf(ctx.Store, protocol.Address(meter.Account))
+	if !ok {
+		return nil, ErrUnknownMeter.With("meter: %q belongs to no account", name)
 	}
 	return &intake{
 		ledger:       openLedger(ctx.Store, name),

@@ -91,7 +91,6 @@ func TestReadingsRefused(t *testing.T) {
 		{"key of nobody", signed(testKey(99), reading(9, 4*minute, 160, 60)), gateway, ErrGatewayKey},
 		{"unknown meter", signed(gateway, of("x", 1, 0, 0, 0)), gateway, ErrUnknownMeter},
 		{"wrong gateway", signed(other, reading(9, 4*minute, 160, 60)), other, ErrWrongGateway},
-		{"revoked account", signed(gateway, of("c1", 1, 0, 0, 0)), gateway, ErrAccountClosed},
 		{"future time", signed(gateway, reading(9, 10*minute+30_001, 160, 60)), gateway, ErrFuture},
 		{"same sequence, other register", signed(gateway, reading(8, 3*minute, 161, 60)), gateway, ErrConflicting},
 		{"same sequence, other time", signed(gateway, reading(8, 3*minute+1, 160, 60)), gateway, ErrConflicting},
@@ -146,10 +145,12 @@ func TestReadingAccepted(t *testing.T) {
 	}
 }
 
-// Bob is frozen: his readings count, and a frozen gateway may send.
-func TestFrozen(t *testing.T) {
+// Bob is frozen and Carol revoked: their readings count, for their matches
+// settle. A frozen gateway may send.
+func TestFrozenAndRevoked(t *testing.T) {
 	c := newChain(t)
-	c.send(of("b1", 1, 0, 0, 0))
+	c.send(of("b1", 1, 0, 0, 0), of("c1", 1, 0, 0, 0), of("c1", 2, periodMs, 5, 0))
+	c.energy(carol, 0, 5, 0, false)
 	for _, route := range New().Routes() {
 		if submit := strings.HasSuffix(route.Type, "MsgSubmitReadings"); route.WhileFrozen != submit {
 			t.Errorf("%s: unexpected for frozen accounts: %t", route.Type, route.WhileFrozen)

@@ -11,7 +11,7 @@ import (
 // Limits of the fields. With them no sum of registers overflows.
 const (
 	// MaxRegisterWh bounds a register and a running register: 1 PWh.
-	MaxRegisterWh = 1_000_000_000_000_000
+	MaxRegisterWh int64 = 1_000_000_000_000_000
 	// maxTimeMs bounds times: the year 33658.
 	maxTimeMs = 1_000_000_000_000_000
 	// maxFirstAgeMs is how old a meter's first readings may be: 31 days.
