@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	cfg "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/libs/log"
@@ -42,6 +43,11 @@ func engineConfig(h home, s *settings) (*cfg.Config, error) {
 	c.Consensus.TimeoutPropose = s.Consensus.TimeoutPropose
 	c.Consensus.TimeoutCommit = s.Consensus.TimeoutCommit
 	c.Consensus.PeerGossipSleepDuration = s.Consensus.PeerGossipSleepDuration
+	// A round whose proposer is dead ends with votes for nothing, after which
+	// CometBFT waits timeout_precommit for others: its default of 1 s costs more
+	// than the proposer's silence. Later rounds wait longer by themselves.
+	c.Consensus.TimeoutPrevote = 250 * time.Millisecond
+	c.Consensus.TimeoutPrecommit = 250 * time.Millisecond
 	// Gates, rounds and deadlines are acted on by the first block past them, so
 	// blocks must come also when nobody sends anything.
 	c.Consensus.CreateEmptyBlocks = true
@@ -78,8 +84,11 @@ const consensusFailure = "CONSENSUS FAILURE!!!"
 // engine calls information is of interest only when looking for a fault.
 type engineLog struct {
 	logger *slog.Logger
-	// failed is closed by the engine's last message, see consensusFailure.
+	// failed is called with the engine's last words, see consensusFailure.
 	failed func(cause string)
+	// stopping ends when the node is told to stop: what the engine then calls
+	// errors are connections closing.
+	stopping <-chan struct{}
 }
 
 var _ log.Logger = engineLog{}
@@ -93,7 +102,13 @@ func (l engineLog) Warn(msg string, keyvals ...any) { l.logger.Info(msg, keyvals
 
 func (l engineLog) Error(msg string, keyvals ...any) {
 	if msg != consensusFailure {
-		l.logger.Warn(msg, keyvals...)
+		level := slog.LevelWarn
+		select {
+		case <-l.stopping:
+			level = slog.LevelDebug
+		default:
+		}
+		l.logger.Log(context.Background(), level, msg, keyvals...)
 		return
 	}
 	l.logger.Error(msg, keyvals...)
@@ -105,12 +120,8 @@ func (l engineLog) Error(msg string, keyvals ...any) {
 }
 
 func (l engineLog) With(keyvals ...any) log.Logger {
-	return engineLog{logger: l.logger.With(keyvals...), failed: l.failed}
-}
-
-// quiet is the engine's logger where nothing is to be said.
-func quiet() log.Logger {
-	return engineLog{logger: slog.New(slog.DiscardHandler), failed: func(string) {}}
+	l.logger = l.logger.With(keyvals...)
+	return l
 }
 
 // failureContext returns a context that ends when the engine gives up, and the

@@ -101,7 +101,7 @@ func runNode(ctx context.Context, h home, s *settings, logger *slog.Logger) (err
 	}
 
 	ctx, failed := failureContext(ctx)
-	engine, err := newEngine(ctx, h, config, application, engineLog{logger: logger, failed: failed})
+	engine, err := newEngine(ctx, h, config, application, engineLog{logger: logger, failed: failed, stopping: ctx.Done()})
 	if err != nil {
 		return err
 	}
