@@ -110,6 +110,18 @@ func (p *Paths) Loss(from, to string) (ppm int64, ok bool) {
 	if !ok {
 		return 0, false
 	}
+	return p.LossBetween(source, target)
+}
+
+// Place returns a node's number, by which LossBetween knows it; false if it is
+// unknown. Numbers hold for these Paths only.
+func (p *Paths) Place(node string) (place int32, ok bool) {
+	place, ok = p.place[node]
+	return place, ok
+}
+
+// LossBetween is Loss for who asks for many pairs.
+func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
 	if len(p.edges) == 0 {
 		found, ok := p.direct(source, target)
 		return found.lossPPM(), ok

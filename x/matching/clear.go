@@ -52,7 +52,7 @@ type clearing struct {
 	meters  []*registryv1.Meter // of the sells
 	offers  []kproto.Sell
 	demands []kproto.Buy
-	losses  lossTable
+	paths   *grid.Paths
 }
 
 func loadClearing(ctx *module.Ctx, period int64, params *registryv1.Params) *clearing {
@@ -61,7 +61,7 @@ func loadClearing(ctx *module.Ctx, period int64, params *registryv1.Params) *cle
 		params: solverParams(params),
 		sells:  collect(values(sells.All(r, sells.Key().Int64(period)))),
 		buys:   collect(values(buys.All(r, buys.Key().Int64(period)))),
-		losses: newLossTable(grid.NewPaths(r, params.DefaultLossPpmPerKm)),
+		paths:  grid.NewPaths(r, params.DefaultLossPpmPerKm),
 	}
 	sortByTieBreak(c.sells, period, ctx.PrevAppHash)
 	sortByTieBreak(c.buys, period, ctx.PrevAppHash)
@@ -74,14 +74,14 @@ func loadClearing(ctx *module.Ctx, period int64, params *registryv1.Params) *cle
 		c.offers = append(c.offers, kproto.Sell{
 			Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: meter.GetEnvironment(),
 			Credit: reputation.ValueOf(r, address), EnergyType: int32(meter.GetEnergyType()),
-			Identity: identities.of(string(account.GetIdentity())), Point: c.losses.point(account.GetGridNode()),
+			Identity: identities.of(string(account.GetIdentity())), Point: c.point(account),
 		})
 	}
 	for _, order := range c.buys {
 		account, _ := registry.AccountOf(r, protocol.Address(order.Account))
 		buy := wishes(order, params)
 		buy.Identity = identities.of(string(account.GetIdentity()))
-		buy.Point = c.losses.point(account.GetGridNode())
+		buy.Point = c.point(account)
 		c.demands = append(c.demands, buy)
 	}
 	return c
@@ -108,8 +108,21 @@ func sortByTieBreak[O interface{ GetId() []byte }](orders []O, period int64, app
 	}
 }
 
+// point numbers an account's connection point.
+func (c *clearing) point(account *registryv1.Account) int32 {
+	place, ok := c.paths.Place(account.GetGridNode())
+	if !ok {
+		return kproto.None
+	}
+	return place
+}
+
 func (c *clearing) loss(buy, sell int) (int64, bool) {
-	return c.losses.between(c.offers[sell].Point, c.demands[buy].Point)
+	from, to := c.offers[sell].Point, c.demands[buy].Point
+	if from == kproto.None || to == kproto.None {
+		return 0, false
+	}
+	return c.paths.LossBetween(from, to)
 }
 
 // prematch records one trade of the solver and confirms it for the sides that
@@ -155,48 +168,6 @@ func (n numbering) of(text string) int32 {
 		n[text] = number
 	}
 	return number
-}
-
-// lossTable remembers the loss of each pair of connection points by their
-// numbers: households on one point share it, and the solver asks for every pair
-// of orders.
-type lossTable struct {
-	paths   *grid.Paths
-	numbers numbering
-	nodes   []string
-	rows    [][]int64 // by from, then to; unknown, unreachable or ppm
-}
-
-const (
-	lossUnknown     = -1
-	lossUnreachable = -2
-)
-
-func newLossTable(paths *grid.Paths) lossTable { return lossTable{paths: paths, numbers: numbering{}} }
-
-// point numbers a connection point.
-func (t *lossTable) point(node string) int32 {
-	number := t.numbers.of(node)
-	if int(number) == len(t.nodes) {
-		t.nodes = append(t.nodes, node)
-		t.rows = append(t.rows, nil)
-	}
-	return number
-}
-
-func (t *lossTable) between(from, to int32) (int64, bool) {
-	row := t.rows[from]
-	if row == nil {
-		row = slices.Repeat([]int64{lossUnknown}, len(t.nodes))
-		t.rows[from] = row
-	}
-	if row[to] == lossUnknown {
-		row[to] = lossUnreachable
-		if loss, ok := t.paths.Loss(t.nodes[from], t.nodes[to]); ok {
-			row[to] = loss
-		}
-	}
-	return row[to], row[to] >= 0
 }
 
 // ordersOf reads an account's orders of a period.
