@@ -171,10 +171,8 @@ func (s *Sender) Sequence(ctx context.Context, key protocol.Address) (uint64, er
 // envelope that a block holds with a code, or that no node takes, is a
 // *Rejected; one whose fate is not known, an *Unknown.
 func (s *Sender) Do(ctx context.Context, key Key, msgs ...proto.Message) (Outcome, error) {
-	select {
-	case <-s.ready:
-	case <-ctx.Done():
-		return Outcome{}, fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	if err := s.following(ctx); err != nil {
+		return Outcome{}, err
 	}
 	sequence, err := s.Sequence(ctx, key.Address())
 	if err != nil {
@@ -188,9 +186,22 @@ func (s *Sender) Do(ctx context.Context, key Key, msgs ...proto.Message) (Outcom
 	return s.Send(ctx, tx, expiry)
 }
 
+// following waits until Run sees every new block.
+func (s *Sender) following(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	}
+}
+
 // Send sends a signed envelope and waits for its outcome until its expiry
 // height has passed.
 func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, error) {
+	if err := s.following(ctx); err != nil {
+		return Outcome{}, err
+	}
 	hash := protocol.TxHash(tx)
 	wait := make(chan Outcome, 1)
 	s.mu.Lock()

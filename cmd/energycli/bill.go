@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/energyd/energyd/client"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
+)
+
+// billFlags are what a bill is asked for with.
+type billFlags struct {
+	account, from, to, out string
+	proof, csv             bool
+}
+
+func billCommand(o *options) *cobra.Command {
+	var f billFlags
+	cmd := &cobra.Command{
+		Use: "bill --account ACCOUNT", Short: "Show an account's settled periods, with proof if asked", Args: noArguments,
+		Long: `Show what an account bought, sold, paid and received in its settled periods, and
+what it saved against the grid alone. With --proof the bill is written as a
+file that anyone can check with energycli verify bill, without a node.`,
+		Example: `  energycli bill --account alice --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z
+  energycli bill --account alice --proof --out bill.json`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.bill(cmd, f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.account, "account", "", "whose bill: an address or the name of an own key")
+	flags.StringVar(&f.from, "from", "", "first period: a time like 2026-01-31T12:00:00Z or Unix milliseconds (default: the chain's first)")
+	flags.StringVar(&f.to, "to", "", "last period, likewise (default: the latest settled)")
+	flags.BoolVar(&f.proof, "proof", false, "write the bill with all that proves it, as JSON")
+	flags.StringVar(&f.out, "out", "", "file to write (default: standard output)")
+	flags.BoolVar(&f.csv, "csv", false, "write a line per period with commas, for accounting")
+	return cmd
+}
+
+func (o *options) bill(cmd *cobra.Command, f billFlags) error {
+	if f.proof && f.csv {
+		return usage("--csv: expected only one of it and --proof")
+	}
+	l := o.link(cmd.Context())
+	account, from, to, err := f.read(l)
+	if err != nil {
+		return err
+	}
+	if err := l.connect(); err != nil {
+		return err
+	}
+	bill, err := l.Bill(l.ctx, l.chainID, account, from, to, f.proof)
+	if err != nil {
+		return err
+	}
+	if len(bill.Sections) == 0 {
+		return fmt.Errorf("settled periods of %v in that time: %w", account, errNotFound)
+	}
+	if f.proof || o.json() {
+		data, err := json.MarshalIndent(bill, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := writeFile(cmd, f.out, data); err != nil {
+			return err
+		}
+		if f.proof && f.out != "" && !o.quiet {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d periods, proved under header %d:%X\n", len(bill.Sections), bill.Header.Signed.Height, bill.Header.Signed.Hash())
+		}
+		return nil
+	}
+	text := billText(bill)
+	if f.csv {
+		if text, err = billCSV(bill); err != nil {
+			return err
+		}
+	}
+	return writeFile(cmd, f.out, []byte(text))
+}
+
+// read reads the account and the span of time.
+func (f billFlags) read(l *link) (account protocol.Address, from, to int64, err error) {
+	request := new(settlementv1.QueryStatementRequest)
+	all := leaves(request.ProtoReflect().Descriptor())
+	if f.account == "" {
+		return account, 0, 0, usage("--account: expected an address or the name of an own key")
+	}
+	if err := l.reader().set(all[0], f.account, request); err != nil {
+		return account, 0, 0, err
+	}
+	account = protocol.Address(request.Account)
+	to = math.MaxInt64 - 1
+	for _, bound := range []struct {
+		flag, text string
+		into       *int64
+	}{{"from", f.from, &from}, {"to", f.to, &to}} {
+		if bound.text == "" {
+			continue
+		}
+		period := leaf{bound.flag, all[1].path, all[1].field}
+		if err := l.reader().set(period, bound.text, request); err != nil {
+			return account, 0, 0, err
+		}
+		*bound.into = request.Period
+	}
+	if from > to {
+		return account, 0, 0, usage("--to: expected a time not before --from, got %s", f.to)
+	}
+	return account, from, to, nil
+}
+
+func periodTime(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05Z") }
+
+// billText writes a bill for people.
+func billText(b *client.Bill) string {
+	kWh := func(wh int64) string { return units.FormatScaled(wh, 3) }
+	coins := func(ucoin int64) string { return units.FormatScaled(ucoin, 6) }
+	t := newTable("Period", "Bought kWh", "Sold kWh", "From grid kWh", "To grid kWh", "Paid coin", "Received coin", "Fees coin", "Debt coin", "Grid alone coin", "Balance coin", "")
+	for _, section := range b.Sections {
+		s := section.Statement
+		remark := ""
+		switch {
+		case s.Missing:
+			remark = "no readings"
+		case s.Estimated:
+			remark = "estimated"
+		}
+		t.AppendRow(table.Row{
+			periodTime(s.Period), kWh(s.BoughtWh), kWh(s.SoldWh), kWh(s.GridImportWh), kWh(s.GridExportWh), coins(s.PaidUcoin),
+			coins(s.ReceivedUcoin), coins(s.FeesUcoin), coins(s.DebtUcoin), coins(s.GridAloneUcoin), coins(s.BalanceAfterUcoin), remark,
+		})
+	}
+	sum := b.Totals
+	t.AppendFooter(table.Row{
+		"Total", kWh(sum.BoughtWh), kWh(sum.SoldWh), kWh(sum.GridImportWh), kWh(sum.GridExportWh), coins(sum.PaidUcoin),
+		coins(sum.ReceivedUcoin), coins(sum.FeesUcoin), coins(sum.DebtUcoin), coins(sum.GridAloneUcoin), "", "",
+	})
+	return fmt.Sprintf("Account %v on chain %s\n%s\nSaved against the grid alone: %s",
+		b.Account, b.ChainID, t.Render(), units.FormatCoins(sum.SavedUcoin))
+}
+
+// billCSV writes a bill's periods with commas, in kWh and coins.
+func billCSV(b *client.Bill) (string, error) {
+	rows := [][]string{{
+		"period", "version", "missing", "estimated", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
+		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",
+	}}
+	for _, section := range b.Sections {
+		s := section.Statement
+		row := []string{
+			time.UnixMilli(s.Period).UTC().Format(time.RFC3339), strconv.FormatInt(s.Version, 10),
+			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated),
+		}
+		for _, wh := range []int64{s.ImportWh, s.ExportWh, s.BoughtWh, s.SoldWh, s.GridImportWh, s.GridExportWh} {
+			row = append(row, units.FormatScaled(wh, 3))
+		}
+		for _, ucoin := range []int64{
+			s.PaidUcoin, s.ReceivedUcoin, s.FeesUcoin, s.DebtUcoin, s.RepaidUcoin, s.GridAloneUcoin, s.BalanceBeforeUcoin, s.BalanceAfterUcoin,
+		} {
+			row = append(row, units.FormatScaled(ucoin, 6))
+		}
+		rows = append(rows, row)
+	}
+	var out strings.Builder
+	err := csv.NewWriter(&out).WriteAll(rows)
+	return strings.TrimSuffix(out.String(), "\n"), err
+}

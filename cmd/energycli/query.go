@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/energyd/energyd/client"
+)
+
+func queryCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "query", Aliases: []string{"q"}, Short: "Ask a node for the chain's state", Args: noArguments, RunE: showHelp,
+		Long: `Ask a node for the chain's state. Arguments can be given by flags or, in their
+order, by position: energycli query bank balance alice.`,
+	}
+	addModules(cmd, queries(), func(e entry) *cobra.Command { return stateCommand(o, e) })
+	cmd.AddCommand(windowCommand(o), invariantsCommand(o), headerCommand(o), transactionCommand(o), blockCommand(o))
+	return cmd
+}
+
+// stateCommand makes the command of a query.
+func stateCommand(o *options, e entry) *cobra.Command {
+	all := leaves(e.desc)
+	cmd := &cobra.Command{
+		Use: e.command + positions(all), Short: queryHelp[strings.TrimSuffix(string(e.desc.Name()), "Request")],
+		Args: func(cmd *cobra.Command, args []string) error {
+			if most := len(positional(all)); len(args) > most {
+				return usage("%s: expected at most %d arguments, got %d", cmd.CommandPath(), most, len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l := o.link(cmd.Context())
+			request, err := readRequest(cmd, l.reader(), e.desc, all, args)
+			if err != nil {
+				return err
+			}
+			response := newMessage(responseOf(e.desc))
+			if response == nil {
+				return fmt.Errorf("message %s is not registered", responseOf(e.desc))
+			}
+			return o.ask(cmd, l, request, response)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	registerLeaves(cmd.Flags(), all)
+	return cmd
+}
+
+func responseOf(request protoreflect.MessageDescriptor) protoreflect.FullName {
+	return protoreflect.FullName(strings.TrimSuffix(string(request.FullName()), "Request") + "Response")
+}
+
+// positional returns the fields that arguments can stand for: all but those
+// that page through lists.
+func positional(all []leaf) []leaf {
+	var found []leaf
+	for _, l := range all {
+		if l.flag != "limit" && l.flag != "after" {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+func positions(all []leaf) string {
+	var text string
+	for _, l := range positional(all) {
+		text += " [" + strings.ToUpper(l.flag) + "]"
+	}
+	return text
+}
+
+// readRequest reads a query's fields from arguments and flags.
+func readRequest(cmd *cobra.Command, r reader, desc protoreflect.MessageDescriptor, all []leaf, args []string) (proto.Message, error) {
+	m := newMessage(desc.FullName())
+	if m == nil {
+		return nil, fmt.Errorf("message %s is not registered", desc.FullName())
+	}
+	for i, arg := range args {
+		l := positional(all)[i]
+		if cmd.Flags().Changed(l.flag) {
+			return nil, usage("--%s: expected it once, got an argument as well", l.flag)
+		}
+		if err := r.set(l, arg, m); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := r.apply(cmd.Flags(), all, m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// ask sends a query and prints the answer.
+func (o *options) ask(cmd *cobra.Command, l *link, request, response proto.Message) error {
+	if err := l.connect(); err != nil {
+		return err
+	}
+	if _, err := l.Query(l.ctx, request, response, o.height); err != nil {
+		return err
+	}
+	if !o.json() {
+		return writeRecord(cmd.OutOrStdout(), response.ProtoReflect())
+	}
+	return printMessage(cmd, response)
+}
+
+// printMessage prints a message as programs read it.
+func printMessage(cmd *cobra.Command, m proto.Message) error {
+	data, err := client.EncodeJSON(m)
+	if err != nil {
+		return err
+	}
+	var loose bytes.Buffer
+	if err := json.Indent(&loose, data, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), loose.String())
+	return err
+}
