@@ -156,7 +156,7 @@ func checkDatabases(h home) (running bool, lastBlock time.Time, f finding) {
 		return false, time.Time{}, finding{verdictOK, "databases", "none yet: the node has not run", ""}
 	}
 	application, err := openApp(h, slog.New(slog.DiscardHandler))
-	if isLocked(err) {
+	if errors.Is(err, errInUse) {
 		return true, time.Time{}, finding{verdictWarn, "databases", "in use: the node runs", "stop it to have them checked, or ask energyd status"}
 	}
 	if err != nil {

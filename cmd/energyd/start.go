@@ -127,24 +127,21 @@ func runNode(ctx context.Context, h home, s *settings, logger *slog.Logger) (err
 	return nil
 }
 
+// errInUse is returned when another process runs on the same home.
+var errInUse = errors.New("another process uses this home")
+
 // openApp opens the application's state, which also keeps a second process out
 // of this home.
 func openApp(h home, logger *slog.Logger) (*app.App, error) {
 	application, err := app.Open(app.Options{Dir: h.stateDir(), Logger: logger})
-	if isLocked(err) {
-		return nil, fail(exitError, fmt.Errorf("%s: another process uses this home", h), "stop the node that runs there")
+	// Package state may not be imported here, so its text must do.
+	if err != nil && strings.Contains(err.Error(), "another process holds the database") {
+		return nil, fail(exitError, fmt.Errorf("%s: %w", h, errInUse), "stop the node that runs there")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.stateDir(), err)
 	}
 	return application, nil
-}
-
-// isLocked says whether openApp failed because another process has the state
-// open. Package state may not be imported here, so its text must do; a test
-// holds the two together.
-func isLocked(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "another process holds the database")
 }
 
 // newEngine replays what the application missed and returns a node that has
