@@ -36,7 +36,8 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	}
 	dropDue(ctx, book)
 	book.Phase = matchingv1.Phase_PHASE_CONFIRM
-	book.ConfirmUntilMs = min(registry.GateOf(params, book.Period)+params.RoundLengthMs, book.Period)
+	// Not after the start of the period: a round is no longer than the gate's lead.
+	book.ConfirmUntilMs = registry.GateOf(params, book.Period) + params.RoundLengthMs
 	setDue(ctx, book)
 	updateConfirming(ctx, book)
 	ctx.Emit(&matchingv1.PeriodCleared{Book: book})

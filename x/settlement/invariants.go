@@ -51,8 +51,20 @@ func checkIdentities(r state.Reader) error {
 	return nil
 }
 
+// checkStatement says whether a statement adds up by itself.
 func checkStatement(s *settlementv1.Statement) error {
-	if s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
+	paid, received, fees := s.GridPaidUcoin, s.GridReceivedUcoin, int64(0)
+	for _, trade := range s.Trades {
+		switch {
+		case bytes.Equal(trade.Buyer, s.Account):
+			paid += trade.AmountUcoin + trade.FeeUcoin
+			fees += trade.FeeUcoin
+		case !s.Missing || !trade.GridStoodIn:
+			received += trade.AmountUcoin
+		}
+	}
+	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin ||
+		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
 	}

@@ -9,6 +9,7 @@ import (
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/settlement"
 )
 
@@ -61,6 +62,37 @@ func TestOutage(t *testing.T) {
 
 func period(m *market.Market, start int64) (*settlementv1.QueryPeriodResponse, error) {
 	return market.Query[*settlementv1.QueryPeriodResponse](m, &settlementv1.QueryPeriodRequest{Period: start})
+}
+
+// TestFastClock: a meter whose clock is ahead ends the period in the chain's
+// eyes not before the chain's own time does.
+func TestFastClock(t *testing.T) {
+	m := market.New(t, nil, "home")
+	m.End()
+	m.Begin(p + length - 100)
+	m.Read("home", p, 0, 0)
+	m.Read("home", p+length, 100, 0)
+	m.End()
+	if _, err := period(m, p); !errors.Is(err, settlement.ErrUnknownPeriod) || settled(m, p) {
+		t.Errorf("got %v, want the period not to be in settlement yet", err)
+	}
+	m.Block(p + length)
+	if !settled(m, p) {
+		t.Error("not settled in the first block after its end")
+	}
+}
+
+// TestUnmatchedBooks: what was ordered for an outage and never matched leaves
+// nothing behind.
+func TestUnmatchedBooks(t *testing.T) {
+	m := market.New(t, nil, "home")
+	m.Must("home", buy(p, 300_000, 1000))
+	m.Must("home", buy(p+length, 300_000, 1000))
+	m.End()
+	m.Block(p + 3*length)
+	for book := range matching.Books(m.Store) {
+		t.Errorf("left %v", book)
+	}
 }
 
 // TestLongOutage: a block opens at most 100 periods, the rest follows.

@@ -9,6 +9,7 @@ import (
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/reputation"
@@ -128,6 +129,53 @@ func TestDebt(t *testing.T) {
 	}
 	if len(market.Happened[*bankv1.DebtRepaid](m)) != 1 || bank.DebtOf(m.Store, home) != 300_000 {
 		t.Errorf("home owes %d, want 300 000", bank.DebtOf(m.Store, home))
+	}
+}
+
+// TestOldDebts: debts from before a period are repaid from a seller's receipt,
+// and from what comes back of a buyer's escrow.
+func TestOldDebts(t *testing.T) {
+	m := market.New(t, func(g *market.Genesis) {
+		noLoss(g)
+		g.Balance("home").FreeUcoin = 305_000
+	}, "sun", "home")
+	m.Must("sun", sell(p, 200_000, 1000, "sun"))
+	m.Must("home", buy(p, 300_000, 1000))
+	m.End()
+	sun, home := market.Address("sun"), market.Address("home")
+	m.Block(gate) // home has 100 000 free, 205 000 in escrow
+	m.Begin(gate + 1)
+	for _, debt := range []struct {
+		of     protocol.Address
+		amount int64
+	}{{sun, market.Coins + 150_000}, {home, 100_000 + 500_000}} {
+		if _, err := bank.Pay(m.Ctx("sun"), debt.of, protocol.GridAddress, debt.amount, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.End()
+	m.Begin(p + 500)
+	m.Read("sun", p, 0, 0)
+	m.Read("home", p, 0, 0)
+	m.End()
+	m.Begin(p + length + 500)
+	m.Read("sun", p+length, 0, 800) // 160 000 + 4 000 of 205 000: 41 000 come back
+	m.Read("home", p+length, 800, 0)
+	m.End()
+	check(m, "sun", &settlementv1.Statement{
+		Version: 1, ExportWh: 800, SoldWh: 800, ReceivedUcoin: 160_000, RepaidUcoin: 150_000, GridAloneUcoin: -80_000, Outcome: 1,
+	})
+	check(m, "home", &settlementv1.Statement{
+		Version: 1, ImportWh: 800, BoughtWh: 800, PaidUcoin: 164_000, FeesUcoin: 4_000, RepaidUcoin: 41_000, GridAloneUcoin: 400_000, Outcome: 1,
+	})
+	if s := statement(m, "home"); s.BalanceBeforeUcoin != 205_000 || s.BalanceAfterUcoin != 0 {
+		t.Errorf("home had %d and has %d, want 205 000 and nothing", s.BalanceBeforeUcoin, s.BalanceAfterUcoin)
+	}
+	if s := statement(m, "sun"); s.BalanceBeforeUcoin != 0 || s.BalanceAfterUcoin != 10_000 {
+		t.Errorf("sun had %d and has %d, want nothing and 10 000", s.BalanceBeforeUcoin, s.BalanceAfterUcoin)
+	}
+	if a, b := bank.DebtOf(m.Store, sun), bank.DebtOf(m.Store, home); a != 0 || b != 459_000 {
+		t.Errorf("debts %d and %d, want 0 and 459 000", a, b)
 	}
 }
 
