@@ -22,7 +22,7 @@ type SignedReading struct {
 	Reading    *meteringv1.Reading
 }
 
-// ErrReadingChanged: the reading is not what the key signed.
+// ErrReadingChanged says that the reading is not what the key signed.
 var ErrReadingChanged = errors.New("the reading is not as it was signed")
 
 type readingFile struct {

@@ -73,10 +73,12 @@ func People(field protoreflect.FieldDescriptor) (name, unit string) {
 			return short, q.unit
 		}
 	}
+	for _, suffix := range []string{"period", "at_ms", "time_ms", "gate_ms", "until_ms", "swapped_ms", "fixed_until"} {
+		if name == suffix || strings.HasSuffix(name, "_"+suffix) {
+			return strings.TrimSuffix(name, "_ms"), "time"
+		}
+	}
 	switch {
-	case name == "period" || name == "from_period" || name == "current_period" || strings.HasSuffix(name, "_at_ms") ||
-		name == "time_ms" || name == "gate_ms" || name == "block_time_ms" || name == "confirm_until_ms":
-		return strings.TrimSuffix(name, "_ms"), "time"
 	case strings.HasSuffix(name, "_ms"):
 		return strings.TrimSuffix(name, "_ms"), "duration"
 	}

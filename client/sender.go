@@ -38,7 +38,7 @@ func (u *Unknown) Error() string {
 
 func (u *Unknown) Unwrap() error { return u.Err }
 
-// ErrExpired: the envelope's last height passed and no block holds it.
+// ErrExpired says that an envelope's last height passed and no block holds it.
 var ErrExpired = errors.New("expired: no block up to its expiry height holds it")
 
 const (
@@ -219,6 +219,9 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 	}
 	resend := time.NewTicker(resendEvery)
 	defer resend.Stop()
+	// Once its sequence is used, a block holds this envelope, which Run is about
+	// to see, or another of that sequence: a second refusal says which.
+	replayed := false
 	for attempt := 1; ; attempt++ {
 		select {
 		case outcome := <-wait:
@@ -234,10 +237,10 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 				return Outcome{}, fmt.Errorf("transaction %X: %w", hash, ErrExpired)
 			}
 			again, err := s.offer(ctx, tx, attempt)
-			if err != nil && !taken {
+			if err != nil && (!taken || replayed) {
 				return Outcome{}, err
 			}
-			taken = taken || again
+			taken, replayed = taken || again, isReplayed(err)
 		}
 	}
 }
@@ -278,6 +281,11 @@ func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (taken bool,
 		return false, nil
 	}
 	return false, rejected
+}
+
+func isReplayed(err error) bool {
+	rejected, ok := errors.AsType[*Rejected](err)
+	return ok && rejected.Codespace == "app" && strings.Contains(rejected.Log, "app/replayed")
 }
 
 // transient refusals pass with the next block.

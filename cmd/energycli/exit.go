@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,10 +81,13 @@ func keyError(err error) bool {
 	return false
 }
 
+// nodeError is what the engine's client puts before the words of a node.
+var nodeError = regexp.MustCompile(`error in json rpc client, with http response metadata: \(.*?\)\. RPC error -?\d+ - Internal error: `)
+
 // describe writes one line what is wrong and, where it is known, one line what
 // to do.
 func describe(cmd *cobra.Command, err error) string {
-	text := "energycli: " + strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	text := "energycli: " + strings.Join(strings.FieldsFunc(nodeError.ReplaceAllString(err.Error(), "the node says: "), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	if advice := advise(cmd, err); advice != "" {
 		text += "\n  " + advice
 	}
@@ -96,6 +100,8 @@ func advise(cmd *cobra.Command, err error) string {
 	switch {
 	case is[usageError](err):
 		return "see " + cmd.CommandPath() + " --help"
+	case rejected != nil && rejected.Height == 0 && strings.HasPrefix(cmd.CommandPath(), "energycli query"):
+		return ""
 	case rejected != nil && rejected.Height == 0:
 		return "nothing was changed"
 	case rejected != nil:
@@ -120,8 +126,12 @@ func advise(cmd *cobra.Command, err error) string {
 	return ""
 }
 
-// noArguments is the cobra.PositionalArgs of a command that takes flags only.
+// noArguments is the cobra.PositionalArgs of a command that takes flags only,
+// or groups others.
 func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && cmd.HasSubCommands() {
+		return usageError{fmt.Errorf("%s: unknown command %q", cmd.CommandPath(), args[0])}
+	}
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s: expected no argument, got %q", cmd.CommandPath(), args[0])}
 	}

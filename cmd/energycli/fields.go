@@ -19,6 +19,25 @@ type leaf struct {
 	field protoreflect.FieldDescriptor   // the last of path
 }
 
+// leaves returns the fields of a message or query that have flags. --limit is
+// shared by all commands; other names that all commands share go to those: the
+// grid's node is --grid-node.
+func (e entry) leaves() []leaf {
+	var found []leaf
+	shared := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(options).register(shared)
+	for _, l := range leaves(e.desc) {
+		if l.flag == "limit" {
+			continue
+		}
+		if shared.Lookup(l.flag) != nil {
+			l.flag = e.module + "-" + l.flag
+		}
+		found = append(found, l)
+	}
+	return found
+}
+
 // leaves returns the fields of a message that flags can set: all but lists of
 // messages, which only --json can.
 func leaves(desc protoreflect.MessageDescriptor) []leaf { return leavesBelow(desc, "", nil) }
@@ -39,19 +58,24 @@ func leavesBelow(desc protoreflect.MessageDescriptor, prefix string, path []prot
 	return found
 }
 
-// peopleNames returns the fields' names without their units. Two that would
-// have one name, violation_wh and violation_ppm, keep theirs.
+// unitNames tell apart quantities of one name, violation_wh and violation_ppm.
+var unitNames = map[string]string{
+	"kWh": "_energy", "coin": "_amount", "coin/kWh": "_rate", "%": "_share", "m": "_length", "kW": "_power", "time": "_time", "duration": "_duration",
+}
+
+// peopleNames returns the fields' names without their units, unless two would
+// have the same name.
 func peopleNames(desc protoreflect.MessageDescriptor) []string {
-	var names []string
+	var names, units []string
 	times := make(map[string]int)
 	for i := range desc.Fields().Len() {
-		name, _ := client.People(desc.Fields().Get(i))
-		names = append(names, name)
+		name, unit := client.People(desc.Fields().Get(i))
+		names, units = append(names, name), append(units, unit)
 		times[name]++
 	}
 	for i, name := range names {
 		if times[name] > 1 {
-			names[i] = string(desc.Fields().Get(i).Name())
+			names[i] += unitNames[units[i]]
 		}
 	}
 	return names

@@ -117,7 +117,7 @@ func TestMarketUsageErrors(t *testing.T) {
 		{"no file named", "", []string{"clear"}, "flag --in: expected a file, or - for standard input, got nothing"},
 		{"no such file", "", []string{"clear", "--in", missing}, "flag --in: open " + missing + ": no such file or directory"},
 		{"stray argument", "", []string{"clear", "book.json"}, `energycli market clear: expected no argument, got "book.json"`},
-		{"no such command", "", []string{"clean"}, `energycli market: expected no argument, got "clean"`},
+		{"no such command", "", []string{"clean"}, `energycli market: unknown command "clean"`},
 		{"not JSON", "{", []string{"clear", "--in", "-"}, "-: line 1 column 1: expected JSON, got unexpected end of JSON input"},
 		{
 			"broken book", "{\n \"mechanism\": \"lottery\"}",

@@ -26,7 +26,7 @@ order, by position: energycli query bank balance alice.`,
 
 // stateCommand makes the command of a query.
 func stateCommand(o *options, e entry) *cobra.Command {
-	all := leaves(e.desc)
+	all := e.leaves()
 	cmd := &cobra.Command{
 		Use: e.command + positions(all), Short: queryHelp[strings.TrimSuffix(string(e.desc.Name()), "Request")],
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -40,6 +40,9 @@ func stateCommand(o *options, e entry) *cobra.Command {
 			request, err := readRequest(cmd, l.reader(), e.desc, all, args)
 			if err != nil {
 				return err
+			}
+			if limit := e.desc.Fields().ByName("limit"); limit != nil {
+				request.ProtoReflect().Set(limit, protoreflect.ValueOfInt64(o.limit))
 			}
 			response := newMessage(responseOf(e.desc))
 			if response == nil {
@@ -57,12 +60,12 @@ func responseOf(request protoreflect.MessageDescriptor) protoreflect.FullName {
 	return protoreflect.FullName(strings.TrimSuffix(string(request.FullName()), "Request") + "Response")
 }
 
-// positional returns the fields that arguments can stand for: all but those
-// that page through lists.
+// positional returns the fields that arguments can stand for: all but the one
+// that pages through lists.
 func positional(all []leaf) []leaf {
 	var found []leaf
 	for _, l := range all {
-		if l.flag != "limit" && l.flag != "after" {
+		if l.field.Name() != "after" {
 			found = append(found, l)
 		}
 	}

@@ -79,7 +79,7 @@ func defaultHome() string {
 
 // prepare completes the flags from the environment and checks them.
 func (o *options) prepare(cmd *cobra.Command, lookup func(string) (string, bool)) error {
-	if err := flagsFromEnv(cmd.Flags(), lookup); err != nil {
+	if err := flagsFromEnv(cmd, lookup); err != nil {
 		return err
 	}
 	if o.output != "text" && o.output != "json" {
@@ -103,12 +103,18 @@ func (o *options) prepare(cmd *cobra.Command, lookup func(string) (string, bool)
 
 // flagsFromEnv sets each flag that the command line left out from the variable
 // ENERGYD_<FLAG>, with _ for - and dots.
-func flagsFromEnv(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+func flagsFromEnv(cmd *cobra.Command, lookup func(string) (string, bool)) error {
+	flags := cmd.Flags()
+	// The period --from of a bill is not the key --from of all commands.
+	shadows := func(flag *pflag.Flag) bool {
+		shared := cmd.Root().PersistentFlags().Lookup(flag.Name)
+		return shared != nil && shared != flag
+	}
 	var first error
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := "ENERGYD_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag.Name))
 		value, set := lookup(name)
-		if first != nil || flag.Changed || !set {
+		if first != nil || flag.Changed || !set || shadows(flag) {
 			return
 		}
 		if err := flags.Set(flag.Name, value); err != nil {

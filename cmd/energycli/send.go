@@ -60,6 +60,7 @@ func (o *options) send(cmd *cobra.Command, l *link, msgs ...proto.Message) error
 		return err
 	}
 	expiry := height + client.ExpiryBlocks
+	sequence = o.unused(l.chainID, info.Address, sequence)
 	if o.dryRun {
 		return printEnvelope(cmd, l.chainID, info, sequence, expiry, msgs)
 	}
@@ -77,6 +78,7 @@ func (o *options) send(cmd *cobra.Command, l *link, msgs ...proto.Message) error
 	if err := signReadings(key, l.chainID, msgs); err != nil {
 		return err
 	}
+	o.use(l.chainID, info.Address, sequence)
 	tx, err := key.Sign(l.chainID, sequence, expiry, msgs...)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func addModules(parent *cobra.Command, entries []entry, build func(entry) *cobra
 // was read from flags.
 func messageCommand(o *options, e entry, verb string, done func(*cobra.Command, *link, proto.Message) error) *cobra.Command {
 	var file string
-	all := leaves(e.desc)
+	all := e.leaves()
 	cmd := &cobra.Command{
 		Use: e.command, Short: messageHelp[string(e.desc.Name())], Args: noArguments,
 		Example: messageExamples[verb+" "+string(e.desc.Name())],

@@ -92,6 +92,9 @@ func (o *options) printVerified(cmd *cobra.Command, bill *client.Bill) error {
 			Totals   client.BillTotals `json:"totals"`
 		}{true, bill.ChainID, bill.Account.String(), bill.Height, len(bill.Sections), bill.Totals})
 	}
+	if o.quiet {
+		return nil
+	}
 	lines := []line{
 		{"verified", text.FgGreen.Sprint("yes")},
 		{"chain", bill.ChainID},
@@ -150,6 +153,9 @@ func (o *options) printReading(cmd *cobra.Command, reading *client.SignedReading
 			GatewayKey string `json:"gateway_key"`
 			KeyGiven   bool   `json:"key_given"`
 		}{true, reading.ChainID, hex.EncodeToString(reading.GatewayKey), known})
+	}
+	if o.quiet {
+		return nil
 	}
 	lines := []line{
 		{"verified", text.FgGreen.Sprint("yes")}, {"chain", reading.ChainID}, {"signed by", hex.EncodeToString(reading.GatewayKey)},

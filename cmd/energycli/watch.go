@@ -73,13 +73,13 @@ func (w *watcher) follow(l *link) error {
 		if l.ctx.Err() != nil {
 			return nil
 		}
-		if err != nil && !errors.Is(err, client.ErrUnreachable) && !is[*client.Rejected](err) {
-			return err
-		}
-		if err != nil && !lost && !w.quiet {
+		// A node that answers, but not yet with the newest block's results, is
+		// asked again without a word.
+		unreachable := errors.Is(err, client.ErrUnreachable)
+		if unreachable && !lost && !w.quiet {
 			fmt.Fprintln(w.cmd.ErrOrStderr(), "no node answers, waiting")
 		}
-		lost = err != nil
+		lost = unreachable
 		if !pause(l.ctx, watchEvery) {
 			return nil
 		}
