@@ -21,6 +21,9 @@ import (
 // Version of the application protocol, in every block header.
 const Version = 1
 
+// ErrLocked is returned by Open when another process has the state open.
+var ErrLocked = state.ErrLocked
+
 // Options say where the state lives and where log lines go.
 type Options struct {
 	// Dir is the folder of the state database; empty keeps it in memory.

@@ -118,7 +118,7 @@ func TestGeneratedLoadShape(t *testing.T) {
 			byHour[s.Time(i).Hour()] += s.LoadWh[m][i]
 		}
 	}
-	if !(byHour[8] > 2*byHour[3] && byHour[8] > byHour[11] && byHour[20] > byHour[15] && byHour[20] > byHour[8]) {
+	if byHour[8] <= 2*byHour[3] || byHour[8] <= byHour[11] || byHour[20] <= byHour[15] || byHour[20] <= byHour[8] {
 		t.Errorf("load by hour: %v", byHour)
 	}
 }

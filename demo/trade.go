@@ -224,13 +224,9 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 	if err != nil {
 		return err
 	}
-	statements := new(settlementv1.QueryStatementsResponse)
-	if _, err := d.sender.Query(ctx, &settlementv1.QueryStatementsRequest{Period: period}, statements, 0); err != nil {
+	byAccount, err := d.statements(ctx, period)
+	if err != nil {
 		return err
-	}
-	byAccount := make(map[string]*settlementv1.Statement, len(statements.Statements))
-	for _, s := range statements.Statements {
-		byAccount[string(s.Account)] = s
 	}
 	t, book := root.Totals, d.book(period)
 	p := Period{Period: period, LocalTime: d.market.Scenario.LocalTime(d.first + i), Sums: Sums{
@@ -250,6 +246,26 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 		})
 	}
 	return d.report.Add(p, t.AmountUcoin, t.CleanWh)
+}
+
+// statements reads a period's statements, by account.
+func (d *driver) statements(ctx context.Context, period int64) (map[string]*settlementv1.Statement, error) {
+	const page = 1000
+	byAccount := make(map[string]*settlementv1.Statement)
+	request := &settlementv1.QueryStatementsRequest{Period: period, Limit: page}
+	for {
+		answer := new(settlementv1.QueryStatementsResponse)
+		if _, err := d.sender.Query(ctx, request, answer, 0); err != nil {
+			return nil, err
+		}
+		for _, s := range answer.Statements {
+			byAccount[string(s.Account)] = s
+			request.After = s.Account
+		}
+		if len(answer.Statements) < page {
+			return byAccount, nil
+		}
+	}
 }
 
 // rootOfPeriod reads the root of a settled period. The node that answers may

@@ -100,7 +100,7 @@ func TestCrashInsideCommit(t *testing.T) {
 			if h < height-1 || i == len(seen) && h < height || !bytes.Equal(root, roots[h]) {
 				t.Errorf("height %d, crash %d of %d: found height %d root %x", height, i, len(seen), h, root)
 			}
-			after.Close()
+			_ = after.Close()
 		}
 	}
 	if err := db.Close(); err != nil {

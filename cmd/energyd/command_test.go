@@ -155,8 +155,11 @@ func TestInitModes(t *testing.T) {
 		mode os.FileMode
 		back os.FileMode
 	}{
-		{h.nodeKeyFile(), 0o640, 0o600}, {h.validatorFile(), 0o604, 0o600}, {h.signedFile(), 0o620, 0o600},
-		{filepath.Dir(h.nodeKeyFile()), 0o750, 0o700}, {h.dataDir(), 0o701, 0o700},
+		{h.nodeKeyFile(), 0o640, 0o600},
+		{h.validatorFile(), 0o604, 0o600},
+		{h.signedFile(), 0o620, 0o600},
+		{filepath.Dir(h.nodeKeyFile()), 0o750, 0o700},
+		{h.dataDir(), 0o701, 0o700},
 	} {
 		if err := os.Chmod(tc.name, tc.mode); err != nil {
 			t.Fatal(err)

@@ -147,10 +147,14 @@ func (s *settings) validate() error {
 		field string
 		value int64
 	}{
-		{"p2p.send_rate", s.P2P.SendRate}, {"p2p.recv_rate", s.P2P.RecvRate},
+		{"p2p.send_rate", s.P2P.SendRate},
+		{"p2p.recv_rate", s.P2P.RecvRate},
 		{"p2p.flush_throttle_timeout", int64(s.P2P.FlushThrottleTimeout)},
-		{"mempool.size", int64(s.Mempool.Size)}, {"mempool.max_txs_bytes", s.Mempool.MaxTxsBytes}, {"mempool.cache_size", int64(s.Mempool.CacheSize)},
-		{"consensus.timeout_propose", int64(s.Consensus.TimeoutPropose)}, {"consensus.timeout_commit", int64(s.Consensus.TimeoutCommit)},
+		{"mempool.size", int64(s.Mempool.Size)},
+		{"mempool.max_txs_bytes", s.Mempool.MaxTxsBytes},
+		{"mempool.cache_size", int64(s.Mempool.CacheSize)},
+		{"consensus.timeout_propose", int64(s.Consensus.TimeoutPropose)},
+		{"consensus.timeout_commit", int64(s.Consensus.TimeoutCommit)},
 		{"consensus.peer_gossip_sleep_duration", int64(s.Consensus.PeerGossipSleepDuration)},
 	} {
 		if number.value <= 0 {

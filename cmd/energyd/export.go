@@ -41,7 +41,7 @@ func exportGenesis(h home) (*genesis, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer stores.close()
+	defer func() { _ = stores.close() }()
 	application, err := openApp(h, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err

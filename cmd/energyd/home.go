@@ -98,8 +98,11 @@ func (h home) checkModes() error {
 		name string
 		mode fs.FileMode
 	}{
-		{filepath.Dir(h.nodeKeyFile()), 0o700}, {h.dataDir(), 0o700},
-		{h.nodeKeyFile(), 0o600}, {h.validatorFile(), 0o600}, {h.signedFile(), 0o600},
+		{filepath.Dir(h.nodeKeyFile()), 0o700},
+		{h.dataDir(), 0o700},
+		{h.nodeKeyFile(), 0o600},
+		{h.validatorFile(), 0o600},
+		{h.signedFile(), 0o600},
 	} {
 		info, err := os.Stat(secret.name)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -103,7 +103,10 @@ func printHome(cmd *cobra.Command, h home, output, chainID string) error {
 		ValidatorKey string `json:"validator_key"`
 	}{string(h), chainID, string(id), fmt.Sprintf("%x", key)}
 	return print(cmd, output, made, []field{
-		{"home", made.Home}, {"chain", made.ChainID}, {"node id", made.NodeID}, {"validator key", made.ValidatorKey},
+		{"home", made.Home},
+		{"chain", made.ChainID},
+		{"node id", made.NodeID},
+		{"validator key", made.ValidatorKey},
 		{"next", "energyd genesis add-aggregator --key KEY, or copy the chain's genesis.json; then energyd start"},
 	})
 }

@@ -134,8 +134,7 @@ var errInUse = errors.New("another process uses this home")
 // of this home.
 func openApp(h home, logger *slog.Logger) (*app.App, error) {
 	application, err := app.Open(app.Options{Dir: h.stateDir(), Logger: logger})
-	// Package state may not be imported here, so its text must do.
-	if err != nil && strings.Contains(err.Error(), "another process holds the database") {
+	if errors.Is(err, app.ErrLocked) {
 		return nil, fail(exitError, fmt.Errorf("%s: %w", h, errInUse), "stop the node that runs there")
 	}
 	if err != nil {

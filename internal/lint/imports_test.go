@@ -69,7 +69,7 @@ var table = []room{
 	{name: "web/..."},
 	{name: "api/...", ours: list(outside, "web/...")},
 	{name: "testnet/...", ours: list(outside, "api/...")},
-	{name: "bench/...", ours: list(outside, "api/...")},
+	{name: "bench/...", ours: list(outside, "api/...", "testnet/...")},
 	{name: "demo/...", ours: list(outside, "api/...", "testnet/...")},
 
 	{name: "cmd/energyd", ours: list(outside, "app/...", "api/...", "testnet/...", "demo/...", "bench/..."), engine: everything},

@@ -206,7 +206,7 @@ func writeTopology(store state.Store, newNodes []*gridv1.Node, newLines []*gridv
 	}
 	for i, line := range newLines {
 		back, ok := lines.Get(store, lineKey(line.To, line.From))
-		if ok && !(line.OneWay && back.OneWay) {
+		if ok && (!line.OneWay || !back.OneWay) {
 			return ErrDuplicate.With("lines[%d]: %s and %s are joined twice: a two-way line needs no second one", i, line.From, line.To)
 		}
 	}

@@ -150,9 +150,13 @@ func (c *clearing) prematch(ctx *module.Ctx, book *matchingv1.Book, params *regi
 	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {
 		return err
 	}
+	if match.SellerConfirmed && match.BuyerConfirmed {
+		return stand(ctx, book, match) // consented in advance: nobody is asked
+	}
 	ctx.Emit(&matchingv1.PreMatched{Match: match})
+	prematches.Set(ctx.Store, prematchKey(match.Period, match.Id), match)
 	book.Pending++
-	return signed(ctx, book, match)
+	return nil
 }
 
 func consents(consent *matchingv1.Consent, satisfaction int64) bool {

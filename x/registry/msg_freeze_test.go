@@ -27,10 +27,18 @@ func TestStatuses(t *testing.T) {
 		msg  proto.Message
 		to   registryv1.Status // 0: refused
 	}{
-		{pending, freezeIt, 0}, {pending, thawIt, 0}, {pending, revokeIt, 0},
-		{active, freezeIt, frozen}, {active, thawIt, 0}, {active, revokeIt, revoked},
-		{frozen, freezeIt, 0}, {frozen, thawIt, active}, {frozen, revokeIt, revoked},
-		{revoked, freezeIt, 0}, {revoked, thawIt, 0}, {revoked, revokeIt, 0},
+		{pending, freezeIt, 0},
+		{pending, thawIt, 0},
+		{pending, revokeIt, 0},
+		{active, freezeIt, frozen},
+		{active, thawIt, 0},
+		{active, revokeIt, revoked},
+		{frozen, freezeIt, 0},
+		{frozen, thawIt, active},
+		{frozen, revokeIt, revoked},
+		{revoked, freezeIt, 0},
+		{revoked, thawIt, 0},
+		{revoked, revokeIt, 0},
 	}
 	for _, test := range tests {
 		w := newWorld(t)

@@ -27,10 +27,10 @@ import (
 const (
 	// ChainID of every market.
 	ChainID = "market-test"
-	// Period is the length of periods in ms; Start, a boundary, is the time of
-	// the first block.
+	// Period is the length of periods in ms.
 	Period = 10_000
-	Start  = 1_700_000_000_000
+	// Start is a boundary between periods, the time of the first block.
+	Start = 1_700_000_000_000
 )
 
 // TB is what a market needs of a test; rapid's tests have it as well.
