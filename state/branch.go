@@ -85,7 +85,10 @@ func (b *Branch) Discard() { b.dirty.Clear(false) }
 // changes with the range of what lies under it.
 func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		own := newCursor(b.dirty.Clone(), prefix, from)
+		own := newCursor(b.dirty, prefix, from)
+		if own.ok { // most ranges meet no changes; after a Clone the next ones copy nodes
+			own.tree = b.dirty.Clone()
+		}
 		for k, v := range b.base.Range(prefix, from) {
 			for own.ok && bytes.Compare(own.key, k) < 0 {
 				if own.value != nil && !yield(own.key, own.value) {

@@ -26,9 +26,10 @@ const (
 	defaultUndo  = 256
 	defaultViews = 64
 
-	// A validator shall fit into 250 MB. Only ranges read from disk.
-	cacheBytes    = 16 << 20
-	memTableBytes = 16 << 20
+	// A validator shall fit into 250 MB. Only ranges read from disk. Memtables
+	// take their memory out of the cache: one as large would leave it none.
+	cacheBytes    = 24 << 20
+	memTableBytes = 8 << 20
 )
 
 // Options of Open; the zero value is right for a validator.

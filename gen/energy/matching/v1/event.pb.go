@@ -177,6 +177,8 @@ func (x *OrderCancelled) GetReason() string {
 	return ""
 }
 
+// PreMatched asks a side that gave no standing consent for its signature; where
+// both did, there is a Matched only.
 type PreMatched struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Match         *Match                 `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
