@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 
@@ -48,6 +49,10 @@ func New(addresses ...string) (*Client, error) {
 	c := &Client{}
 	for _, list := range addresses {
 		for address := range strings.SplitSeq(list, ",") {
+			address = strings.TrimSpace(address)
+			if parsed, err := url.Parse(address); err != nil || parsed.Host == "" {
+				return nil, fmt.Errorf("node %q: expected an address like tcp://127.0.0.1:26657", address)
+			}
 			node, err := rpchttp.New(address, "/websocket")
 			if err != nil {
 				return nil, fmt.Errorf("node %q: %w", address, err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -51,6 +50,3 @@ func mentions(m protoreflect.Message, match func(protoreflect.FieldDescriptor, p
 	})
 	return found
 }
-
-// indent puts each line below a heading.
-func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

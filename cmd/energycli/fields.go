@@ -129,8 +129,9 @@ func kindOf(field protoreflect.FieldDescriptor) kind {
 func (l leaf) help() string {
 	name, unit := client.People(l.field)
 	text := strings.ReplaceAll(name, "_", " ")
+	in := " in "
 	if given := fieldHelp[string(l.field.Parent().Name())+"."+string(l.field.Name())]; given != "" {
-		text = given
+		text, in = given, ", in "
 	}
 	if unit != "" {
 		switch unit {
@@ -142,7 +143,7 @@ func (l leaf) help() string {
 		case "duration":
 			text += `: a duration like 15m`
 		default:
-			text += " in " + unit
+			text += in + unit
 		}
 	}
 	switch l.field.Kind() {

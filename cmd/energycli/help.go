@@ -28,7 +28,7 @@ var (
 		"Account.initial_reputation":  "credit value at admission, 0 to 100",
 		"Account.connection_rating_w": "rating of the connection",
 		"Meter.environment":           "environmental index: 1 clean, 0 fossil",
-		"Meter.step_wh":               "the register's own step, at least 0.001,",
+		"Meter.step_wh":               "the register's own step, at least 0.001",
 		"Meter.billing":               "settlement uses this meter",
 	}
 	moduleHelp = map[string]string{

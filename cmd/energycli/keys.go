@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/protocol"
 )
 
 func keysCommand(o *options) *cobra.Command {
@@ -47,6 +48,9 @@ func lightFlag(cmd *cobra.Command, light *bool) {
 
 // store encrypts a key under a new passphrase and shows it.
 func (o *options) store(cmd *cobra.Command, name string, key client.Key, light bool) error {
+	if err := protocol.CheckName(name); err != nil {
+		return usage("NAME: %w", err)
+	}
 	store, err := o.keystore()
 	if err != nil {
 		return err
