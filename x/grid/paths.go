@@ -32,6 +32,9 @@ type Paths struct {
 	first []int32
 	// defaultLoss is that of lines that name none and of pairs without lines.
 	defaultLoss int64
+	// radial: no two paths lead between the same nodes, as on most feeders, so
+	// that following the lines is enough and none need be compared.
+	radial bool
 	// lossFrom[i][j] in ppm or unreachable; nil until i is asked for.
 	lossFrom [][]int32
 }
@@ -41,6 +44,7 @@ type edge struct {
 	to     int32
 	sum    int64 // length_mm * loss_ppm_per_km
 	length int64 // mm
+	oneWay bool
 }
 
 // reach is the best known path to a node: less loss first, then shorter, so
@@ -82,7 +86,7 @@ func (p *Paths) readLines(r state.Reader) {
 		if line.LossPpmPerKm != nil {
 			loss = *line.LossPpmPerKm
 		}
-		all = append(all, directed{from, edge{to: to, sum: line.LengthMm * loss, length: line.LengthMm}})
+		all = append(all, directed{from, edge{to: to, sum: line.LengthMm * loss, length: line.LengthMm, oneWay: line.OneWay}})
 		p.first[from+1]++
 	}
 	for _, line := range lines.All(r, lines.Key()) {
@@ -101,6 +105,36 @@ func (p *Paths) readLines(r state.Reader) {
 		p.edges[next[d.from]] = d.edge
 		next[d.from]++
 	}
+	p.radial = p.isForest()
+}
+
+// isForest says whether the lines, taken both ways, close no ring.
+func (p *Paths) isForest() bool {
+	group := make([]int32, len(p.nodes))
+	for i := range group {
+		group[i] = int32(i)
+	}
+	find := func(i int32) int32 {
+		for group[i] != i {
+			group[i] = group[group[i]]
+			i = group[i]
+		}
+		return i
+	}
+	for from := range p.nodes {
+		for _, e := range p.edges[p.first[from]:p.first[from+1]] {
+			// A two-way line is met from both ends; the smaller place counts it.
+			if e.to < int32(from) && !e.oneWay {
+				continue
+			}
+			a, b := find(int32(from)), find(e.to)
+			if a == b {
+				return false
+			}
+			group[a] = b
+		}
+	}
+	return true
 }
 
 // Loss returns the least loss from one node to another in ppm, 0..10^6; false
@@ -189,41 +223,74 @@ func (p *Paths) direct(source, target int32) (reach, bool) {
 // the squares sum to at most 8 * 10^18.
 func distance(dx, dy int64) int64 { return int64(units.Sqrt(uint64(dx*dx) + uint64(dy*dy))) }
 
-// search is Dijkstra's algorithm from one node to all.
+// search finds the best paths from one node to all.
 func (p *Paths) search(source int32) []reach {
 	best := make([]reach, len(p.nodes))
 	for i := range best {
 		best[i] = reach{sum: unreachable}
 	}
-	done := make([]bool, len(p.nodes))
-	open := frontier{{node: source}}
 	best[source] = reach{}
+	if p.radial {
+		p.follow(source, best)
+	} else {
+		p.dijkstra(source, best)
+	}
+	return best
+}
+
+// follow walks a radial grid from the source: each node is met once.
+func (p *Paths) follow(source int32, best []reach) {
+	open := []visit{p.leave(source)}
+	for len(open) > 0 {
+		at := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, e := range p.edges[p.first[at.node]:p.first[at.node+1]] {
+			if best[e.to].sum != unreachable {
+				continue // where the walk came from
+			}
+			if next := p.along(at, e); next.sum <= maxSum {
+				best[e.to] = next.reach
+				open = append(open, next)
+			}
+		}
+	}
+}
+
+// leave is the source as its paths begin: what leaves it goes through its
+// router; what stays there does not.
+func (p *Paths) leave(source int32) visit {
+	return visit{node: source, reach: reach{sum: p.nodes[source].RouterLossPpm * lossScale}}
+}
+
+// along is the other end of an edge.
+func (p *Paths) along(at visit, e edge) visit {
+	return visit{node: e.to, reach: reach{
+		sum:    at.sum + e.sum + p.nodes[e.to].RouterLossPpm*lossScale,
+		length: at.length + e.length,
+	}}
+}
+
+// dijkstra is Dijkstra's algorithm.
+func (p *Paths) dijkstra(source int32, best []reach) {
+	done := make([]bool, len(p.nodes))
+	open := frontier{p.leave(source)}
 	for len(open) > 0 {
 		at := heap.Pop(&open).(visit)
 		if done[at.node] {
 			continue
 		}
 		done[at.node] = true
-		if at.node == source {
-			// What leaves the source goes through its router; what stays there
-			// does not.
-			at.sum += p.nodes[source].RouterLossPpm * lossScale
-		}
 		for _, e := range p.edges[p.first[at.node]:p.first[at.node+1]] {
-			next := reach{
-				sum:    at.sum + e.sum + p.nodes[e.to].RouterLossPpm*lossScale,
-				length: at.length + e.length,
-			}
+			next := p.along(at, e)
 			if done[e.to] || next.sum > maxSum {
 				continue
 			}
 			if best[e.to].sum == unreachable || next.compare(best[e.to]) < 0 {
-				best[e.to] = next
-				heap.Push(&open, visit{reach: next, node: e.to})
+				best[e.to] = next.reach
+				heap.Push(&open, next)
 			}
 		}
 	}
-	return best
 }
 
 // visit is a node to be searched on from; frontier is a heap of them, the least

@@ -178,8 +178,17 @@ func TestLossIsLeast(t *testing.T) {
 			set.Nodes = append(set.Nodes, node(fmt.Sprint("n", names[i]), routers[i]))
 		}
 		edges := map[[2]int]int64{}
-		for range rapid.IntRange(1, 3*n).Draw(r, "lines") {
+		// A radial grid: each node hangs on one before it, if on any.
+		radial := rapid.Bool().Draw(r, "radial")
+		count := rapid.IntRange(1, 3*n).Draw(r, "lines")
+		for i := range count {
 			from, to := rapid.IntRange(0, n-1).Draw(r, "from"), rapid.IntRange(0, n-1).Draw(r, "to")
+			if radial {
+				if i+1 >= n {
+					break
+				}
+				from, to = rapid.IntRange(0, i).Draw(r, "parent"), i+1
+			}
 			_, there := edges[[2]int{from, to}]
 			_, back := edges[[2]int{to, from}]
 			if from == to || there || back {
@@ -202,6 +211,9 @@ func TestLossIsLeast(t *testing.T) {
 		}
 		want := floydWarshall(routers, edges)
 		paths := NewPaths(store, 10_000)
+		if radial && !paths.radial {
+			r.Fatal("a radial grid is not taken for one")
+		}
 		for i := range n {
 			for j := range n {
 				got, ok := paths.Loss(fmt.Sprint("n", names[i]), fmt.Sprint("n", names[j]))
