@@ -219,30 +219,48 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 	}
 	resend := time.NewTicker(resendEvery)
 	defer resend.Stop()
-	// Once its sequence is used, a block holds this envelope, which Run is about
-	// to see, or another of that sequence: a second refusal says which.
-	replayed := false
+	// usedBy is a height by which the sequence was used; 0 while it is not known
+	// to be.
+	var usedBy int64
 	for attempt := 1; ; attempt++ {
 		select {
 		case outcome := <-wait:
-			outcome.Latency = time.Since(begin)
-			if r := outcome.Result; r.Code != 0 {
-				return outcome, &Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log, Height: outcome.Height}
-			}
-			return outcome, nil
+			return outcome.since(begin)
 		case <-ctx.Done():
 			return Outcome{}, &Unknown{Hash: hash, Err: ctx.Err()}
 		case <-resend.C:
-			if s.Head() > expiry {
-				return Outcome{}, fmt.Errorf("transaction %X: %w", hash, ErrExpired)
+		}
+		head := s.Head()
+		select {
+		case outcome := <-wait:
+			return outcome.since(begin)
+		default:
+		}
+		if head > expiry {
+			return Outcome{}, fmt.Errorf("transaction %X: %w", hash, ErrExpired)
+		}
+		again, err := s.offer(ctx, tx, attempt)
+		taken = taken || again
+		if err != nil && (!taken || usedBy > 0 && head >= usedBy) {
+			return Outcome{}, err
+		}
+		// Either Run is about to see a block with this envelope, or one before
+		// that height holds another of the same sequence.
+		if isReplayed(err) && usedBy == 0 {
+			if height, err := s.Height(ctx); err == nil {
+				usedBy = height
 			}
-			again, err := s.offer(ctx, tx, attempt)
-			if err != nil && (!taken || replayed) {
-				return Outcome{}, err
-			}
-			taken, replayed = taken || again, isReplayed(err)
 		}
 	}
+}
+
+// since completes an outcome that a block holds; a code makes it an error.
+func (o Outcome) since(begin time.Time) (Outcome, error) {
+	o.Latency = time.Since(begin)
+	if r := o.Result; r.Code != 0 {
+		return o, &Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log, Height: o.Height}
+	}
+	return o, nil
 }
 
 // Broadcast gives a signed envelope to a node and does not wait for a block.
