@@ -16,10 +16,9 @@ import (
 // rejects the block) and FinalizeBlock (which leaves a code), and it is pure:
 // state at H-1, height, block time and the transactions in, verdicts out.
 type admission struct {
-	state   state.Reader
-	height  int64
-	chainID string
-	params  *registryv1.Params
+	*rules
+	state  state.Reader
+	height int64
 
 	// Within the block: windows as they will be, envelopes by key, bytes, and
 	// the lane of the latest one.
@@ -29,12 +28,11 @@ type admission struct {
 	lane    module.Lane
 }
 
-func newAdmission(r state.Reader, height, timeMs int64) *admission {
+func newAdmission(r state.Reader, height int64, by *rules) *admission {
 	return &admission{
+		rules:   by,
 		state:   r,
 		height:  height,
-		chainID: registry.ChainOf(r).ChainId,
-		params:  registry.ParamsNow(r, timeMs),
 		windows: make(map[protocol.Address]*txv1.Window),
 		used:    make(map[protocol.Address]int64),
 	}
@@ -49,7 +47,7 @@ type sender struct {
 // changes nothing.
 func (ad *admission) admit(tx *checkedTx) (sender, error) {
 	envelope := tx.envelope
-	from, err := senderOf(ad.state, envelope.Signer)
+	from, err := ad.senderOf(envelope.Signer)
 	if err != nil {
 		return sender{}, err
 	}
@@ -85,15 +83,15 @@ func (ad *admission) admit(tx *checkedTx) (sender, error) {
 
 // senderOf finds whose key it is. Keys of pending and revoked accounts and
 // removed keys are as unknown as a stranger's.
-func senderOf(r state.Reader, key []byte) (sender, error) {
-	if registry.IsAuthorityKey(r, key) {
+func (ad *admission) senderOf(key []byte) (sender, error) {
+	if ad.isAuthority(key) {
 		return sender{}, nil
 	}
-	owner, ok := registry.OwnerOf(r, key)
+	owner, ok := registry.OwnerOf(ad.state, key)
 	if !ok || owner.Removed {
 		return sender{}, unknownKey(key)
 	}
-	account, ok := registry.AccountOf(r, protocol.Address(owner.Account))
+	account, ok := registry.AccountOf(ad.state, protocol.Address(owner.Account))
 	if !ok {
 		return sender{}, unknownKey(key)
 	}
@@ -101,6 +99,15 @@ func senderOf(r state.Reader, key []byte) (sender, error) {
 		return sender{}, ErrNotActive.With("signer: account %s is %s", protocol.Address(account.Account), account.Status)
 	}
 	return sender{account: account}, nil
+}
+
+// knows says whether a key may send anything at all.
+func (ad *admission) knows(key []byte) bool {
+	if ad.isAuthority(key) {
+		return true
+	}
+	owner, ok := registry.OwnerOf(ad.state, key)
+	return ok && !owner.Removed
 }
 
 func unknownKey(key []byte) error {

@@ -33,7 +33,7 @@ type Options struct {
 
 // App implements abci.Application. CometBFT calls it on four connections;
 // everything that one connection writes and another reads is either an
-// immutable view of committed state or guarded in pending.go and verify.go.
+// immutable view of committed state or guarded in pending.go, rules.go and verify.go.
 type App struct {
 	abci.BaseApplication
 
@@ -43,6 +43,7 @@ type App struct {
 	queries map[string]module.Query
 	checked *checkedCache
 	pending *pending
+	latest  latestRules
 	log     *slog.Logger
 
 	// genesis is the state of InitChain, which the first block's Commit

@@ -6,8 +6,6 @@ import (
 	abci "github.com/cometbft/cometbft/abci/types"
 
 	"github.com/energyd/energyd/module"
-	"github.com/energyd/energyd/state"
-	"github.com/energyd/energyd/x/registry"
 )
 
 // CheckTx decides whether a transaction may wait in the mempool: size,
@@ -28,15 +26,15 @@ func (a *App) checkTx(tx []byte) error {
 		return err
 	}
 	defer view.Close()
-	latest, ok := head.Get(view)
-	if !ok {
-		return ErrNotReady.With("transaction: the chain has no block yet, send it again")
+	by, err := a.latest.of(view)
+	if err != nil {
+		return err
 	}
-	admission := newAdmission(view, latest.Height+1, latest.TimeMs)
+	admission := newAdmission(view, view.Height()+1, by)
 	if int64(len(tx)) > admission.params.MaxTxBytes {
 		return ErrTooLarge.With("transaction: expected at most %d bytes, got %d", admission.params.MaxTxBytes, len(tx))
 	}
-	checked, err := a.checkSafely(admission.chainID, tx, knownKey(view))
+	checked, err := a.checkSafely(admission.chainID, tx, admission.knows)
 	if err != nil {
 		return err
 	}
@@ -47,15 +45,4 @@ func (a *App) checkTx(tx []byte) error {
 		return ErrTooManyPending.With("signer: expected at most %d waiting transactions of a key and kind", admission.params.PendingPerKey)
 	}
 	return nil
-}
-
-// knownKey says whether a key may send anything at all.
-func knownKey(r state.Reader) func([]byte) bool {
-	return func(key []byte) bool {
-		if registry.IsAuthorityKey(r, key) {
-			return true
-		}
-		owner, ok := registry.OwnerOf(r, key)
-		return ok && !owner.Removed
-	}
 }

@@ -39,7 +39,7 @@ func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	ctx.Height, ctx.TimeMs, ctx.Route = req.Height, req.Time.UnixMilli(), a.routeProposed
 	ctx.PrevAppHash = a.prevAppHash()
 
-	admission := newAdmission(base, req.Height, ctx.TimeMs)
+	admission := newAdmission(base, req.Height, rulesOf(base, ctx.TimeMs))
 	ctx.ChainID = admission.chainID
 	a.punish(ctx, req.Misbehavior)
 	results := a.executeAll(ctx, admission, req.Txs)
@@ -77,7 +77,7 @@ func (a *App) stage(block *state.Branch) []byte {
 
 // executeAll admits and executes the block's transactions in order.
 func (a *App) executeAll(ctx *module.Ctx, admission *admission, txs [][]byte) []*abci.ExecTxResult {
-	checked, errs := a.checkAll(admission.chainID, txs, knownKey(admission.state))
+	checked, errs := a.checkAll(admission.chainID, txs, admission.knows)
 	results := make([]*abci.ExecTxResult, len(txs))
 	for i := range txs {
 		err := errs[i]

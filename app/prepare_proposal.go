@@ -24,8 +24,8 @@ func (a *App) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposa
 	}
 	defer release()
 
-	admission := newAdmission(base, req.Height, req.Time.UnixMilli())
-	checked, errs := a.checkAll(admission.chainID, req.Txs, knownKey(base))
+	admission := newAdmission(base, req.Height, rulesOf(base, req.Time.UnixMilli()))
+	checked, errs := a.checkAll(admission.chainID, req.Txs, admission.knows)
 	order := make([]int, 0, len(req.Txs))
 	for i := range req.Txs {
 		if errs[i] == nil {

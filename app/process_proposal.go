@@ -15,8 +15,8 @@ func (a *App) ProcessProposal(_ context.Context, req *abci.RequestProcessProposa
 	}
 	defer release()
 
-	admission := newAdmission(base, req.Height, req.Time.UnixMilli())
-	checked, errs := a.checkAll(admission.chainID, req.Txs, knownKey(base))
+	admission := newAdmission(base, req.Height, rulesOf(base, req.Time.UnixMilli()))
+	checked, errs := a.checkAll(admission.chainID, req.Txs, admission.knows)
 	for i := range req.Txs {
 		err := errs[i]
 		if err == nil {
