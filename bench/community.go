@@ -64,7 +64,6 @@ type gateway struct {
 	key    client.Key
 	node   int
 	meters []*account
-	next   uint64
 }
 
 // seeded returns the key of a name: the same in every run with this seed.
