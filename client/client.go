@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	rpcclient "github.com/cometbft/cometbft/rpc/client"
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+	jsonrpc "github.com/cometbft/cometbft/rpc/jsonrpc/client"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/protocol"
@@ -53,7 +55,7 @@ func New(addresses ...string) (*Client, error) {
 			if parsed, err := url.Parse(address); err != nil || parsed.Host == "" {
 				return nil, fmt.Errorf("node %q: expected an address like tcp://127.0.0.1:26657", address)
 			}
-			node, err := rpchttp.New(address, "/websocket")
+			node, err := connect(address)
 			if err != nil {
 				return nil, fmt.Errorf("node %q: %w", address, err)
 			}
@@ -64,6 +66,23 @@ func New(addresses ...string) (*Client, error) {
 		return nil, errors.New("node: expected at least one address")
 	}
 	return c, nil
+}
+
+// idleConnections is how many connections to a node wait for the next request.
+// The engine's client keeps two, so that whoever sends many at a time would
+// open and close one for nearly every request.
+const idleConnections = 64
+
+// connect returns the engine's client of one node.
+func connect(address string) (*rpchttp.HTTP, error) {
+	pooled, err := jsonrpc.DefaultHTTPClient(address)
+	if err != nil {
+		return nil, err
+	}
+	if transport, ok := pooled.Transport.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = idleConnections
+	}
+	return rpchttp.NewWithClient(address, "/websocket", pooled)
 }
 
 // URLs returns the nodes' addresses.
