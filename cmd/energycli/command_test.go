@@ -154,6 +154,9 @@ func TestTransaction(t *testing.T) {
 	dry := u.must("tx bank transfer --from member0 --to member1 --amount 1.25 --dry-run")
 	contains(t, "dry run", dry, `"chain_id": "`+testkit.ChainID+`"`, `"amount_ucoin": 1250000`, `"energy.bank.v1.MsgTransfer"`)
 	whole := fmt.Sprintf(`{"to":%q,"amount_ucoin":5}`, n.members[1].Address())
+	if _, code, text := u.run(fmt.Sprintf(`{"to":%q}`, n.members[1].Address()), "tx bank transfer --from member0 --json - --dry-run"); code != exitUsage || !strings.Contains(text, "--amount: expected a value, got none") {
+		t.Errorf("JSON without an amount: exit code %d, %s", code, text)
+	}
 	if out, code, text := u.run(whole, "tx bank transfer --from member0 --json - --amount 0.5 --dry-run"); code != exitOK || !strings.Contains(out, `"amount_ucoin": 500000`) {
 		t.Errorf("flags over JSON: exit code %d, %s, %s", code, out, text)
 	}
@@ -205,6 +208,12 @@ func TestFailures(t *testing.T) {
 		{"tx bank transfer --from member0 --to member1 --amount x", exitUsage, "--amount: "},
 		{"tx bank transfer --from member0 --to nobody --amount 1", exitUsage, "--to: expected an address or the name of an own key"},
 		{"tx bank transfer --from member0", exitUsage, "expected --json FILE or flags"},
+		{"tx bank transfer --from member0 --to member1", exitUsage, "--amount: expected a value, got none"},
+		{"tx matching place-buy --from member0 --period next --energy 1", exitUsage, "--price: expected a value, got none"},
+		{"tx metering submit-reading --from member0 --meter meter-member0 --import 1", exitUsage, "--export: expected a value, got none"},
+		{"query bank balance", exitUsage, "--account: expected a value, got none"},
+		{"query matching book", exitUsage, "--period: expected a value, got none"},
+		{"query grid loss --grid-from a", exitUsage, "--to: expected a value, got none"},
 		{"tx bank transfer --to member0 --amount 1", exitUsage, "--from: "},
 		{"tx bank transfer --from member0 --to member1 --amout 1", exitUsage, "unknown flag: --amout"},
 		{"tx bank transfer x", exitUsage, "expected no argument"},

@@ -184,7 +184,7 @@ func tableOf(items []protoreflect.Message) string {
 }
 
 // cells returns all fields of a message for a table's row, empty where they
-// are not set.
+// are not set; a price of 0 is a price.
 func cells(m protoreflect.Message, prefix string) []line {
 	if packed, ok := m.Interface().(*txv1.Msg); ok {
 		return []line{{prefix + "message", describeMsg(packed)}}
@@ -198,13 +198,19 @@ func cells(m protoreflect.Message, prefix string) []line {
 			out = append(out, line{name, showList(m.Get(field).List())})
 		case field.Kind() == protoreflect.MessageKind:
 			out = append(out, cells(m.Get(field).Message(), name+" ")...)
-		case !m.Has(field):
+		case !m.Has(field) && !freePrice(m, field):
 			out = append(out, line{name, ""})
 		default:
 			out = append(out, line{name, showField(field, m.Get(field))})
 		}
 	}
 	return out
+}
+
+// freePrice says whether a field is a price of 0 in a message that is there.
+func freePrice(m protoreflect.Message, field protoreflect.FieldDescriptor) bool {
+	_, unit := client.People(field)
+	return unit == "coin/kWh" && m.IsValid() && !field.HasPresence() && !field.IsList() && m.Get(field).Int() == 0
 }
 
 // showList writes a list of messages into one cell.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,7 +99,10 @@ func readRequest(cmd *cobra.Command, r reader, desc protoreflect.MessageDescript
 	if _, err := r.apply(cmd.Flags(), all, m); err != nil {
 		return nil, err
 	}
-	return m, nil
+	byPosition := positional(all)[:len(args)]
+	return m, stated(all, func(l leaf) bool {
+		return cmd.Flags().Changed(l.flag) || slices.ContainsFunc(byPosition, func(other leaf) bool { return other.flag == l.flag })
+	})
 }
 
 // ask sends a query and prints the answer.

@@ -64,8 +64,8 @@ of --from, and send it. Without --sequence it follows the latest one, without
 			if _, err := l.reader().apply(cmd.Flags(), all, reading); err != nil {
 				return err
 			}
-			if reading.Meter == "" {
-				return usage("--meter: expected the name of a meter")
+			if err := stated(all, func(l leaf) bool { return cmd.Flags().Changed(l.flag) }); err != nil {
+				return err
 			}
 			if err := l.complete(cmd, reading); err != nil {
 				return err

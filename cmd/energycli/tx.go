@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -81,12 +82,16 @@ func readMessage(cmd *cobra.Command, r reader, desc protoreflect.MessageDescript
 	if m == nil {
 		return nil, fmt.Errorf("message %s is not registered", desc.FullName())
 	}
+	var fields map[string]json.RawMessage
 	if file != "" {
 		data, err := readFile(cmd, "--json", file)
 		if err != nil {
 			return nil, err
 		}
 		if err := client.DecodeJSON(data, m); err != nil {
+			return nil, usage("%s: %w", file, err)
+		}
+		if fields, err = fieldsOf(data); err != nil {
 			return nil, usage("%s: %w", file, err)
 		}
 	}
@@ -97,7 +102,10 @@ func readMessage(cmd *cobra.Command, r reader, desc protoreflect.MessageDescript
 	if given == 0 && file == "" && desc.Fields().Len() > 0 {
 		return nil, usage("expected --json FILE or flags, such as --%s", firstFlag(all))
 	}
-	return m, nil
+	return m, stated(all, func(l leaf) bool {
+		_, inFile := fields[string(l.field.Name())]
+		return inFile || cmd.Flags().Changed(l.flag)
+	})
 }
 
 func firstFlag(all []leaf) string {

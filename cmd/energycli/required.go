@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// mayBeLeftOut are the plain fields of messages and queries whose zero is
+// something to ask for, or that are filled in.
+var mayBeLeftOut = map[protoreflect.FullName]bool{
+	"energy.matching.v1.MsgPlaceBuy.wanted_loss_ppm":    true, // none is what everybody wants
+	"energy.matching.v1.MsgPlaceBuy.wanted_energy_type": true, // any
+	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
+	"energy.metering.v1.Reading.sequence":               true, // the next one
+	"energy.metering.v1.Reading.time_ms":                true, // now
+	"energy.metering.v1.Reading.quality":                true, // measured
+	"energy.registry.v1.MsgFreeze.reason":               true, // none given
+	"energy.registry.v1.MsgRevoke.reason":               true,
+
+	"energy.grid.v1.QueryTariffRequest.period":           true, // the present one
+	"energy.matching.v1.QueryOrdersRequest.account":      true, // all
+	"energy.matching.v1.QueryMatchesRequest.account":     true,
+	"energy.registry.v1.QueryAccountsRequest.status":     true, // any
+	"energy.registry.v1.QueryParamsRequest.period":       true, // the present one
+	"energy.settlement.v1.QueryRootsRequest.from_period": true, // from the first
+}
+
+// required says whether the field must be stated: without presence of its own,
+// a price that was forgotten looks like a price of 0. Fields of messages in the
+// message are judged by the chain; lists without a start begin at the first.
+func (l leaf) required() bool {
+	return len(l.path) == 1 && !l.field.IsList() && !l.field.HasPresence() && l.field.Name() != "after" &&
+		l.field.Kind() != protoreflect.BoolKind && !mayBeLeftOut[l.field.FullName()]
+}
+
+// stated returns an error of usage if neither a flag nor what is given by other
+// means states a required field.
+func stated(all []leaf, given func(leaf) bool) error {
+	for _, l := range all {
+		if l.required() && !given(l) {
+			return usage("--%s: expected a value, got none", l.flag)
+		}
+	}
+	return nil
+}
+
+// fieldsOf returns the names of the fields in a message's JSON, which was
+// decoded before.
+func fieldsOf(data []byte) (map[string]json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	err := json.Unmarshal(data, &fields)
+	return fields, err
+}
