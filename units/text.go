@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // People read and write kWh and coins; the chain counts Wh and ucoin. These
@@ -20,6 +21,14 @@ func FormatPrice(ucoinPerKWh int64) string { return FormatScaled(ucoinPerKWh, 6)
 
 // FormatPercent writes ppm as per cent, "79.7 %".
 func FormatPercent(ppm int64) string { return FormatScaled(ppm, 4) + " %" }
+
+// FormatTime writes Unix milliseconds as RFC 3339 in UTC,
+// "2026-01-31T12:00:00Z"; one of 1 to 3 digits of milliseconds follows where
+// the second is not whole.
+func FormatTime(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
+
+// FormatPower writes W as kW, "7.5 kW".
+func FormatPower(w int64) string { return FormatScaled(w, 3) + " kW" }
 
 // FormatScaled writes value / 10^places as a decimal without trailing zeros.
 func FormatScaled(value int64, places int) string {

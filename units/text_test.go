@@ -89,3 +89,19 @@ func TestScaledRoundTrip(t *testing.T) {
 		}
 	})
 }
+
+func TestFormatTime(t *testing.T) {
+	for ms, want := range map[int64]string{
+		1_769_860_800_000: "2026-01-31T12:00:00Z",
+		1_769_860_800_050: "2026-01-31T12:00:00.05Z",
+		0:                 "1970-01-01T00:00:00Z",
+		-1:                "1969-12-31T23:59:59.999Z",
+	} {
+		if got := FormatTime(ms); got != want {
+			t.Errorf("%d ms: got %s, want %s", ms, got, want)
+		}
+	}
+	if got := FormatPower(7500); got != "7.5 kW" {
+		t.Errorf("7500 W: got %s", got)
+	}
+}

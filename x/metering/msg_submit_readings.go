@@ -48,18 +48,19 @@ func checkReading(reading *meteringv1.Reading) error {
 	if reading.Quality < meteringv1.Quality_QUALITY_MEASURED || reading.Quality > meteringv1.Quality_QUALITY_CORRECTED {
 		return fmt.Errorf("quality: expected measured, estimated, substituted or corrected, got %d", reading.Quality)
 	}
-	if err := checkRange("time_ms", reading.TimeMs, 1, maxTimeMs); err != nil {
+	if err := checkRange("time_ms", reading.TimeMs, 1, maxTimeMs, units.FormatTime); err != nil {
 		return err
 	}
-	if err := checkRange("import_wh", reading.ImportWh, 0, MaxRegisterWh); err != nil {
+	if err := checkRange("import_wh", reading.ImportWh, 0, MaxRegisterWh, units.FormatKWh); err != nil {
 		return err
 	}
-	return checkRange("export_wh", reading.ExportWh, 0, MaxRegisterWh)
+	return checkRange("export_wh", reading.ExportWh, 0, MaxRegisterWh, units.FormatKWh)
 }
 
-func checkRange(field string, value, low, high int64) error {
+// checkRange writes the values as format does, for people.
+func checkRange(field string, value, low, high int64, format func(int64) string) error {
 	if value < low || value > high {
-		return fmt.Errorf("%s: expected %d to %d, got %d", field, low, high, value)
+		return fmt.Errorf("%s: expected %s to %s, got %s", field, format(low), format(high), format(value))
 	}
 	return nil
 }
@@ -191,13 +192,15 @@ func sameContent(a, b *meteringv1.Reading) bool {
 // or long before the meter was bound, and those for which there is no room.
 func (in *intake) timely(reading *meteringv1.Reading) error {
 	if reading.TimeMs > in.latestMs {
-		return ErrFuture.With("time_ms: expected at most %d, got %d", in.latestMs, reading.TimeMs)
+		return ErrFuture.With("time_ms: expected at most %s, got %s", units.FormatTime(in.latestMs), units.FormatTime(reading.TimeMs))
 	}
 	if reading.TimeMs <= in.state.FixedUntil {
-		return ErrTooLate.With("time_ms: expected more than %d, the last fixed boundary, got %d", in.state.FixedUntil, reading.TimeMs)
+		return ErrTooLate.With("time_ms: expected more than %s, the last fixed boundary, got %s",
+			units.FormatTime(in.state.FixedUntil), units.FormatTime(reading.TimeMs))
 	}
 	if reading.TimeMs < in.earliestMs() {
-		return ErrTooLate.With("time_ms: expected at least %d of a meter bound at %d, got %d", in.earliestMs(), in.meter.BoundAtMs, reading.TimeMs)
+		return ErrTooLate.With("time_ms: expected at least %s of a meter bound at %s, got %s",
+			units.FormatTime(in.earliestMs()), units.FormatTime(in.meter.BoundAtMs), units.FormatTime(reading.TimeMs))
 	}
 	if in.state.Points >= MaxPoints && !in.endsPeriod(reading) {
 		return ErrTooMany.With("time_ms: %d readings are kept, expected the next one in another period", in.state.Points)
@@ -247,9 +250,11 @@ func (in *intake) fits(before, after *meteringv1.Point) error {
 	} {
 		switch grown := register.to - register.from; {
 		case grown < 0:
-			return ErrRegisterBack.With("%s: falls by %d Wh between %d and %d", register.field, -grown, before.Reading.TimeMs, after.Reading.TimeMs)
+			return ErrRegisterBack.With("%s: falls by %s between %s and %s", register.field, units.FormatKWh(-grown),
+				units.FormatTime(before.Reading.TimeMs), units.FormatTime(after.Reading.TimeMs))
 		case grown > limit:
-			return ErrImplausible.With("%s: grows by %d Wh in %d ms, expected at most %d Wh at %d W", register.field, grown, elapsed, limit, in.ratingW)
+			return ErrImplausible.With("%s: grows by %s between %s and %s, expected at most %s at %s", register.field, units.FormatKWh(grown),
+				units.FormatTime(before.Reading.TimeMs), units.FormatTime(after.Reading.TimeMs), units.FormatKWh(limit), units.FormatPower(in.ratingW))
 		}
 	}
 	return nil

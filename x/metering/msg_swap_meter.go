@@ -4,6 +4,7 @@ import (
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -11,7 +12,7 @@ func checkSwapMeter(_ string, msg *meteringv1.MsgSwapMeter) error {
 	if err := protocol.CheckName(msg.Meter); err != nil {
 		return ErrField.With("meter: %v", err)
 	}
-	if err := checkRange("time_ms", msg.TimeMs, 1, maxTimeMs); err != nil {
+	if err := checkRange("time_ms", msg.TimeMs, 1, maxTimeMs, units.FormatTime); err != nil {
 		return ErrField.With("%v", err)
 	}
 	for _, register := range []struct {
@@ -23,7 +24,7 @@ func checkSwapMeter(_ string, msg *meteringv1.MsgSwapMeter) error {
 		{"initial_import_wh", msg.InitialImportWh},
 		{"initial_export_wh", msg.InitialExportWh},
 	} {
-		if err := checkRange(register.field, register.value, 0, MaxRegisterWh); err != nil {
+		if err := checkRange(register.field, register.value, 0, MaxRegisterWh, units.FormatKWh); err != nil {
 			return ErrField.With("%v", err)
 		}
 	}
@@ -36,12 +37,13 @@ func swapMeter(ctx *module.Ctx, msg *meteringv1.MsgSwapMeter) error {
 		return ErrUnknownMeter.With("meter: no meter %q is bound", msg.Meter)
 	}
 	if msg.TimeMs > ctx.TimeMs {
-		return ErrSwapTime.With("time_ms: expected at most %d, the block's time, got %d", ctx.TimeMs, msg.TimeMs)
+		return ErrSwapTime.With("time_ms: expected at most %s, the block's time, got %s", units.FormatTime(ctx.TimeMs), units.FormatTime(msg.TimeMs))
 	}
 	l := openLedger(ctx.Store, msg.Meter)
 	newest := l.newest()
 	if newest != nil && (msg.TimeMs < newest.Reading.TimeMs || msg.TimeMs == l.state.SwappedMs) {
-		return ErrSwapTime.With("time_ms: expected a time after the swap of %d and no earlier than the newest reading, %d, got %d", l.state.SwappedMs, l.state.LastTimeMs, msg.TimeMs)
+		return ErrSwapTime.With("time_ms: expected a time after the swap of %s and no earlier than the newest reading, %s, got %s",
+			units.FormatTime(l.state.SwappedMs), units.FormatTime(l.state.LastTimeMs), units.FormatTime(msg.TimeMs))
 	}
 	final, err := runningOf(msg.FinalImportWh, msg.FinalExportWh, offsetOf(newest))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -45,5 +46,5 @@ func queryEnergy(ctx module.QueryCtx, q *meteringv1.QueryEnergyRequest) (*meteri
 	if energy, ok := partial.Get(ctx.Store, energyKey(partial, account[:], q.Period)); ok {
 		return &meteringv1.QueryEnergyResponse{Energy: energy}, nil
 	}
-	return nil, ErrUnknownEnergy.With("period: nothing of %s is waiting for settlement in period %d", account, q.Period)
+	return nil, ErrUnknownEnergy.With("period: nothing of %s is waiting for settlement in the period %s", account, units.FormatTime(q.Period))
 }
