@@ -146,7 +146,8 @@ func (s *Sender) deliver(block *Block) {
 }
 
 // Sequence returns the next unused sequence of a key: asked of the chain once,
-// counted from there.
+// counted from there. A node that has no block yet is asked again until ctx
+// ends: another may have shown Run the first block already.
 func (s *Sender) Sequence(ctx context.Context, key protocol.Address) (uint64, error) {
 	s.mu.Lock()
 	next, known := s.next[key]
@@ -157,8 +158,14 @@ func (s *Sender) Sequence(ctx context.Context, key protocol.Address) (uint64, er
 	}
 	s.mu.Unlock()
 	answer := new(txv1.QueryWindowResponse)
-	if _, err := s.Query(ctx, &txv1.QueryWindowRequest{KeyAddress: key[:]}, answer, 0); err != nil {
-		return 0, err
+	for {
+		_, err := s.Query(ctx, &txv1.QueryWindowRequest{KeyAddress: key[:]}, answer, 0)
+		if err == nil {
+			break
+		}
+		if !isNotReady(err) || !sleep(ctx, pollEvery) {
+			return 0, err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -304,6 +311,11 @@ func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (taken bool,
 func isReplayed(err error) bool {
 	rejected, ok := errors.AsType[*Rejected](err)
 	return ok && rejected.Codespace == "app" && strings.Contains(rejected.Log, "app/replayed")
+}
+
+func isNotReady(err error) bool {
+	rejected, ok := errors.AsType[*Rejected](err)
+	return ok && rejected.Codespace == "app" && strings.Contains(rejected.Log, "app/not_ready")
 }
 
 // transient refusals pass with the next block.
