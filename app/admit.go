@@ -20,10 +20,10 @@ type admission struct {
 	state  state.Reader
 	height int64
 
-	// Within the block: windows as they will be, envelopes by key, bytes, and
-	// the lane of the latest one.
+	// Within the block: windows as they will be, envelopes and bytes by key,
+	// bytes, and the lane of the latest one.
 	windows map[protocol.Address]*txv1.Window
-	used    map[protocol.Address]int64
+	used    map[protocol.Address]usage
 	bytes   int64
 	lane    module.Lane
 }
@@ -34,9 +34,18 @@ func newAdmission(r state.Reader, height int64, by *rules) *admission {
 		state:   r,
 		height:  height,
 		windows: make(map[protocol.Address]*txv1.Window),
-		used:    make(map[protocol.Address]int64),
+		used:    make(map[protocol.Address]usage),
 	}
 }
+
+// usage is what a key has in the block so far.
+type usage struct {
+	envelopes, bytes int64
+}
+
+// keyShare is the part of a block's bytes that one key may fill: lanes before
+// others must not crowd them out at one sender's will.
+const keyShare = 8
 
 // sender is whose envelope it is: an account, or the authority when nil.
 type sender struct {
@@ -63,8 +72,12 @@ func (ad *admission) admit(tx *checkedTx) (sender, error) {
 	if err := checkExpiry(envelope.ExpiryHeight, ad.height, ad.params.MaxExpiryBlocks); err != nil {
 		return sender{}, err
 	}
-	if quota := quotaOf(from, ad.params); ad.used[tx.key] >= quota {
+	used := ad.used[tx.key]
+	if quota := quotaOf(from, ad.params); used.envelopes >= quota {
 		return sender{}, ErrQuota.With("signer: expected at most %d envelopes of a key in a block", quota)
+	}
+	if share := ad.params.MaxBlockBytes / keyShare; used.envelopes > 0 && used.bytes+int64(tx.size) > share {
+		return sender{}, ErrQuota.With("signer: expected at most %d bytes of a key in a block", share)
 	}
 	window, ok := ad.windows[tx.key]
 	if !ok {
@@ -75,7 +88,7 @@ func (ad *admission) admit(tx *checkedTx) (sender, error) {
 		return sender{}, err
 	}
 	ad.windows[tx.key] = next
-	ad.used[tx.key]++
+	ad.used[tx.key] = usage{used.envelopes + 1, used.bytes + int64(tx.size)}
 	ad.bytes += int64(tx.size)
 	ad.lane = tx.lane
 	return from, nil

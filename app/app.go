@@ -78,7 +78,7 @@ func Open(options Options) (*App, error) {
 		modules: modules(),
 		routes:  make(map[string]module.Route),
 		queries: make(map[string]module.Query),
-		checked: newCheckedCache(checkedCacheSize),
+		checked: newCheckedCache(),
 		pending: newPending(),
 		log:     options.Logger,
 	}

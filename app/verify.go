@@ -28,8 +28,9 @@ type routed struct {
 	msg   proto.Message
 }
 
-// check decodes tx, checks its messages and, last and dearest, its signature.
-// knownKey, where given, turns strangers away before any signature arithmetic.
+// check decodes tx and checks its signature before its messages, whose own
+// checks may cost a thousand signatures of readings. knownKey, where given,
+// turns strangers away before any signature arithmetic.
 func (a *App) check(chainID string, tx []byte, knownKey func(key []byte) bool) (*checkedTx, error) {
 	hash := protocol.TxHash(tx)
 	if found := a.checked.get(hash); found != nil {
@@ -49,6 +50,9 @@ func (a *App) check(chainID string, tx []byte, knownKey func(key []byte) bool) (
 	if len(envelope.Msgs) == 0 {
 		return nil, ErrMalformed.With("msgs: expected at least one message")
 	}
+	if !protocol.VerifySignature(envelope.Signer, signBytes, envelope.Signature) {
+		return nil, ErrBadSignature.With("signature: does not fit the bytes and the key %x", envelope.Signer)
+	}
 	for i, msg := range envelope.Msgs {
 		route, decoded, err := a.decode(chainID, msg)
 		if err != nil {
@@ -56,9 +60,6 @@ func (a *App) check(chainID string, tx []byte, knownKey func(key []byte) bool) (
 		}
 		checked.msgs = append(checked.msgs, routed{route, decoded})
 		checked.lane = max(checked.lane, route.Lane)
-	}
-	if !protocol.VerifySignature(envelope.Signer, signBytes, envelope.Signature) {
-		return nil, ErrBadSignature.With("signature: does not fit the bytes and the key %x", envelope.Signer)
 	}
 	a.checked.put(checked)
 	return checked, nil
@@ -106,37 +107,47 @@ func (a *App) checkSafely(chainID string, tx []byte, knownKey func([]byte) bool)
 	return a.check(chainID, tx, knownKey)
 }
 
-// checkedCacheSize bounds the cache; at a few hundred bytes a transaction it
-// is some megabytes and several blocks.
-const checkedCacheSize = 8192
+// Bounds of the cache: several blocks of orders, and no more memory than a few
+// times the bytes, however large the transactions.
+const (
+	checkedCacheSize  = 8192
+	checkedCacheBytes = 8 << 20
+)
 
-// checkedCache remembers passed checks by the hash of the whole transaction.
-// It only saves work: what it answers, check would answer again.
+// checkedCache remembers passed checks by the hash of the whole transaction,
+// the oldest going first. It only saves work: what it answers, check would
+// answer again.
 type checkedCache struct {
 	mu    sync.Mutex
-	byKey map[[32]byte]*checkedTx
-	ring  [][32]byte
-	next  int
+	txs   map[[32]byte]*checkedTx
+	order []*checkedTx // oldest first
+	bytes int
 }
 
-func newCheckedCache(size int) *checkedCache {
-	return &checkedCache{byKey: make(map[[32]byte]*checkedTx, size), ring: make([][32]byte, size)}
+func newCheckedCache() *checkedCache {
+	return &checkedCache{txs: make(map[[32]byte]*checkedTx)}
 }
 
 func (c *checkedCache) get(hash [32]byte) *checkedTx {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.byKey[hash]
+	return c.txs[hash]
 }
 
 func (c *checkedCache) put(tx *checkedTx) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.byKey[tx.hash]; ok {
+	if _, ok := c.txs[tx.hash]; ok {
 		return
 	}
-	delete(c.byKey, c.ring[c.next])
-	c.ring[c.next] = tx.hash
-	c.byKey[tx.hash] = tx
-	c.next = (c.next + 1) % len(c.ring)
+	c.txs[tx.hash] = tx
+	c.order = append(c.order, tx)
+	c.bytes += tx.size
+	for len(c.order) > checkedCacheSize || c.bytes > checkedCacheBytes {
+		oldest := c.order[0]
+		c.order[0] = nil
+		c.order = c.order[1:]
+		c.bytes -= oldest.size
+		delete(c.txs, oldest.hash)
+	}
 }

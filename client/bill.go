@@ -61,6 +61,7 @@ type BillSection struct {
 var (
 	ErrBillChanged  = errors.New("the bill is not as it was written")
 	ErrBillUnproved = errors.New("the bill has no proof")
+	ErrBillEmpty    = errors.New("the bill has no period: it proves nothing")
 )
 
 type billFile struct {
@@ -201,6 +202,9 @@ func (f *sectionFile) section() (BillSection, error) {
 // sums, each statement's path and proof, the header's signatures, and the way
 // from the trusted header to it.
 func (b *Bill) Verify(trusted *Trusted) error {
+	if len(b.Sections) == 0 {
+		return ErrBillEmpty
+	}
 	totals, err := b.sum()
 	if err != nil {
 		return err

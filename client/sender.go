@@ -248,7 +248,9 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 		}
 		again, err := s.offer(ctx, tx, attempt)
 		taken = taken || again
-		if err != nil && (!taken || usedBy > 0 && head >= usedBy) {
+		// That the sequence is used says little here: an earlier offer may have
+		// been taken though its answer was lost.
+		if err != nil && (!taken && !isReplayed(err) || usedBy > 0 && head >= usedBy) {
 			return Outcome{}, err
 		}
 		// Either Run is about to see a block with this envelope, or one before

@@ -62,6 +62,10 @@ func hasUnknown(m protoreflect.Message) bool {
 	}
 	found := false
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.IsMap() { // has no canonical order
+			found = true
+			return false
+		}
 		if field.Kind() != protoreflect.MessageKind {
 			return true
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/types"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
@@ -40,9 +41,11 @@ type Chain struct {
 	Height     int64
 	Time       time.Time
 
-	twins    []*twin
-	sequence map[protocol.Address]uint64
-	wrap     func(name string, a abci.Application) abci.Application
+	twins []*twin
+	// validators is the engine's set, which stops at updates that do not fit.
+	validators *types.ValidatorSet
+	sequence   map[protocol.Address]uint64
+	wrap       func(name string, a abci.Application) abci.Application
 }
 
 // twin is one application and how it is treated.
@@ -150,6 +153,8 @@ func (c *Chain) initChain(genesis *app.Genesis) {
 		}
 		if first == nil {
 			first = answer
+			c.validators = types.NewValidatorSet(nil)
+			c.updateValidators(answer.Validators)
 		}
 		if diff := cmp.Diff(first.AppHash, answer.AppHash); diff != "" {
 			c.T.Fatalf("genesis: twin %s differs:\n%s", w.name, diff)
@@ -232,12 +237,28 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 			c.T.Fatalf("height %d: twin %s differs:\n%s", c.Height, w.name, diff)
 		}
 	}
+	c.updateValidators(first.ValidatorUpdates)
 	for _, law := range c.Invariants() {
 		if law != "" {
 			c.T.Fatalf("height %d: %s", c.Height, law)
 		}
 	}
 	return first.TxResults
+}
+
+// updateValidators changes the engine's set as CometBFT would.
+func (c *Chain) updateValidators(updates []abci.ValidatorUpdate) {
+	c.T.Helper()
+	if len(updates) == 0 {
+		return
+	}
+	changes, err := types.PB2TM.ValidatorUpdates(updates)
+	if err != nil {
+		c.T.Fatalf("height %d: validator updates: %v", c.Height, err)
+	}
+	if err := c.validators.UpdateWithChangeSet(changes); err != nil {
+		c.T.Fatalf("height %d: validator updates stop the engine: %v", c.Height, err)
+	}
 }
 
 // restart closes and opens the twin that lives from disk alone, but not

@@ -37,7 +37,7 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
 	book.Phase = matchingv1.Phase_PHASE_CONFIRM
 	// Not after the start of the period: a round is no longer than the gate's lead.
-	book.ConfirmUntilMs = registry.GateOf(params, book.Period) + params.RoundLengthMs
+	book.ConfirmUntilMs = confirmUntil(params, book.Period, ctx.TimeMs)
 	setDue(ctx, book)
 	updateConfirming(ctx, book)
 	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
@@ -179,4 +179,11 @@ func (n numbering) of(text string) int32 {
 func ordersOf(r state.Reader, period int64, account []byte) ([]*matchingv1.SellOrder, []*matchingv1.BuyOrder) {
 	return collect(values(sells.All(r, sells.Key().Int64(period).Bytes(account)))),
 		collect(values(buys.All(r, buys.Key().Int64(period).Bytes(account))))
+}
+
+// confirmUntil is the end of the confirmation window: a round after the gate,
+// or after the block that cleared late, at the start of the period at the
+// latest.
+func confirmUntil(params *registryv1.Params, period, nowMs int64) int64 {
+	return min(max(registry.GateOf(params, period), nowMs)+params.RoundLengthMs, period)
 }

@@ -162,8 +162,8 @@ func TestMissedGate(t *testing.T) {
 	}
 }
 
-// TestLastMoment: a block between the gate and the start clears, even if the
-// confirmation window has ended by then.
+// TestLastMoment: a block between the gate and the start clears, however late,
+// and leaves what time there is to confirm.
 func TestLastMoment(t *testing.T) {
 	m := market.New(t, nil, "sun", "home", "shop")
 	m.Must("sun", sell(200_000, 2000, "sun"))
@@ -171,8 +171,12 @@ func TestLastMoment(t *testing.T) {
 	m.Must("shop", edited(buy(300_000, 1000), func(o *matchingv1.MsgPlaceBuy) { o.Consent = nil }))
 	m.End()
 	m.Block(p - 1)
-	if b := book(m); b.Phase != matchingv1.Phase_PHASE_FINAL || b.MatchedWh != 1000 || b.PrematchedWh != 2000 {
-		t.Errorf("book %v, want half of it confirmed", b)
+	if b := book(m); b.Phase != matchingv1.Phase_PHASE_CONFIRM || b.ConfirmUntilMs != p || b.MatchedWh != 1000 || b.PrematchedWh != 2000 {
+		t.Errorf("book %v, want half of it confirmed and the rest to be until the start", b)
+	}
+	m.Block(p)
+	if b := book(m); b.Phase != matchingv1.Phase_PHASE_FINAL || b.MatchedWh != 1000 {
+		t.Errorf("book %v, want half of it confirmed for good", b)
 	}
 }
 

@@ -28,11 +28,11 @@ type terms struct {
 func (t terms) check() error {
 	switch {
 	case t.period <= 0:
-		return ErrBadPeriod.With("period: expected a period's start in Unix ms, got %d", t.period)
+		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(t.period))
 	case t.energyWh <= 0:
-		return ErrBadEnergy.With("energy_wh: expected more than 0 Wh, got %d", t.energyWh)
+		return ErrBadEnergy.With("energy_wh: expected more than 0 kWh, got %s", units.FormatKWh(t.energyWh))
 	case t.price < 0:
-		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 or more, got %d", t.price)
+		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 coin/kWh or more, got %s", units.FormatPrice(t.price))
 	}
 	return checkRange("consent.min_satisfaction_ppm", t.consent.GetMinSatisfactionPpm(), units.PPM)
 }
@@ -79,7 +79,7 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 		return nil, ErrUnreachableNode.With("sender: expected a grid node with a line, got %q", node)
 	}
 	if len(metering.BillingMeters(ctx.Store, sender, t.period)) == 0 {
-		return nil, ErrNoBillingMeter.With("sender: expected a billing meter bound before period %d", t.period)
+		return nil, ErrNoBillingMeter.With("sender: expected a billing meter bound before the period %s", units.FormatTime(t.period))
 	}
 	e.load(ctx.Store, sender)
 	return e, e.checkCaps(ctx.Store)
@@ -88,14 +88,16 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 // checkWindow says whether orders for the period are taken now.
 func checkWindow(ctx *module.Ctx, params *registryv1.Params, period int64) error {
 	if start := registry.PeriodOf(ctx.Store, period); start != period {
-		return ErrBadPeriod.With("period: expected a multiple of the period length such as %d, got %d", start, period)
+		return ErrBadPeriod.With("period: expected a multiple of the period length such as %s, got %s", units.FormatTime(start), units.FormatTime(period))
 	}
 	gate := registry.GateOf(params, period)
 	if ctx.TimeMs >= gate {
-		return ErrGateClosed.With("period: expected one whose gate is after %d, that of %d was at %d", ctx.TimeMs, period, gate)
+		return ErrGateClosed.With("period: expected one whose gate is after %s, that of %s was at %s",
+			units.FormatTime(ctx.TimeMs), units.FormatTime(period), units.FormatTime(gate))
 	}
 	if opens := gate - params.OrderHorizonMs; ctx.TimeMs < opens {
-		return ErrNotOpen.With("period: expected one open at %d, orders for %d are taken from %d", ctx.TimeMs, period, opens)
+		return ErrNotOpen.With("period: expected one open at %s, orders for %s are taken from %s",
+			units.FormatTime(ctx.TimeMs), units.FormatTime(period), units.FormatTime(opens))
 	}
 	return nil
 }
@@ -114,13 +116,13 @@ func (e *entry) load(r state.Reader, sender protocol.Address) {
 func (e *entry) checkCaps(r state.Reader) error {
 	p, mine := e.params, e.presence
 	if e.terms.sell && mine.Buys > 0 || !e.terms.sell && mine.Sells > 0 {
-		return ErrBothSides.With("period: expected one side, the account already has orders on the other in %d", e.terms.period)
+		return ErrBothSides.With("period: expected one side, the account already has orders on the other in %s", units.FormatTime(e.terms.period))
 	}
 	if e.book.Orders >= p.MaxOrders {
-		return ErrBookFull.With("period: expected fewer than %d orders in the book of %d", p.MaxOrders, e.terms.period)
+		return ErrBookFull.With("period: expected fewer than %d orders in the book of %s", p.MaxOrders, units.FormatTime(e.terms.period))
 	}
 	if mine.Sells+mine.Buys >= p.MaxOrdersPerAccount {
-		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %d", p.MaxOrdersPerAccount, e.terms.period)
+		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, units.FormatTime(e.terms.period))
 	}
 	most, err := units.MulDiv(e.account.GetConnectionRatingW(), registry.ChainOf(r).PeriodLengthMs, msPerHour)
 	if err != nil {
@@ -128,7 +130,7 @@ func (e *entry) checkCaps(r state.Reader) error {
 	}
 	total, err := units.Sum(mine.SellWh, mine.BuyWh, e.terms.energyWh)
 	if err != nil {
-		return err
+		return ErrOverRating.With("energy_wh: expected at most %s in a period by the connection rating: %v", units.FormatKWh(most), err)
 	}
 	if total > most {
 		return ErrOverRating.With("energy_wh: expected at most %s in a period by the connection rating, got %s with earlier orders",

@@ -4,6 +4,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/registry"
 )
@@ -18,7 +19,7 @@ const (
 
 func checkCancel(_ string, m *matchingv1.MsgCancel) error {
 	if m.Period <= 0 {
-		return ErrBadPeriod.With("period: expected a period's start in Unix ms, got %d", m.Period)
+		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(m.Period))
 	}
 	return checkID("order", m.Order)
 }
@@ -27,7 +28,8 @@ func checkCancel(_ string, m *matchingv1.MsgCancel) error {
 func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 	gate := registry.GateOf(registry.ParamsAt(ctx.Store, m.Period), m.Period)
 	if ctx.TimeMs >= gate {
-		return ErrGateClosed.With("period: expected one whose gate is after %d, that of %d was at %d", ctx.TimeMs, m.Period, gate)
+		return ErrGateClosed.With("period: expected one whose gate is after %s, that of %s was at %s",
+			units.FormatTime(ctx.TimeMs), units.FormatTime(m.Period), units.FormatTime(gate))
 	}
 	sender := ctx.Signer.Address()
 	if order, ok := sells.Get(ctx.Store, sellKey(m.Period, sender[:], m.Order)); ok {
@@ -40,7 +42,7 @@ func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 		}
 		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Buys: 1, BuyWh: order.EnergyWh})
 	}
-	return ErrUnknownOrder.With("order: expected one of the sender's in period %d, got %x", m.Period, m.Order)
+	return ErrUnknownOrder.With("order: expected one of the sender's in the period %s, got %x", units.FormatTime(m.Period), m.Order)
 }
 
 // removeSell deletes an order; an empty reason makes no event.
@@ -66,7 +68,7 @@ func emitCancelled(ctx *module.Ctx, id, account []byte, period int64, reason str
 func leave(ctx *module.Ctx, account []byte, period int64, gone *matchingv1.Presence) error {
 	book, ok := books.Get(ctx.Store, bookKey(period))
 	if !ok {
-		return ErrUnknownBook.With("period: %d", period)
+		return ErrUnknownBook.With("period: %s", units.FormatTime(period))
 	}
 	book.Sells -= gone.Sells
 	book.Buys -= gone.Buys

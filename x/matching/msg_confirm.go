@@ -16,16 +16,16 @@ func checkConfirm(_ string, m *matchingv1.MsgConfirm) error { return checkID("ma
 func confirm(ctx *module.Ctx, m *matchingv1.MsgConfirm) error {
 	book, ok := books.Get(ctx.Store, bookKey(m.Period))
 	if !ok {
-		return ErrUnknownMatch.With("period: expected one with a book, got %d", m.Period)
+		return ErrUnknownMatch.With("period: expected one with a book, got %s", units.FormatTime(m.Period))
 	}
 	if book.Phase != matchingv1.Phase_PHASE_CONFIRM || ctx.TimeMs >= book.ConfirmUntilMs {
-		return ErrWindowClosed.With("period: expected the confirmation window of %d, the time is %d", m.Period, ctx.TimeMs)
+		return ErrWindowClosed.With("period: expected the confirmation window of %s, the time is %s", units.FormatTime(m.Period), units.FormatTime(ctx.TimeMs))
 	}
 	match, ok := prematches.Get(ctx.Store, prematchKey(m.Period, m.Match))
 	sender := ctx.Signer.Address()
 	isSeller := ok && bytes.Equal(match.Seller, sender[:])
 	if !ok || !isSeller && !bytes.Equal(match.Buyer, sender[:]) {
-		return ErrUnknownMatch.With("match: expected a pre-match of the sender in period %d, got %x", m.Period, m.Match)
+		return ErrUnknownMatch.With("match: expected a pre-match of the sender in the period %s, got %x", units.FormatTime(m.Period), m.Match)
 	}
 	if isSeller && match.SellerConfirmed || !isSeller && match.BuyerConfirmed {
 		return ErrAlreadyConfirmed.With("match: the sender already confirmed %x", m.Match)

@@ -4,6 +4,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/kproto"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
@@ -33,7 +34,7 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 		return ErrUnknownMeter.With("meter: expected a registered meter, got %q", m.Meter)
 	}
 	if protocol.Address(meter.Account) != sender || meter.BoundAtMs > m.Period {
-		return ErrMeterNotBound.With("meter: expected one bound to the sender before period %d, got %q", m.Period, m.Meter)
+		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(m.Period), m.Meter)
 	}
 	offered := kproto.Sell{
 		Price: m.PriceUcoinPerKwh, EnergyWh: m.EnergyWh, Environment: meter.Environment,

@@ -6,6 +6,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -25,7 +26,7 @@ func (Module) Queries() []module.Query {
 func queryBook(ctx module.QueryCtx, q *matchingv1.QueryBookRequest) (*matchingv1.QueryBookResponse, error) {
 	book, ok := BookOf(ctx.Store, q.Period)
 	if !ok {
-		return nil, ErrUnknownBook.With("period: expected one with orders that is not settled yet, got %d", q.Period)
+		return nil, ErrUnknownBook.With("period: expected one with orders that is not settled yet, got %s", units.FormatTime(q.Period))
 	}
 	return &matchingv1.QueryBookResponse{Book: book}, nil
 }

@@ -7,7 +7,7 @@ func DefaultParams() *registryv1.Params {
 	return &registryv1.Params{
 		GateLeadMs: 300_000, RoundLengthMs: 120_000, OrderHorizonMs: 86_400_000,
 		PriceMinUcoinPerKwh: 0, PriceMaxUcoinPerKwh: 2_000_000, FeeUcoinPerKwh: 5_000,
-		MaxOrders: 10_000, MaxOrdersPerAccount: 8,
+		MaxOrders: 5_000, MaxOrdersPerAccount: 8,
 		RangePriceUcoinPerKwh: 200_000, RangeEnergyWh: 40_000, RangeCredit: 100, RangeLossPpm: 100_000,
 		MaxLossPpm: 100_000, DefaultLossPpmPerKm: 10_000,
 		MaxFutureMs: 30_000, DeadlinePeriods: 4,

@@ -15,7 +15,7 @@
 //	8  proposal id               Proposal
 //	9  expiry height | id        empty: when proposals end
 //	10 account address           empty: frozen or revoked in this block
-//	11 account address           empty: voting power changed in this block
+//	11 account address           EnginePower: voting power that the engine knows
 //	12 consensus key             KeyOwner
 //
 // Messages: Apply by an aggregator for its region; Approve, Reject, BindMeter,

@@ -31,6 +31,9 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 			return ErrBadGenesis.With("%v", err)
 		}
 	}
+	for _, validator := range Validators(ctx.Store) {
+		notePower(ctx.Store, validator)
+	}
 	return nil
 }
 

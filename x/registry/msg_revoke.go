@@ -24,6 +24,7 @@ func revoke(ctx *module.Ctx, msg *registryv1.MsgRevoke) error {
 	if err := checkNotLastValidator(ctx.Store, account); err != nil {
 		return err
 	}
+	account.RevokedAtMs = ctx.TimeMs
 	setStatus(ctx, account, registryv1.Status_STATUS_REVOKED, msg.Reason)
 	registerKeys(ctx.Store, account)
 	if account.ValidatorPower > 0 {

@@ -20,7 +20,7 @@ var (
 	proposals     = state.NewMap[*registryv1.Proposal](protocol.ModuleRegistry, 8)
 	proposalEnds  = state.NewMap[*emptypb.Empty](protocol.ModuleRegistry, 9)
 	stopped       = state.NewMap[*emptypb.Empty](protocol.ModuleRegistry, 10)
-	powerChanged  = state.NewMap[*emptypb.Empty](protocol.ModuleRegistry, 11)
+	enginePower   = state.NewMap[*registryv1.EnginePower](protocol.ModuleRegistry, 11)
 	validatorKeys = state.NewMap[*registryv1.KeyOwner](protocol.ModuleRegistry, 12)
 )
 

@@ -3,8 +3,6 @@ package registry
 import (
 	"bytes"
 
-	"google.golang.org/protobuf/types/known/emptypb"
-
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -23,19 +21,37 @@ func Validators(r state.Reader) []*registryv1.Account {
 	return found
 }
 
-// ValidatorUpdates returns the aggregators whose voting power changed in this
-// block, by address; power 0 removes one. It takes the list: the application
-// calls it once a block, after all hooks.
+// ValidatorUpdates returns the aggregators whose voting power is not what the
+// engine knows, by consensus key, and notes that it knows it now; power 0
+// removes one. The application calls it once a block, after all hooks. Only
+// differences may go to the engine: to remove a validator that it does not have
+// would stop it for good.
 func (Module) ValidatorUpdates(ctx *module.Ctx) []*registryv1.Account {
 	var changed []*registryv1.Account
-	prefix := powerChanged.Key()
-	for key := range powerChanged.All(ctx.Store, prefix) {
-		if account, ok := AccountOf(ctx.Store, protocol.Address(key[len(prefix):])); ok {
-			changed = append(changed, account)
+	for _, owner := range validatorKeys.All(ctx.Store, validatorKeys.Key()) {
+		account, ok := accounts.Get(ctx.Store, accountKey(owner.Account))
+		if !ok || account.ValidatorPower == knownPower(ctx.Store, account) {
+			continue
 		}
-		powerChanged.Delete(ctx.Store, key)
+		changed = append(changed, account)
+		notePower(ctx.Store, account)
 	}
 	return changed
+}
+
+func knownPower(r state.Reader, account *registryv1.Account) int64 {
+	known, _ := enginePower.Get(r, enginePower.Key().Bytes(account.Account))
+	return known.GetPower()
+}
+
+// notePower notes that the engine knows an aggregator's power.
+func notePower(s state.Store, account *registryv1.Account) {
+	key := enginePower.Key().Bytes(account.Account)
+	if account.ValidatorPower == 0 {
+		enginePower.Delete(s, key)
+		return
+	}
+	enginePower.Set(s, key, &registryv1.EnginePower{Power: account.ValidatorPower})
 }
 
 // Jail takes the voting power of an aggregator that consensus caught at double
@@ -64,11 +80,11 @@ func approvedAggregator(r state.Reader, address []byte) (*registryv1.Account, er
 	return account, nil
 }
 
-// setPower stores an aggregator's voting power and tells the engine of it.
+// setPower stores an aggregator's voting power; the engine hears of it at the
+// end of the block.
 func setPower(ctx *module.Ctx, account *registryv1.Account, power int64) {
 	account.ValidatorPower = power
 	saveAccount(ctx.Store, account)
-	powerChanged.Set(ctx.Store, powerChanged.Key().Bytes(account.Account), &emptypb.Empty{})
 	ctx.Emit(&registryv1.ValidatorChanged{Account: account.Account, ValidatorPower: power})
 }
 

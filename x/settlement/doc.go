@@ -13,7 +13,8 @@
 //	5 roots        period                    StatementsRoot, for ever (protocol.StatementsRootKey)
 //	6 statements   period, account           Statement, the latest version
 //	7 shares       period, account, match    Share of registers that a match waits with
-//	8 missing      account, period           Missing: a statement that late registers may complete
+//	8 missing      account, period           Missing: a statement that late registers may complete;
+//	                                         the statement itself once those of the period went
 //	9 deadlines    count, period             Due: when the grid stands in
 //	10 retirements count, period             Due: when the statements are removed
 //
@@ -38,13 +39,21 @@
 //     Accounts without registers get a statement marked missing.
 //  4. When every account has its statement the root is formed and working
 //     records go. Statements go once statement_retention_periods whole periods
-//     with blocks have followed the one in which nobody was waited for any more.
+//     with blocks have followed the one in which that was, whoever is missing.
+//
+// A block takes at most 20 000 registers and forms no further late root, nor
+// passes a further deadline, once 50 000 statements are under the roots it
+// formed. What is left waits, the oldest period first, and with registers the
+// deadlines of their period and of later ones: nobody is late whose registers
+// are here.
 //
 // Late registers settle the residual at the period's own tariff and pass to the
 // seller min(s_k, v_f) of each match that the grid stood in for, with its money;
 // that makes version 2 of the statement and the next version of the root, one
 // for all accounts that arrive in a block. A period stays complete but for the
-// missing ones until they arrived. Registers come in the order of periods, so
+// missing ones until they arrived. After the retention time a late arrival
+// settles its money and leaves an event; the root keeps its last version, totals
+// included. Registers come in the order of periods, so
 // once a later period's are here those of an earlier one never come: its
 // statement stays marked missing. The missing's own counterparties keep theirs.
 //
@@ -60,7 +69,7 @@
 //
 // The outcome of an account with trades is -10 if its registers are missing at
 // the deadline or fall short of its contracts by more than violation_ppm of
-// them and violation_wh, else +1, but 0 if they are estimated. To deliver or to
+// them and violation_wh or are estimated, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
 //
 // An account whose class has no tariff exchanges with the grid for nothing

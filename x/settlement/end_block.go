@@ -2,7 +2,6 @@ package settlement
 
 import (
 	"fmt"
-	"slices"
 
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
@@ -11,6 +10,16 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/metering"
 	"github.com/energyd/energyd/x/registry"
+)
+
+// Bounds of the work of a block. The rest waits for the next one: registers where
+// metering has them ready, and with them the deadlines of their periods.
+const (
+	// maxTaken is the most registers that a block takes.
+	maxTaken = 20_000
+	// maxLeaves is how many statements may be under the roots that a block
+	// forms before it forms no root of a further period.
+	maxLeaves = 50_000
 )
 
 // EndBlock implements module.EndBlocker; doc.go says what it does.
@@ -24,9 +33,13 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		return fmt.Errorf("take registers: %w", err)
 	}
 	for _, due := range dueNow(ctx.Store, deadlines, clock.Count) {
+		if due.Period >= work.reached || work.leaves >= maxLeaves {
+			break
+		}
 		if err := settleOverdue(ctx, due); err != nil {
 			return fmt.Errorf("deadline of period %d: %w", due.Period, err)
 		}
+		work.countLeaves(ctx.Store, due.Period)
 	}
 	prune(ctx, clock)
 	return nil
@@ -69,34 +82,62 @@ type block struct {
 	clock *settlementv1.Clock
 	// opened counts periods opened in this block.
 	opened int
-	// renewed are periods whose late statements want a new root; freed are
-	// those in which nobody may be waited for any more.
-	renewed, freed []int64
+	// taken counts registers taken and waiting rows ended; leaves counts
+	// statements of periods whose root was formed.
+	taken, leaves int64
+	// period is the one whose registers are being taken; late says that
+	// statements of it were completed after its root had been formed.
+	period int64
+	late   bool
+	// reached is the oldest period of which registers may be left for the next
+	// block.
+	reached int64
 }
 
 // takeRegisters settles with the registers that metering has ready, the oldest
-// period first. Those of periods that have not ended stay.
+// period first, as many as a block takes. Those of periods that have not ended
+// stay.
 func (b *block) takeRegisters(ctx *module.Ctx) error {
+	b.reached = b.clock.LastPeriod
 	for energy := range metering.Ready(ctx.Store) {
 		if energy.Period >= b.clock.LastPeriod {
 			break
 		}
-		if b.mustOpen(ctx.Store, energy.Period) {
-			if b.opened >= maxOpened {
-				break
-			}
+		if err := b.turnTo(ctx, energy.Period); err != nil {
+			return err
+		}
+		mustOpen := b.mustOpen(ctx.Store, energy.Period)
+		if b.full() || mustOpen && b.opened >= maxOpened {
+			b.reached = energy.Period
+			break
+		}
+		if mustOpen {
 			b.open(ctx, energy.Period)
 		}
-		account := protocol.Address(energy.Account)
-		renewed, freed := len(b.renewed), len(b.freed)
+		b.taken++
 		err := ctx.Atomic(func(ctx *module.Ctx) error { return b.arrive(ctx, energy) })
 		if err != nil {
-			b.renewed, b.freed = b.renewed[:renewed], b.freed[:freed]
 			ctx.Emit(&settlementv1.SettlementFailed{Period: energy.Period, Account: energy.Account, Reason: err.Error()})
 		}
-		metering.Consume(ctx, account, energy.Period)
+		metering.Consume(ctx, protocol.Address(energy.Account), energy.Period)
 	}
 	return b.finishLate(ctx)
+}
+
+// full says whether the block has done its work.
+func (b *block) full() bool { return b.taken >= maxTaken || b.leaves >= maxLeaves }
+
+// turnTo goes on to the registers of a period; those of the one before are all
+// taken.
+func (b *block) turnTo(ctx *module.Ctx, period int64) error {
+	if period == b.period {
+		return nil
+	}
+	if err := b.finishLate(ctx); err != nil {
+		return err
+	}
+	b.period = period
+	return nil
 }
 
 // arrive takes the registers of one account. Registers of accounts that do not
@@ -106,19 +147,26 @@ func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
 		return err
 	}
 	if tally, ok := tallies.Get(ctx.Store, tallyKey(energy.Period, energy.Account)); ok {
-		return settleRegisters(ctx, tally, energy)
+		if err := settleRegisters(ctx, tally, energy); err != nil {
+			return err
+		}
+		b.countLeaves(ctx.Store, energy.Period)
+		return nil
 	}
-	if missing.Has(ctx.Store, missingKey(energy.Account, energy.Period)) {
-		b.renewed = append(b.renewed, energy.Period)
-		return settleLate(ctx, energy)
+	if !missing.Has(ctx.Store, missingKey(energy.Account, energy.Period)) {
+		return nil
 	}
+	if err := settleLate(ctx, energy); err != nil {
+		return err
+	}
+	b.late = true
 	return nil
 }
 
 // forgetEarlier ends the waiting for registers of periods before one whose
 // registers are here.
 func (b *block) forgetEarlier(ctx *module.Ctx, energy *meteringv1.Energy) error {
-	for _, earlier := range collect(values(missing.All(ctx.Store, missing.Key().Bytes(energy.Account)))) {
+	for key, earlier := range missing.All(ctx.Store, missing.Key().Bytes(energy.Account)) {
 		if earlier.Period >= energy.Period {
 			break
 		}
@@ -126,34 +174,40 @@ func (b *block) forgetEarlier(ctx *module.Ctx, energy *meteringv1.Energy) error 
 		if err != nil {
 			return err
 		}
-		missing.Delete(ctx.Store, missingKey(earlier.Account, earlier.Period))
+		missing.Delete(ctx.Store, key)
 		period.Missing--
 		periods.Set(ctx.Store, periodKey(period.Period), period)
-		b.freed = append(b.freed, period.Period)
+		letGo(ctx, period)
+		b.taken++
 	}
 	return nil
 }
 
-// finishLate forms new roots where late registers changed statements, and lets
-// go of periods in which nobody is missing any more.
+// finishLate forms a new root where late registers changed statements, and lets
+// go of a period in which nobody is missing any more.
 func (b *block) finishLate(ctx *module.Ctx) error {
-	touched := slices.Concat(b.renewed, b.freed)
-	slices.Sort(touched)
-	for _, start := range slices.Compact(touched) {
-		period, err := loadPeriod(ctx.Store, start)
-		if err != nil {
-			return err
-		}
-		if slices.Contains(b.renewed, start) {
-			if err := formRoot(ctx, period); err != nil {
-				return err
-			}
-		}
-		if period.Missing == 0 {
-			retire(ctx, period)
-		}
+	if !b.late {
+		return nil
 	}
+	b.late = false
+	period, err := loadPeriod(ctx.Store, b.period)
+	if err != nil {
+		return err
+	}
+	leaves, err := formRoot(ctx, period)
+	if err != nil {
+		return err
+	}
+	b.leaves += leaves
+	letGo(ctx, period)
 	return nil
+}
+
+// countLeaves counts a period if its first root was just formed.
+func (b *block) countLeaves(r state.Reader, period int64) {
+	if root, ok := RootOf(r, period); ok {
+		b.leaves += root.Accounts
+	}
 }
 
 func loadPeriod(r state.Reader, start int64) (*settlementv1.Period, error) {

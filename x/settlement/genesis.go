@@ -1,6 +1,7 @@
 package settlement
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -73,6 +74,9 @@ func initAccounts(s state.Store, genesis *settlementv1.GenesisState) error {
 	for i, entry := range genesis.Missing {
 		if err := checkIDs(fmt.Sprintf("missing[%d]", i), entry.Account); err != nil {
 			return err
+		}
+		if s := entry.Statement; s != nil && (s.Period != entry.Period || !bytes.Equal(s.Account, entry.Account)) {
+			return ErrMalformed.With("settlement.missing[%d].statement: expected one of the account and period", i)
 		}
 		missing.Set(s, missingKey(entry.Account, entry.Period), entry)
 	}

@@ -48,6 +48,14 @@ func checkIdentities(r state.Reader) error {
 			return err
 		}
 	}
+	for entry := range values(missing.All(r, missing.Key())) {
+		if entry.Statement == nil {
+			continue
+		}
+		if err := checkStatement(entry.Statement); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -111,17 +119,23 @@ func checkRegisters(r state.Reader) error {
 	return nil
 }
 
-// checkCounts compares the counts of periods with their rows.
+// checkCounts compares the counts of periods with their rows. What an account
+// is waited for with is one statement, of the period or its own.
 func checkCounts(r state.Reader) error {
+	waiting := map[int64]int64{}
+	for entry := range values(missing.All(r, missing.Key())) {
+		waiting[entry.Period]++
+		if statements.Has(r, statementKey(entry.Period, entry.Account)) == (entry.Statement != nil) {
+			return fmt.Errorf("%w: period %d, account %v: expected one statement to wait with", errCounts, entry.Period, protocol.Address(entry.Account))
+		}
+		if !periods.Has(r, periodKey(entry.Period)) {
+			return fmt.Errorf("%w: account %v waits for period %d, which is not here", errCounts, protocol.Address(entry.Account), entry.Period)
+		}
+	}
 	for period := range values(periods.All(r, periods.Key())) {
-		var open, late int64
+		open, late := int64(0), waiting[period.Period]
 		for range tallies.All(r, tallies.Key().Int64(period.Period)) {
 			open++
-		}
-		for statement := range statementsOf(r, period.Period) {
-			if missing.Has(r, missingKey(statement.Account, period.Period)) {
-				late++
-			}
 		}
 		hasDeadline := deadlines.Has(r, deadlineKey(period.Deadline, period.Period))
 		if open != period.OpenAccounts || late != period.Missing || hasDeadline != (open > 0) || open == 0 && late == 0 {

@@ -12,10 +12,15 @@ import (
 
 // settleLate completes a statement that was marked missing: of what the grid
 // sold in the account's place min(s_k, v_f) passes to it, then its residual
-// settles. The outcome stays.
+// settles. The outcome stays. After the retention time only an event tells of
+// the new version.
 func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
-	statement, ok := StatementOf(ctx.Store, energy.Period, protocol.Address(energy.Account))
-	if !ok {
+	entry, _ := missing.Get(ctx.Store, missingKey(energy.Account, energy.Period))
+	statement, retained := StatementOf(ctx.Store, energy.Period, protocol.Address(energy.Account))
+	if !retained {
+		statement = entry.GetStatement()
+	}
+	if statement == nil {
 		return ErrNoRecord.With("period %d: no statement of %v", energy.Period, protocol.Address(energy.Account))
 	}
 	period, err := loadPeriod(ctx.Store, energy.Period)
@@ -49,6 +54,9 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 	period.Missing--
 	periods.Set(ctx.Store, periodKey(period.Period), period)
 	issue(ctx, statement)
+	if !retained {
+		statements.Delete(ctx.Store, statementKey(statement.Period, statement.Account))
+	}
 	return nil
 }
 

@@ -71,11 +71,10 @@ func (b *block) open(ctx *module.Ctx, start int64) {
 
 func takesPart(r state.Reader, account *registryv1.Account, period int64) bool {
 	address := protocol.Address(account.Account)
-	switch account.Status {
-	case registryv1.Status_STATUS_ACTIVE, registryv1.Status_STATUS_FROZEN:
-		return len(metering.BillingMeters(r, address, period)) > 0 || matching.HasMatches(r, period, address)
-	case registryv1.Status_STATUS_REVOKED:
-		return matching.HasMatches(r, period, address)
+	if account.Status == registryv1.Status_STATUS_PENDING {
+		return false
 	}
-	return false
+	// What a revoked account drew before it was revoked it still owes.
+	billed := account.Status != registryv1.Status_STATUS_REVOKED || period <= account.RevokedAtMs
+	return billed && len(metering.BillingMeters(r, address, period)) > 0 || matching.HasMatches(r, period, address)
 }

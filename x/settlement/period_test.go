@@ -153,12 +153,12 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// TestWaiting: a period with a missing account keeps its statements until its
-// registers arrived, or until those of a later period say that they never will.
+// TestWaiting: a period waits for a missing account until its registers arrived;
+// they make a further root while the statements are kept.
 func TestWaiting(t *testing.T) {
 	m := market.New(t, nil, "home", "shop")
 	deliver(m, map[string]flow{"home": {1000, 0}}, "home", "shop")
-	for i := int64(2); i <= 12; i++ {
+	for i := int64(2); i <= 8; i++ {
 		m.Begin(p + i*length + 500)
 		m.Read("home", p+i*length, 0, 0)
 		m.End()
@@ -169,10 +169,10 @@ func TestWaiting(t *testing.T) {
 	if answer, err := period(m, p); err != nil || answer.Period.GetMissing() != 1 {
 		t.Errorf("period %v, %v: want one missing", answer, err)
 	}
-	// shop reads again after the end of period p + 12: the gap gives registers
-	// to every period, p among them.
-	m.Begin(p + 13*length + 500)
-	m.Read("shop", p+13*length, 1300, 0)
+	// shop reads again after the end of period p + 8: the gap gives registers to
+	// every period, p among them.
+	m.Begin(p + 9*length + 500)
+	m.Read("shop", p+9*length, 900, 0)
 	m.End()
 	if s := statement(m, "shop"); s.Missing || s.ImportWh != 100 || !s.Estimated || s.Version != 2 {
 		t.Errorf("want registers drawn through the gap: %v", s)
@@ -246,6 +246,8 @@ func TestGenesisRefused(t *testing.T) {
 		{"short match", `{"shares":[{"account":"AAAAAAAAAAAAAAAAAAAAAAAAAAA=","match":"AAAA"}]}`},
 		{"no match", `{"trades":[{"account":"AAAAAAAAAAAAAAAAAAAAAAAAAAA="}]}`},
 		{"short root", `{"roots":[{"period":"10000","root":"AAAA","totals":{}}]}`},
+		{"waiting with another's statement", `{"missing":[{"account":"AAAAAAAAAAAAAAAAAAAAAAAAAAA=","statement":{"period":"1"}}]}`},
+		{"waiting for no period", `{"missing":[{"account":"AAAAAAAAAAAAAAAAAAAAAAAAAAA=","statement":{"account":"AAAAAAAAAAAAAAAAAAAAAAAAAAA="}}]}`},
 		{"period without tallies", `{"periods":[{"period":"10000","accounts":"1","open_accounts":"1"}]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching"
-	"github.com/energyd/energyd/x/settlement"
 )
 
 // TestSimulation trades, confirms, freezes, reads meters early, late, with gaps
@@ -20,20 +20,21 @@ import (
 // equal what the statements say.
 func TestSimulation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := &simulation{rt: rt, coins: map[string]int64{}, counted: map[string]flow{}, due: map[string]int64{}}
+		s := &simulation{rt: rt, coins: map[string]int64{}, counted: map[string]flow{}, due: map[string]int64{}, made: map[string]*settlementv1.Statement{}}
 		for i := range rapid.IntRange(2, 6).Draw(rt, "members") {
 			s.names = append(s.names, fmt.Sprintf("m%d", i))
 		}
 		s.m = market.New(rt, func(g *market.Genesis) {
 			g.Params().DefaultLossPpmPerKm = rapid.SampledFrom([]int64{0, 10_000, 300_000}).Draw(rt, "loss per km")
-			g.Params().StatementRetentionPeriods, g.Params().RoundLengthMs = 1000, 4_000
+			g.Params().RoundLengthMs = 4_000
+			g.Params().StatementRetentionPeriods = rapid.SampledFrom([]int64{1000, 5, 1}).Draw(rt, "retention")
 			g.Params().SigmaPpm = rapid.SampledFrom([]int64{0, 50_000}).Draw(rt, "sigma")
 			for _, name := range s.names {
 				s.coins[name] = rapid.SampledFrom([]int64{20_000_000, 1_000_000, 100_000}).Draw(rt, "coins of "+name)
 				g.Balance(name).FreeUcoin = s.coins[name]
 			}
 		}, s.names...)
-		s.m.End()
+		s.end()
 		s.hoarse = rapid.SampledFrom(s.names).Draw(rt, "hoarse")
 		for range 30 {
 			s.step()
@@ -52,6 +53,8 @@ type simulation struct {
 	counted map[string]flow
 	due     map[string]int64
 	frozen  string
+	// made are the latest statements, by account and period.
+	made map[string]*settlementv1.Statement
 	// hoarse: meters of this name and those before it hardly ever speak.
 	hoarse string
 }
@@ -79,7 +82,16 @@ func (s *simulation) step() {
 		address := market.Address(s.frozen)
 		m.Decree(&registryv1.MsgFreeze{Account: address[:]})
 	}
-	m.End()
+	s.end()
+}
+
+// end ends a block and takes down the statements made in it: those in state go
+// after the retention time.
+func (s *simulation) end() {
+	s.m.End()
+	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
+		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
+	}
 }
 
 func (s *simulation) order(name string) {
@@ -151,7 +163,7 @@ func (s *simulation) finish() {
 		for _, name := range s.names {
 			s.read(name)
 		}
-		s.m.End()
+		s.end()
 	}
 	for _, name := range s.names {
 		s.compare(name)
@@ -166,8 +178,8 @@ func (s *simulation) compare(name string) {
 	wealth := s.coins[name]
 	owed := bank.DebtOf(s.m.Store, address)
 	for period := int64(start); period < s.m.TimeMs; period += length {
-		statement, ok := settlement.StatementOf(s.m.Store, period, address)
-		if !ok {
+		statement := s.made[fmt.Sprintf("%x %d", address[:], period)]
+		if statement == nil {
 			continue
 		}
 		billed.in += statement.ImportWh

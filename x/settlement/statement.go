@@ -52,13 +52,10 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 
 // recordOutcome judges a period with trades (SPEC 9).
 func recordOutcome(ctx *module.Ctx, statement *settlementv1.Statement, violated bool) {
-	switch {
-	case statement.Missing || violated:
+	// A gap in the readings is a missing reading (SPEC 7).
+	statement.Outcome = reputation.Fulfilled
+	if statement.Missing || statement.Estimated || violated {
 		statement.Outcome = reputation.Violated
-	case !statement.Estimated:
-		statement.Outcome = reputation.Fulfilled
-	default:
-		return
 	}
 	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
 }

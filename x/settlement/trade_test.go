@@ -191,8 +191,8 @@ func TestOutcomes(t *testing.T) {
 		m.Begin(p + 2*length + 500)
 		m.Read("home", p+length+5_000, 1500, 0)
 		m.End()
-		if s := statement(m, "home"); !s.Estimated || s.Outcome != 0 || s.ImportWh != 1000 || s.Reputation != 60 {
-			t.Errorf("want an estimate of 1000 Wh without an outcome: %v", s)
+		if s := statement(m, "home"); !s.Estimated || s.Outcome != -10 || s.ImportWh != 1000 || s.Reputation != 50 {
+			t.Errorf("want an estimate of 1000 Wh and a violation: %v", s)
 		}
 		if s := statement(m, "sun"); s.Estimated || s.Outcome != 1 {
 			t.Errorf("want +1 for sun: %v", s)

@@ -221,8 +221,11 @@ type Account struct {
 	// Aggregators only: consensus key (Ed25519, 32 bytes) and voting power.
 	ValidatorKey   []byte `protobuf:"bytes,12,opt,name=validator_key,json=validatorKey,proto3" json:"validator_key,omitempty"`
 	ValidatorPower int64  `protobuf:"varint,13,opt,name=validator_power,json=validatorPower,proto3" json:"validator_power,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Block time of the revocation: the account is settled for the periods that
+	// had begun by then. 0 unless revoked.
+	RevokedAtMs   int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Account) Reset() {
@@ -342,6 +345,13 @@ func (x *Account) GetValidatorKey() []byte {
 func (x *Account) GetValidatorPower() int64 {
 	if x != nil {
 		return x.ValidatorPower
+	}
+	return 0
+}
+
+func (x *Account) GetRevokedAtMs() int64 {
+	if x != nil {
+		return x.RevokedAtMs
 	}
 	return 0
 }
@@ -619,6 +629,52 @@ func (x *Chain) GetPeriodLengthMs() int64 {
 	return 0
 }
 
+// EnginePower is the voting power of an aggregator that the consensus engine
+// knows.
+type EnginePower struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Power         int64                  `protobuf:"varint,1,opt,name=power,proto3" json:"power,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnginePower) Reset() {
+	*x = EnginePower{}
+	mi := &file_energy_registry_v1_state_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnginePower) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnginePower) ProtoMessage() {}
+
+func (x *EnginePower) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_state_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnginePower.ProtoReflect.Descriptor instead.
+func (*EnginePower) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EnginePower) GetPower() int64 {
+	if x != nil {
+		return x.Power
+	}
+	return 0
+}
+
 // Proposal is an act of the authority that waits for approvals.
 type Proposal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -633,7 +689,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[5]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +701,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[5]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +714,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Proposal) GetId() []byte {
@@ -733,7 +789,7 @@ type Params struct {
 
 func (x *Params) Reset() {
 	*x = Params{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +801,7 @@ func (x *Params) String() string {
 func (*Params) ProtoMessage() {}
 
 func (x *Params) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +814,7 @@ func (x *Params) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Params.ProtoReflect.Descriptor instead.
 func (*Params) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Params) GetGateLeadMs() int64 {
@@ -968,7 +1024,7 @@ type ParamsEntry struct {
 
 func (x *ParamsEntry) Reset() {
 	*x = ParamsEntry{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1036,7 @@ func (x *ParamsEntry) String() string {
 func (*ParamsEntry) ProtoMessage() {}
 
 func (x *ParamsEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1049,7 @@ func (x *ParamsEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParamsEntry.ProtoReflect.Descriptor instead.
 func (*ParamsEntry) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ParamsEntry) GetFromPeriod() int64 {
@@ -1026,7 +1082,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1094,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1107,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GenesisState) GetChain() *Chain {
@@ -1107,7 +1163,7 @@ var File_energy_registry_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\xea\x03\n" +
+	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\x8e\x04\n" +
 	"\aAccount\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x1b\n" +
@@ -1122,7 +1178,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	" \x01(\tR\vtariffClass\x12-\n" +
 	"\x12initial_reputation\x18\v \x01(\x03R\x11initialReputation\x12#\n" +
 	"\rvalidator_key\x18\f \x01(\fR\fvalidatorKey\x12'\n" +
-	"\x0fvalidator_power\x18\r \x01(\x03R\x0evalidatorPower\"\x87\x02\n" +
+	"\x0fvalidator_power\x18\r \x01(\x03R\x0evalidatorPower\x12\"\n" +
+	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\"\x87\x02\n" +
 	"\x05Meter\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x18\n" +
@@ -1142,7 +1199,9 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x04keys\x18\x02 \x03(\fR\x04keys\"L\n" +
 	"\x05Chain\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12(\n" +
-	"\x10period_length_ms\x18\x02 \x01(\x03R\x0eperiodLengthMs\"\x86\x01\n" +
+	"\x10period_length_ms\x18\x02 \x01(\x03R\x0eperiodLengthMs\"#\n" +
+	"\vEnginePower\x12\x14\n" +
+	"\x05power\x18\x01 \x01(\x03R\x05power\"\x86\x01\n" +
 	"\bProposal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
@@ -1231,7 +1290,7 @@ func file_energy_registry_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_registry_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_registry_v1_state_proto_goTypes = []any{
 	(Role)(0),            // 0: energy.registry.v1.Role
 	(Status)(0),          // 1: energy.registry.v1.Status
@@ -1241,25 +1300,26 @@ var file_energy_registry_v1_state_proto_goTypes = []any{
 	(*KeyOwner)(nil),     // 5: energy.registry.v1.KeyOwner
 	(*Authority)(nil),    // 6: energy.registry.v1.Authority
 	(*Chain)(nil),        // 7: energy.registry.v1.Chain
-	(*Proposal)(nil),     // 8: energy.registry.v1.Proposal
-	(*Params)(nil),       // 9: energy.registry.v1.Params
-	(*ParamsEntry)(nil),  // 10: energy.registry.v1.ParamsEntry
-	(*GenesisState)(nil), // 11: energy.registry.v1.GenesisState
-	(*v1.Msg)(nil),       // 12: energy.tx.v1.Msg
+	(*EnginePower)(nil),  // 8: energy.registry.v1.EnginePower
+	(*Proposal)(nil),     // 9: energy.registry.v1.Proposal
+	(*Params)(nil),       // 10: energy.registry.v1.Params
+	(*ParamsEntry)(nil),  // 11: energy.registry.v1.ParamsEntry
+	(*GenesisState)(nil), // 12: energy.registry.v1.GenesisState
+	(*v1.Msg)(nil),       // 13: energy.tx.v1.Msg
 }
 var file_energy_registry_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.registry.v1.Account.roles:type_name -> energy.registry.v1.Role
 	1,  // 1: energy.registry.v1.Account.status:type_name -> energy.registry.v1.Status
 	2,  // 2: energy.registry.v1.Meter.energy_type:type_name -> energy.registry.v1.EnergyType
-	12, // 3: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
-	9,  // 4: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
+	13, // 3: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
+	10, // 4: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
 	7,  // 5: energy.registry.v1.GenesisState.chain:type_name -> energy.registry.v1.Chain
 	6,  // 6: energy.registry.v1.GenesisState.authority:type_name -> energy.registry.v1.Authority
-	10, // 7: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
+	11, // 7: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
 	3,  // 8: energy.registry.v1.GenesisState.accounts:type_name -> energy.registry.v1.Account
 	4,  // 9: energy.registry.v1.GenesisState.meters:type_name -> energy.registry.v1.Meter
 	5,  // 10: energy.registry.v1.GenesisState.removed_keys:type_name -> energy.registry.v1.KeyOwner
-	8,  // 11: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
+	9,  // 11: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
 	12, // [12:12] is the sub-list for method output_type
 	12, // [12:12] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
@@ -1278,7 +1338,7 @@ func file_energy_registry_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_state_proto_rawDesc), len(file_energy_registry_v1_state_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

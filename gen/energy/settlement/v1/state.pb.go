@@ -1103,9 +1103,12 @@ func (x *Clock) GetCount() int64 {
 
 // Missing marks an account that waits for late registers of a period.
 type Missing struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	// Its own statement once the period's statements were removed, for what late
+	// registers then settle.
+	Statement     *Statement `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1152,6 +1155,13 @@ func (x *Missing) GetPeriod() int64 {
 		return x.Period
 	}
 	return 0
+}
+
+func (x *Missing) GetStatement() *Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
 }
 
 // Due is the number of the period with blocks in which a period's deadline
@@ -1433,10 +1443,11 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\ffirst_period\x18\x01 \x01(\x03R\vfirstPeriod\x12\x1f\n" +
 	"\vlast_period\x18\x02 \x01(\x03R\n" +
 	"lastPeriod\x12\x14\n" +
-	"\x05count\x18\x03 \x01(\x03R\x05count\";\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\"z\n" +
 	"\aMissing\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"3\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12=\n" +
+	"\tstatement\x18\x03 \x01(\v2\x1f.energy.settlement.v1.StatementR\tstatement\"3\n" +
 	"\x03Due\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"\x94\x04\n" +
@@ -1485,20 +1496,21 @@ var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	0,  // 1: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
 	5,  // 2: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
 	5,  // 3: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
-	8,  // 4: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	6,  // 5: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
-	2,  // 6: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	4,  // 7: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
-	3,  // 8: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
-	1,  // 9: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	7,  // 10: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	9,  // 11: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
-	10, // 12: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	1,  // 4: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
+	8,  // 5: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	6,  // 6: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	2,  // 7: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
+	4,  // 8: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	3,  // 9: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	1,  // 10: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
+	7,  // 11: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	9,  // 12: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	10, // 13: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
