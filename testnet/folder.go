@@ -35,6 +35,9 @@ const (
 	KeysDir        = "keys"
 	PassphraseFile = "passphrase"
 	AuthorityKey   = "authority"
+
+	// lockFile is locked by who runs the network.
+	lockFile = "lock"
 )
 
 // AggregatorKey is the name of the i-th aggregator's key.

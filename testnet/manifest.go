@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
@@ -45,12 +47,16 @@ func Simple() Manifest {
 // that does not exist is an error.
 func ReadManifest(file string) (Manifest, error) {
 	m := Simple()
-	meta, err := toml.DecodeFile(file, &m)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	meta, err := toml.Decode(string(data), &m)
 	if parse, ok := errors.AsType[toml.ParseError](err); ok {
 		return Manifest{}, fmt.Errorf("%s: line %d column %d: %s", file, parse.Position.Line, parse.Position.Col, parse.Message)
 	}
-	if err != nil {
-		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	if err != nil { // a value of another type, with its line
+		return Manifest{}, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Manifest{}, fmt.Errorf("%s: field %s: no such field", file, unknown[0])

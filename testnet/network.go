@@ -41,6 +41,8 @@ type Network struct {
 	folder *Folder
 	nodes  []*process
 	rpc    []*client.Client
+	// held keeps others from running the folder, until Stop.
+	held *os.File
 }
 
 // Node is a member as it is at the moment.
@@ -60,12 +62,26 @@ type Node struct {
 const startTime = 60 * time.Second
 
 // Start makes the folder if need be, starts all nodes and waits until each
-// answers. The nodes live until Stop, or until this process dies (on Linux).
+// answers. The nodes live until Stop, or until this process dies (on Linux). A
+// folder whose network runs already is ErrRunning.
 func Start(ctx context.Context, o Options) (*Network, error) {
 	folder, err := prepare(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	held, err := lock(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	network, err := startNodes(ctx, o, folder)
+	if err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	network.held = held
+	return network, nil
+}
+
+func startNodes(ctx context.Context, o Options, folder *Folder) (*Network, error) {
 	// A port may be taken between the choice and the node's start.
 	for attempt := 0; ; attempt++ {
 		network, err := newNetwork(o, folder)
@@ -232,5 +248,6 @@ func (n *Network) Stop() error {
 		wait.Go(func() { errs[i] = p.signal(syscall.SIGTERM, false) })
 	}
 	wait.Wait()
+	_ = n.held.Close() // nothing is written to it
 	return errors.Join(errs...)
 }

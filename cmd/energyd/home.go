@@ -44,7 +44,7 @@ func (h home) createKeys(seed string) error {
 	}
 	nodeKey, validatorKey := ed25519.GenPrivKey(), ed25519.GenPrivKey()
 	if seed != "" {
-		nodeKey, validatorKey = ed25519.GenPrivKeyFromSecret([]byte(seed+"/node")), ed25519.GenPrivKeyFromSecret([]byte(seed+"/validator"))
+		nodeKey, validatorKey = seedKeys(seed)
 	}
 	if err := (&p2p.NodeKey{PrivKey: nodeKey}).SaveAs(h.nodeKeyFile()); err != nil {
 		return err

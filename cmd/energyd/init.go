@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/cometbft/cometbft/types"
@@ -64,10 +65,17 @@ func (c *chainFlags) addFlags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&c.periodLength, "period-length", 15*time.Minute, "length of a trading period")
 }
 
+// chainName is what a chain may be called: it stands in commands, file names
+// and signed bytes. 50 is CometBFT's limit.
+var chainName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,50}$`)
+
 // genesis returns a genesis file without accounts.
 func (c *chainFlags) genesis(now time.Time) (*genesis, error) {
 	if c.periodLength < time.Second || c.periodLength%time.Millisecond != 0 {
 		return nil, usage("--period-length: expected at least 1s, in whole milliseconds, got %s", c.periodLength)
+	}
+	if !chainName.MatchString(c.id) {
+		return nil, usage("--chain-id: expected 1 to 50 letters, digits and - _ ., got %q", c.id)
 	}
 	g := &genesis{
 		doc:   &types.GenesisDoc{GenesisTime: now.UTC().Truncate(time.Millisecond), ChainID: c.id, ConsensusParams: consensusParams()},

@@ -73,6 +73,9 @@ func makeTestnet(dir string, m testnet.Manifest, now time.Time) error {
 	if err := setParams(g, m.Params); err != nil {
 		return err
 	}
+	if err := checkParams(g); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func makeMember(dir string, m testnet.Manifest, i int, keys *testKeys, g *genesi
 	h := home(filepath.Join(dir, member.Name))
 	seed := ""
 	if m.Seed != "" {
-		seed = m.Seed + "/" + member.Name
+		seed = memberSeed(m.Seed, member.Name)
 	}
 	if err := h.createKeys(seed); err != nil {
 		return member, err
@@ -167,12 +170,30 @@ func setParams(g *genesis, params map[string]int64) error {
 			m := entry.Params.ProtoReflect()
 			field := m.Descriptor().Fields().ByName(protoreflect.Name(name))
 			if field == nil {
-				return usage("--param: expected the name of a parameter such as deadline_periods, got %q", name)
+				return unknownParam(name)
 			}
 			m.Set(field, protoreflect.ValueOfInt64(value))
 		}
 	}
 	return nil
+}
+
+// checkParams finds parameters that the modules refuse, before any file is
+// made. Until there are keys, the authority has one that stands for them.
+func checkParams(g *genesis) error {
+	key, err := client.KeyFromSeed(make([]byte, sha256.Size))
+	if err != nil {
+		return err
+	}
+	g.state.Registry.Authority.Keys = [][]byte{key.Public()}
+	if err := g.state.Validate(); err != nil {
+		return usage("--param: %w", err)
+	}
+	return nil
+}
+
+func unknownParam(name string) error {
+	return usage("--param: expected the name of a parameter such as deadline_periods, got %q", name)
 }
 
 // testKeys is the keystore of a test network.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ func testnetStartCommand() *cobra.Command {
 				manifest = read
 				keepGiven(cmd, &manifest, given)
 			}
-			return runTestnet(cmd, dir, manifest)
+			return runTestnet(cmd, dir, file, manifest)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "testnet-data", "folder of the network")
@@ -63,11 +64,25 @@ func keepGiven(cmd *cobra.Command, m *testnet.Manifest, given testnet.Manifest) 
 	}
 }
 
-func runTestnet(cmd *cobra.Command, dir string, m testnet.Manifest) error {
+// runTestnet runs the network of a folder; file is the manifest that was read,
+// if any.
+func runTestnet(cmd *cobra.Command, dir, file string, m testnet.Manifest) error {
 	if err := m.Validate(); err != nil {
 		return fail(exitUsage, err, "correct the flag")
 	}
 	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	empty, err := testnet.Empty(dir)
+	switch {
+	case err != nil:
+		err = fail(exitUsage, fmt.Errorf("--dir: %w", err), "choose another one")
+	case empty:
+		err = makeTestnet(dir, m, time.Now())
+	default:
+		err = checkFolder(cmd.Flags(), dir, file, m)
+	}
 	if err != nil {
 		return err
 	}
@@ -85,6 +100,9 @@ func runTestnet(cmd *cobra.Command, dir string, m testnet.Manifest) error {
 	network, err := testnet.Start(ctx, testnet.Options{
 		Binary: binary, Dir: dir, Manifest: m, PreferredPort: firstPort, Supervise: true, Say: say,
 	})
+	if errors.Is(err, testnet.ErrRunning) {
+		return fail(exitUsage, fmt.Errorf("--dir: %w", err), "stop that one with Ctrl-C, or choose another --dir")
+	}
 	if err != nil {
 		return fail(exitError, err, "look into energyd.log in the node's folder below %s", dir)
 	}
@@ -121,21 +139,27 @@ kill -9 a process to see it come back; Ctrl-C ends all
 		cli, cli, folder.Members[0].Account, cli, cli, network.Nodes()[0].RPC)
 }
 
-// follow says every ten seconds how far the chain is, until ctx ends.
+// follow says every ten seconds how far the chain is, until ctx ends. A node is
+// up while its process runs: on a busy machine an answer may take long.
 func follow(ctx context.Context, network *testnet.Network, say func(string)) {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
+	best := int64(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		best, up := int64(0), 0
-		for i := range network.Nodes() {
+		up := 0
+		for i, node := range network.Nodes() {
+			if node.PID == 0 {
+				continue
+			}
+			up++
 			ask, cancel := context.WithTimeout(ctx, time.Second)
 			if height, err := network.Height(ask, i); err == nil {
-				best, up = max(best, height), up+1
+				best = max(best, height)
 			}
 			cancel()
 		}
