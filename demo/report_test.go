@@ -250,9 +250,22 @@ func TestPrint(t *testing.T) {
 2013-03-02T07:30       2        1.100      1.000   60.0 %     0.500     0.010        0.200          0.510           0.87
 2013-03-02T07:45       1        0.000      0.000    0.0 %     0.000     0.000        0.000          0.100           0.06
 total                  3        1.100      1.000   60.0 %     0.500     0.010        0.200          0.610           0.93
-Members spent 0.33 coins net; with the grid alone 0.66: saved 0.33.
+Members spent 0.326000 coins net; with the grid alone they would have spent 0.660000 coins: saved 0.334000.
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("%s\n%s", diff, b.String())
+	}
+}
+
+func TestSpent(t *testing.T) {
+	for ucoin, want := range map[int64]string{
+		326_000:    "spent 0.326000 coins",
+		0:          "spent 0.000000 coins",
+		-1:         "earned 0.000001 coins",
+		-2_500_000: "earned 2.500000 coins",
+	} {
+		if got := spent(ucoin); got != want {
+			t.Errorf("%d ucoin: got %q, want %q", ucoin, got, want)
+		}
 	}
 }

@@ -34,6 +34,21 @@ type Options struct {
 	Progress func(done, of int, what string)
 }
 
+// OptionError is an option that cannot be followed with this scenario.
+type OptionError struct {
+	Option string // start or periods
+	Err    error
+}
+
+func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
+
+// Unwrap returns what was expected.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+func badOption(option, format string, args ...any) error {
+	return &OptionError{Option: option, Err: fmt.Errorf(format, args...)}
+}
+
 // Shape of the scenario that is generated without a folder.
 const (
 	generatedMembers = 24
@@ -58,6 +73,10 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	defer func() { err = errors.Join(err, network.Stop()) }()
 	for _, node := range network.Nodes() {
 		fmt.Fprintf(o.Out, "%s: process %d, RPC %s, home %s\n", node.Name, node.PID, node.RPC, node.Home)
+	}
+	// A node without a block cannot be asked about accounts.
+	if err := network.WaitHeight(ctx, 1); err != nil {
+		return nil, fmt.Errorf("network: %w", err)
 	}
 	d, stop, err := newDriver(ctx, o, market, first, network)
 	if err != nil {
@@ -92,7 +111,7 @@ func (o Options) manifest() testnet.Manifest {
 // prepare loads or generates the scenario and finds the first interval.
 func prepare(o Options) (market *Market, first int, err error) {
 	if o.Periods < 1 {
-		return nil, 0, fmt.Errorf("periods: expected at least 1, got %d", o.Periods)
+		return nil, 0, badOption("periods", "expected at least 1, got %d", o.Periods)
 	}
 	scenario := Generate(o.Seed, generatedMembers, generatedDays)
 	if o.Data != "" {
@@ -100,21 +119,41 @@ func prepare(o Options) (market *Market, first int, err error) {
 			return nil, 0, err
 		}
 	}
-	if o.Start != "" {
-		if first, err = scenario.IntervalAt(o.Start); err != nil {
-			return nil, 0, err
-		}
-	} else {
-		var ok bool
-		if first, ok = scenario.FirstSurplus(); !ok {
-			return nil, 0, errors.New("scenario: no interval has a forecast surplus: name one with --start")
-		}
+	if first, err = firstInterval(scenario, o.Start); err != nil {
+		return nil, 0, err
 	}
 	if left := scenario.Intervals() - first; o.Periods > left {
-		return nil, 0, fmt.Errorf("periods: expected at most %d, which the scenario has from %s on, got %d", left, scenario.LocalTime(first), o.Periods)
+		return nil, 0, badOption("periods", "expected at most %d, which the scenario has from %s on, got %d", left, scenario.LocalTime(first), o.Periods)
 	}
 	market, err = NewMarket(scenario, DefaultTariff, o.Seed)
 	return market, first, err
+}
+
+// firstInterval returns the interval that starts at a local time, or without
+// one the first whose forecast has a surplus.
+func firstInterval(scenario *Scenario, start string) (int, error) {
+	known := scenario.firstForecast()
+	if known >= scenario.Intervals() {
+		return 0, &InputError{
+			File: "load_wh.csv", Want: "more than one day: the forecast is the day before",
+			Got: fmt.Sprintf("%d intervals of %s", scenario.Intervals(), scenario.Interval),
+		}
+	}
+	if start == "" {
+		first, ok := scenario.FirstSurplus()
+		if !ok {
+			return 0, badOption("start", "expected a time, as no interval's forecast has a surplus, got none")
+		}
+		return first, nil
+	}
+	first, err := scenario.IntervalAt(start)
+	if err != nil {
+		return 0, badOption("start", "%w", err)
+	}
+	if first < known {
+		return 0, badOption("start", "expected a time on or after %s, the forecast is the day before, got %s", scenario.LocalTime(known), scenario.LocalTime(first))
+	}
+	return first, nil
 }
 
 func (o Options) progress(done, of int, what string) {

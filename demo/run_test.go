@@ -109,16 +109,26 @@ func (w *transcript) process(t *testing.T, node string) int {
 }
 
 func TestPrepareRefusals(t *testing.T) {
+	generated := Generate(0, generatedMembers, generatedDays)
 	for _, tc := range []struct {
 		o    Options
 		want string
 	}{
 		{Options{Periods: 0}, "periods: expected at least 1"},
-		{Options{Periods: 1, Start: "noon"}, "noon"},
+		{Options{Periods: 1, Start: "noon"}, "start: local time: expected the start of an interval"},
+		{Options{Periods: 1, Start: generated.LocalTime(0)}, "start: expected a time on or after " + generated.LocalTime(96)},
+		{Options{Periods: 1, Start: generated.LocalTime(95)}, "start: expected a time on or after " + generated.LocalTime(96)},
+		{Options{Periods: 1, Start: generated.LocalTime(96)}, ""},
 		{Options{Periods: 1_000_000}, "periods: expected at most"},
 		{Options{Periods: 1, Data: "no-such-folder"}, "no-such-folder"},
 	} {
 		_, _, err := prepare(tc.o)
+		if tc.want == "" {
+			if err != nil {
+				t.Errorf("%+v: %v", tc.o, err)
+			}
+			continue
+		}
 		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(tc.want)) {
 			t.Errorf("%+v: got %v, want %q", tc.o, err, tc.want)
 		}

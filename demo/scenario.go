@@ -208,6 +208,10 @@ func (s *Scenario) dayBefore(interval int) int {
 	return interval - int(day/s.Interval)
 }
 
+// firstForecast is the first interval for which there is a forecast; the number
+// of intervals or more if there is none.
+func (s *Scenario) firstForecast() int { return int(day / s.Interval) }
+
 // FirstSurplus is the first interval for which any member forecasts an export.
 // ok is false if there is none.
 func (s *Scenario) FirstSurplus() (interval int, ok bool) {

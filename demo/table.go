@@ -51,8 +51,17 @@ func PrintTotals(w io.Writer, r *Report) {
 		received += m.Received
 	}
 	net := paid - received
-	fmt.Fprintf(w, "Members spent %s coins net; with the grid alone %s: saved %s.\n",
-		fixed(net, 6, 2), fixed(net+r.Saved, 6, 2), fixed(r.Saved, 6, 2))
+	fmt.Fprintf(w, "Members %s net; with the grid alone they would have %s: saved %s.\n",
+		spent(net), spent(net+r.Saved), fixed(r.Saved, 6, 6))
+}
+
+// spent says in words which way the coins went. All of them are shown, so that
+// the difference of two such numbers is that of what they show.
+func spent(ucoin int64) string {
+	if ucoin < 0 {
+		return "earned " + strings.TrimPrefix(fixed(ucoin, 6, 6), "-") + " coins"
+	}
+	return "spent " + fixed(ucoin, 6, 6) + " coins"
 }
 
 func printSums(w io.Writer, first string, s Sums) {

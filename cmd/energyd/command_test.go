@@ -87,11 +87,24 @@ func TestUsageErrors(t *testing.T) {
 		{"genesis add-account --home HOME --key " + keyA + " --home-aggregator energy1x", 2, "--home-aggregator"},
 		{"testnet init --output-dir HOME", 2, "--output-dir: expected an empty folder"},
 		{"testnet init --output-dir HOME/new --validators 0", 2, "field validators: expected 1 to 64, got 0"},
+		{"testnet init --output-dir HOME/new --param sigma_ppm=-1", 2, "--param: app_state.registry"},
+		{"testnet init --output-dir HOME/new --param sigma=1", 2, "--param: expected the name of a parameter"},
+		{"testnet init --output-dir HOME/new --chain-id c/1", 2, "--chain-id: expected 1 to 50 letters"},
+		{"testnet start --dir HOME", 2, "--dir: HOME holds something that is not a test network"},
+		{"testnet start --dir HOME/new --period-length 3ms", 2, "--period-length: expected at least 1s"},
+		{"testnet start --dir HOME/new --param sigma_ppm=-1", 2, "--param: app_state.registry"},
+		{"demo --start noon", 2, "--start: local time: expected the start of an interval"},
+		{"demo --start 2025-03-01T00:00", 2, "--start: expected a time on or after 2025-03-02T00:00"},
+		{"demo --periods 0", 2, "--periods: expected at least 1"},
+		{"demo --periods 1000", 2, "--periods: expected at most"},
+		{"demo --dir HOME", 2, "--dir: expected an empty folder"},
+		{"demo --json HOME/none/report.json", 2, "--json: open HOME/none/report.json: no such file"},
+		{"demo --data HOME", 2, "members.csv: expected a readable file"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
 			_, text, code := energyd(t, strings.Fields(strings.ReplaceAll(tc.args, "HOME", string(h)))...)
-			if code != tc.code || !strings.Contains(text, tc.want) {
-				t.Errorf("exit code %d, want %d; error %q, want it to contain %q", code, tc.code, text, tc.want)
+			if want := strings.ReplaceAll(tc.want, "HOME", string(h)); code != tc.code || !strings.Contains(text, want) {
+				t.Errorf("exit code %d, want %d; error %q, want it to contain %q", code, tc.code, text, want)
 			}
 			if what := strings.Count(strings.TrimSpace(text), "\n"); what > 1 {
 				t.Errorf("error of %d lines, want one what and one what to do:\n%s", what+1, text)
@@ -100,6 +113,18 @@ func TestUsageErrors(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(string(h), "new")); err == nil {
 		t.Error("a refused init left a folder")
+	}
+}
+
+func TestChainName(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"energy-1": true, "A_b.9": true, strings.Repeat("c", 50): true,
+		"": false, "c 1": false, "c/1": false, "c\n": false, "é": false, strings.Repeat("c", 51): false,
+	} {
+		_, text, code := energyd(t, "init", "--home", filepath.Join(t.TempDir(), "home"), "--chain-id", name)
+		if ok != (code == 0) || !ok && (code != exitUsage || !strings.Contains(text, "--chain-id: expected 1 to 50")) {
+			t.Errorf("%q: exit code %d, %q", name, code, text)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/energyd/energyd/demo"
+	"github.com/energyd/energyd/testnet"
 )
 
 func demoCommand() *cobra.Command {
@@ -45,6 +46,12 @@ func runDemo(cmd *cobra.Command, o demo.Options, jsonFile string) (err error) {
 	if err := checkDemo(o); err != nil {
 		return err
 	}
+	// Before the run: it would be a pity to notice afterwards.
+	report, err := openReport(cmd, jsonFile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, report.Close()) }()
 	if o.Binary, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
@@ -61,18 +68,21 @@ func runDemo(cmd *cobra.Command, o demo.Options, jsonFile string) (err error) {
 	bar := newBar(cmd.ErrOrStderr())
 	defer bar.stop()
 	o.Progress = bar.show
-	report, err := demo.Run(cmd.Context(), o)
+	result, err := demo.Run(cmd.Context(), o)
 	if _, wrong := errors.AsType[*demo.InputError](err); wrong {
 		return fail(exitUsage, err, "correct the file")
+	}
+	if _, wrong := errors.AsType[*demo.OptionError](err); wrong {
+		return fail(exitUsage, fmt.Errorf("--%w", err), "correct the flag, or leave it out")
 	}
 	if err != nil {
 		return err
 	}
 	bar.stop()
-	if err := writeReport(cmd, report, jsonFile); err != nil {
+	if err := result.WriteJSON(report); err != nil {
 		return err
 	}
-	broken := report.Check()
+	broken := result.Check()
 	for _, line := range broken {
 		fmt.Fprintln(cmd.ErrOrStderr(), "wrong:", line)
 	}
@@ -89,27 +99,39 @@ func checkDemo(o demo.Options) error {
 		return usage("--validators: expected 1 to 16, got %d", o.Validators)
 	case o.Periods < 1:
 		return usage("--periods: expected at least 1, got %d", o.Periods)
-	case o.PeriodLength < 2*time.Second:
-		return usage("--period-length: expected at least 2s, so that blocks come between gate and start, got %s", o.PeriodLength)
+	case o.PeriodLength < 2*time.Second || o.PeriodLength%time.Millisecond != 0:
+		return usage("--period-length: expected at least 2s, in whole milliseconds, so that blocks come between gate and start, got %s", o.PeriodLength)
 	case o.LossPPMPerKm < 0 || o.LossPPMPerKm > 1_000_000:
 		return usage("--loss-ppm-per-km: expected 0 to 1000000, got %d", o.LossPPMPerKm)
+	}
+	if o.Dir == "" {
+		return nil
+	}
+	if empty, err := testnet.Empty(o.Dir); err != nil || !empty {
+		return fail(exitUsage, fmt.Errorf("--dir: expected an empty folder, got %s", o.Dir), "nothing is overwritten: choose another one")
 	}
 	return nil
 }
 
-func writeReport(cmd *cobra.Command, report *demo.Report, file string) error {
+// openReport opens what --json names; what is written to none is dropped.
+func openReport(cmd *cobra.Command, file string) (io.WriteCloser, error) {
 	switch file {
 	case "":
-		return nil
+		return unclosed{io.Discard}, nil
 	case "-":
-		return report.WriteJSON(cmd.OutOrStdout())
+		return unclosed{cmd.OutOrStdout()}, nil
 	}
 	out, err := os.Create(file)
 	if err != nil {
-		return fmt.Errorf("--json: %w", err)
+		return nil, fail(exitUsage, fmt.Errorf("--json: %w", err), "name a file that can be written, or - for standard output")
 	}
-	return errors.Join(report.WriteJSON(out), out.Close())
+	return out, nil
 }
+
+// unclosed is a writer that outlives its user.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
 
 // bar is a progress bar on a terminal, nothing elsewhere.
 type bar struct {
