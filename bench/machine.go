@@ -52,7 +52,8 @@ type Usage struct {
 	CPU     time.Duration `json:"cpu_ns"`
 }
 
-// usage measures the nodes and, last, this process. Where the system does not
+// usage measures the nodes, this process, and what all others on the machine
+// together have computed, which says how far a result can be trusted. Where the system does not
 // tell (anything but Linux) the numbers are 0.
 func (l *load) usage() ([]Usage, error) {
 	var all []Usage
@@ -68,8 +69,41 @@ func (l *load) usage() ([]Usage, error) {
 		all = append(all, u)
 	}
 	u, err := usageOf(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
 	u.Name = "load"
-	return append(all, u), err
+	all = append(all, u)
+	u = Usage{Name: "others"}
+	if u.CPU, err = busyTime(); err != nil {
+		return nil, err
+	}
+	for _, own := range all {
+		u.CPU -= own.CPU
+	}
+	return append(all, u), nil
+}
+
+// busyTime is what all processes of the machine have computed so far.
+func busyTime() (time.Duration, error) {
+	if runtime.GOOS != "linux" {
+		return 0, nil
+	}
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	// cpu user nice system idle iowait irq softirq steal ...
+	fields := strings.Fields(string(stat))
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/stat: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * tick, nil
 }
 
 func usageOf(pid int) (u Usage, err error) {

@@ -10,12 +10,12 @@ import (
 )
 
 // readAll plays the gateways: after each boundary between periods each one
-// sends the registers of its meters, at a moment of its own in the first half
-// of the period, as real ones do.
+// sends the registers of its meters, at a moment of its own in the period, as
+// real ones do.
 func (l *load) readAll(ctx context.Context, begin time.Time) error {
 	for boundary := begin.Truncate(l.PeriodLength).Add(l.PeriodLength); ; boundary = boundary.Add(l.PeriodLength) {
 		for i, g := range l.gateways {
-			offset := l.PeriodLength / 2 * time.Duration(i+1) / time.Duration(len(l.gateways)+1)
+			offset := l.PeriodLength * time.Duration(i+1) / time.Duration(len(l.gateways)+1)
 			if err := sleepUntil(ctx, boundary.Add(offset)); err != nil {
 				return err
 			}

@@ -31,8 +31,8 @@ type Report struct {
 	// Interval between blocks as the client saw them.
 	Interval Quantiles `json:"block_interval_ms"`
 	Chain    Chain     `json:"chain"`
-	// Processes: memory at the end, CPU time used in the measured time; the
-	// load generator last.
+	// Processes: memory at the end, CPU time used in the measured time. The
+	// load generator and all else on the machine come last.
 	Processes []Usage `json:"processes"`
 }
 
@@ -113,7 +113,7 @@ func (r *Report) refuse(byCode map[string]*Refusal, o *order) {
 // PeakRSS is the greatest memory of any validator, in MB.
 func (r *Report) PeakRSS() int64 {
 	var peak int64
-	for _, u := range r.Processes[:len(r.Processes)-1] {
+	for _, u := range r.Processes[:len(r.Processes)-2] {
 		peak = max(peak, u.PeakRSS)
 	}
 	return peak
@@ -148,6 +148,10 @@ func (r *Report) String() string {
 	fmt.Fprintf(&out, "market       %d periods cleared (%d missed), greatest book %d orders, matched %s, %d periods settled, sold %s\n",
 		c.Cleared, c.Missed, c.MostOrders, units.FormatKWh(c.MatchedWh), c.Settled, units.FormatKWh(c.SettledWh))
 	for _, u := range r.Processes {
+		if u.RSS == 0 {
+			fmt.Fprintf(&out, "%-12s CPU %.1f s\n", u.Name, u.CPU.Seconds())
+			continue
+		}
 		fmt.Fprintf(&out, "%-12s RSS %d MB, peak %d MB, CPU %.1f s\n", u.Name, u.RSS, u.PeakRSS, u.CPU.Seconds())
 	}
 	return out.String()

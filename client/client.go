@@ -42,24 +42,27 @@ func (r *Rejected) Error() string {
 type Client struct {
 	urls  []string
 	nodes []*rpchttp.HTTP
+	// calls reach the same nodes, for answers that are decoded here.
+	calls map[*rpchttp.HTTP]*jsonrpc.Client
 	at    atomic.Int64
 }
 
 // New returns a client of the nodes at these RPC addresses, "tcp://host:port"
 // or "http://host:port", comma-separated or one an element.
 func New(addresses ...string) (*Client, error) {
-	c := &Client{}
+	c := &Client{calls: make(map[*rpchttp.HTTP]*jsonrpc.Client)}
 	for _, list := range addresses {
 		for address := range strings.SplitSeq(list, ",") {
 			address = strings.TrimSpace(address)
 			if parsed, err := url.Parse(address); err != nil || parsed.Host == "" {
 				return nil, fmt.Errorf("node %q: expected an address like tcp://127.0.0.1:26657", address)
 			}
-			node, err := connect(address)
+			node, calls, err := connect(address)
 			if err != nil {
 				return nil, fmt.Errorf("node %q: %w", address, err)
 			}
 			c.urls, c.nodes = append(c.urls, address), append(c.nodes, node)
+			c.calls[node] = calls
 		}
 	}
 	if len(c.nodes) == 0 {
@@ -73,16 +76,22 @@ func New(addresses ...string) (*Client, error) {
 // open and close one for nearly every request.
 const idleConnections = 64
 
-// connect returns the engine's client of one node.
-func connect(address string) (*rpchttp.HTTP, error) {
+// connect returns the engine's client of one node, and the way for calls of our
+// own; both share their connections.
+func connect(address string) (*rpchttp.HTTP, *jsonrpc.Client, error) {
 	pooled, err := jsonrpc.DefaultHTTPClient(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if transport, ok := pooled.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = idleConnections
 	}
-	return rpchttp.NewWithClient(address, "/websocket", pooled)
+	calls, err := jsonrpc.NewWithHTTPClient(address, pooled)
+	if err != nil {
+		return nil, nil, err
+	}
+	node, err := rpchttp.NewWithClient(address, "/websocket", pooled)
+	return node, calls, err
 }
 
 // URLs returns the nodes' addresses.
@@ -151,38 +160,6 @@ func (c *Client) Query(ctx context.Context, request, response proto.Message, hei
 		return 0, fmt.Errorf("answer: %w", err)
 	}
 	return answer.Height, nil
-}
-
-// Block is a committed block with what became of its transactions.
-type Block struct {
-	Height int64
-	// TimeMs is the block time, Unix milliseconds.
-	TimeMs  int64
-	Txs     [][]byte
-	Results []*abci.ExecTxResult
-	// Events of the hooks.
-	Events []abci.Event
-}
-
-// Block fetches a committed block.
-func (c *Client) Block(ctx context.Context, height int64) (*Block, error) {
-	var block *coretypes.ResultBlock
-	var results *coretypes.ResultBlockResults
-	err := c.each(ctx, func(node *rpchttp.HTTP) (err error) {
-		if block, err = node.Block(ctx, &height); err != nil {
-			return err
-		}
-		results, err = node.BlockResults(ctx, &height)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("block %d: %w", height, err)
-	}
-	found := &Block{Height: height, TimeMs: block.Block.Time.UnixMilli(), Results: results.TxsResults, Events: results.FinalizeBlockEvents}
-	for _, tx := range block.Block.Txs {
-		found.Txs = append(found.Txs, tx)
-	}
-	return found, nil
 }
 
 // Height returns the latest committed height that a node knows.
