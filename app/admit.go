@@ -83,11 +83,10 @@ func (ad *admission) admit(tx *checkedTx) (sender, error) {
 	if !ok {
 		window = windowOf(ad.state, tx.key)
 	}
-	next, err := useSequence(window, envelope.Sequence)
-	if err != nil {
+	if err := useSequence(window, envelope.Sequence); err != nil {
 		return sender{}, err
 	}
-	ad.windows[tx.key] = next
+	ad.windows[tx.key] = window
 	ad.used[tx.key] = usage{used.envelopes + 1, used.bytes + int64(tx.size)}
 	ad.bytes += int64(tx.size)
 	ad.lane = tx.lane

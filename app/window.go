@@ -1,8 +1,6 @@
 package app
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
@@ -22,26 +20,26 @@ func windowOf(r state.Reader, key protocol.Address) *txv1.Window {
 	return window
 }
 
-// useSequence returns the window with sequence used, or why it may not be
-// used. Bit i of the bitmap stands for highest - i; sequence 0 is never used.
-func useSequence(window *txv1.Window, sequence uint64) (*txv1.Window, error) {
+// useSequence marks sequence as used in the window, or says why it may not be
+// used and changes nothing. Bit i of the bitmap stands for highest - i; sequence
+// 0 is never used.
+func useSequence(window *txv1.Window, sequence uint64) error {
 	if sequence > window.Highest && sequence-window.Highest > windowBits {
-		return nil, ErrSequenceTooFar.With("sequence: expected at most %d, got %d", window.Highest+windowBits, sequence)
+		return ErrSequenceTooFar.With("sequence: expected at most %d, got %d", window.Highest+windowBits, sequence)
 	}
 	if sequence == 0 || (sequence <= window.Highest && window.Highest-sequence >= windowBits) {
-		return nil, ErrReplayed.With("sequence: %d lies before the key's window, expected above %d", sequence, window.Highest)
+		return ErrReplayed.With("sequence: %d lies before the key's window, expected above %d", sequence, window.Highest)
 	}
-	next := proto.Clone(window).(*txv1.Window)
 	if sequence > window.Highest {
-		next.Bitmap = shift(window.Bitmap, sequence-window.Highest)
-		next.Highest = sequence
+		window.Bitmap = shift(window.Bitmap, sequence-window.Highest)
+		window.Highest = sequence
 	}
-	back := next.Highest - sequence
-	if next.Bitmap[back/8]&(1<<(back%8)) != 0 {
-		return nil, ErrReplayed.With("sequence: %d was used before", sequence)
+	back := window.Highest - sequence
+	if window.Bitmap[back/8]&(1<<(back%8)) != 0 {
+		return ErrReplayed.With("sequence: %d was used before", sequence)
 	}
-	next.Bitmap[back/8] |= 1 << (back % 8)
-	return next, nil
+	window.Bitmap[back/8] |= 1 << (back % 8)
+	return nil
 }
 
 // shift moves every bit up by n places; what leaves the window is forgotten.

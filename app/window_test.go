@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
@@ -32,12 +33,11 @@ func TestUseSequence(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			window := fresh()
 			for _, s := range tc.used {
-				var err error
-				if window, err = useSequence(window, s); err != nil {
+				if err := useSequence(window, s); err != nil {
 					t.Fatalf("use %d: %v", s, err)
 				}
 			}
-			if _, err := useSequence(window, tc.next); !errors.Is(err, tc.want) {
+			if err := useSequence(window, tc.next); !errors.Is(err, tc.want) {
 				t.Errorf("use %d after %v: got %v, want %v", tc.next, tc.used, err, tc.want)
 			}
 		})
@@ -52,13 +52,16 @@ func TestUseSequenceAgainstSet(t *testing.T) {
 		used, highest := make(map[uint64]bool), uint64(0)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			s := rapid.Uint64Range(0, highest+1100).Draw(t, "sequence")
-			next, err := useSequence(window, s)
+			before := proto.Clone(window)
+			err := useSequence(window, s)
 			allowed := s != 0 && !used[s] && s <= highest+1024 && s+1024 > highest
 			if (err == nil) != allowed {
 				t.Fatalf("use %d with highest %d, used %v: got %v", s, highest, used[s], err)
 			}
 			if err == nil {
-				window, used[s], highest = next, true, max(highest, s)
+				used[s], highest = true, max(highest, s)
+			} else if !proto.Equal(before, window) {
+				t.Fatalf("a refusal of %d changed the window", s)
 			}
 		}
 	})
