@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	ics23 "github.com/cosmos/ics23/go"
 
@@ -133,6 +134,10 @@ func ParseBill(data []byte) (*Bill, error) {
 		return nil, fmt.Errorf("bill: %w", err)
 	}
 	wrong := func(field string, err error) error {
+		if inner, ok := errors.AsType[*partError](err); ok {
+			outer := strictjson.At(data, &file, strings.TrimPrefix(field+"."+inner.part, "."), "", "")
+			return fmt.Errorf("bill: %w", inner.mistake.Within(outer))
+		}
 		return fmt.Errorf("%w: %w", ErrBillChanged, strictjson.At(data, &file, field, "what the bill was written with", err.Error()))
 	}
 	account, err := protocol.ParseAddress(file.Account)
@@ -150,7 +155,7 @@ func ParseBill(data []byte) (*Bill, error) {
 	if file.Header != nil {
 		bill.Header = new(Header)
 		if err := bill.Header.UnmarshalJSON(file.Header); err != nil {
-			return nil, wrong("header", err)
+			return nil, wrong("", inPart("header", err))
 		}
 	}
 	again, err := json.Marshal(bill)
@@ -167,15 +172,32 @@ func ParseBill(data []byte) (*Bill, error) {
 	return bill, nil
 }
 
+// partError is a mistake in a part of a bill that was decoded on its own: its
+// line and column are those in the part.
+type partError struct {
+	mistake *strictjson.Error
+	part    string
+}
+
+func (e *partError) Error() string { return e.part + ": " + e.mistake.Error() }
+
+// inPart says in what part of a bill a mistake is.
+func inPart(part string, err error) error {
+	if mistake, ok := errors.AsType[*strictjson.Error](err); ok {
+		return &partError{mistake, part}
+	}
+	return fmt.Errorf("%s: %w", part, err)
+}
+
 func (f *sectionFile) section() (BillSection, error) {
 	section := BillSection{Statement: new(settlementv1.Statement), Index: f.Index}
 	if err := DecodeJSON(f.Statement, section.Statement); err != nil {
-		return section, fmt.Errorf("statement: %w", err)
+		return section, inPart("statement", err)
 	}
 	if f.Root != nil {
 		section.Root = new(settlementv1.StatementsRoot)
 		if err := DecodeJSON(f.Root, section.Root); err != nil {
-			return section, fmt.Errorf("root: %w", err)
+			return section, inPart("root", err)
 		}
 	}
 	for i, text := range f.Aunts {

@@ -16,6 +16,7 @@ import (
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	"github.com/cometbft/cometbft/types"
 
+	"github.com/energyd/energyd/internal/strictjson"
 	"github.com/energyd/energyd/protocol"
 )
 
@@ -57,23 +58,26 @@ func (h *Header) MarshalJSON() ([]byte, error) {
 	return json.Marshal(file)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads what MarshalJSON wrote; what is wrong with data is a
+// *strictjson.Error.
 func (h *Header) UnmarshalJSON(data []byte) error {
 	var file headerFile
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
+	if err := strictjson.Decode(data, &file); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	signed := new(types.SignedHeader)
 	if err := cmtjson.Unmarshal(file.SignedHeader, signed); err != nil {
-		return fmt.Errorf("header: signed_header: %w", err)
+		return fmt.Errorf("header: %w", strictjson.At(data, &file, "signed_header", "a header with its commit", err.Error()))
+	}
+	if signed.Header == nil || signed.Commit == nil {
+		return fmt.Errorf("header: %w", strictjson.At(data, &file, "signed_header", "a header with its commit", "only one of them or none"))
 	}
 	h.Signed, h.Validators = signed, nil
 	for i, v := range file.Validators {
 		key, err := hex.DecodeString(v.Key)
 		if err != nil || len(key) != protocol.KeySize {
-			return fmt.Errorf("header: validators[%d].key: expected %d hexadecimal digits", i, 2*protocol.KeySize)
+			field, expected := fmt.Sprintf("validators[%d].key", i), fmt.Sprintf("%d hexadecimal digits", 2*protocol.KeySize)
+			return fmt.Errorf("header: %w", strictjson.At(data, &file, field, expected, strictjson.Quote(v.Key)))
 		}
 		h.Validators = append(h.Validators, Validator{Key: key, Power: v.Power})
 	}
@@ -146,11 +150,8 @@ func ParseTrusted(text string) (*Trusted, error) {
 		return &Trusted{Height: h, Hash: digest}, nil
 	}
 	header := new(Header)
-	if err := json.Unmarshal([]byte(text), header); err != nil {
+	if err := header.UnmarshalJSON([]byte(text)); err != nil {
 		return nil, fmt.Errorf("trusted %w", err)
-	}
-	if header.Signed == nil || header.Signed.Header == nil {
-		return nil, errors.New("trusted header: signed_header: expected a header")
 	}
 	return &Trusted{Height: header.Signed.Height, Hash: header.Signed.Hash(), Header: header}, nil
 }

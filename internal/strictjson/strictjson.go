@@ -72,6 +72,21 @@ func At(data []byte, v any, field, expected, got string) *Error {
 	return newError(data, offset, field, expected, got)
 }
 
+// Within moves an error about a value that was decoded on its own to the place
+// of that value in the file: outer is an error about the value as a whole.
+func (e *Error) Within(outer *Error) *Error {
+	moved := *e
+	moved.Line += outer.Line - 1
+	if e.Line == 1 {
+		moved.Column += outer.Column - 1
+	}
+	moved.Field = outer.Field
+	if e.Field != "" {
+		moved.Field = strings.TrimPrefix(outer.Field+"."+e.Field, ".")
+	}
+	return &moved
+}
+
 // Quote writes text as an error shows it: quoted, on one line, shortened.
 func Quote(text string) string {
 	if runes := []rune(text); len(runes) > 40 {
