@@ -73,7 +73,7 @@ func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 			return err
 		}
 		if f.proof && f.out != "" && !o.quiet {
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d periods, proved under header %d:%X\n", len(bill.Sections), bill.Header.Signed.Height, bill.Header.Signed.Hash())
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s, proved under header %d:%X\n", periodCount(int64(len(bill.Sections))), bill.Header.Signed.Height, bill.Header.Signed.Hash())
 		}
 		return nil
 	}

@@ -81,7 +81,7 @@ func verifyFiles(t *testing.T, u *user) {
 	gateway := fmt.Sprintf("%x", u.node.chain.Gateway.Public())
 
 	u.env["ENERGYD_NODE"] = "tcp://127.0.0.1:1"
-	contains(t, "verify bill", u.must("verify bill "+bill+" --trusted-header "+hash), "verified", "yes")
+	contains(t, "verify bill", u.must("verify bill "+bill+" --trusted-header "+hash), "verified", "yes", "proves only", "1 period, 2023-11-14 22:13:30Z")
 	contains(t, "verify bill", u.must("verify bill "+bill+" --output json --trusted-header "+header), `"verified": true`)
 	contains(t, "verify reading", u.must("verify reading "+reading), "verified", "only as far as you know")
 	contains(t, "verify reading", u.must("verify reading "+reading+" --gateway-key "+gateway), "verified", "import")
@@ -97,6 +97,8 @@ func verifyFiles(t *testing.T, u *user) {
 	}{
 		{`"bought_wh": `, `"bought_wh": 1`, "not as it was written", exitError},
 		{`"height"`, `"heigth"`, "line ", exitUsage},
+		{`"missing": false`, `"missing": 7`, "periods[0].statement.missing: expected true or false, got 7", exitUsage},
+		{`"account": "energy1`, `"account": "energy2`, "not as it was written", exitError},
 		{`"totals": {`, `"totals": `, "column ", exitUsage},
 	} {
 		if err := os.WriteFile(broken, []byte(strings.Replace(string(data), tc.old, tc.new, 1)), 0o600); err != nil {
@@ -206,7 +208,7 @@ func TestFailures(t *testing.T) {
 		says string
 	}{
 		{"tx bank transfer --from member0 --to member1 --amount x", exitUsage, "--amount: "},
-		{"tx bank transfer --from member0 --to nobody --amount 1", exitUsage, "--to: expected an address or the name of an own key"},
+		{"tx bank transfer --from member0 --to nobody --amount 1", exitUsage, "--to: expected an address energy1... or the name of an own key"},
 		{"tx bank transfer --from member0", exitUsage, "expected --json FILE or flags"},
 		{"tx bank transfer --from member0 --to member1", exitUsage, "--amount: expected a value, got none"},
 		{"tx matching place-buy --from member0 --period next --energy 1", exitUsage, "--price: expected a value, got none"},
@@ -226,13 +228,19 @@ func TestFailures(t *testing.T) {
 		{"query tx " + strings.Repeat("ab", 32), exitError, "not found"},
 		{"query block x", exitUsage, "HEIGHT: "},
 		{"query block 5000", exitError, "the node says: height 5000 must be less"},
-		{"query bank balance stranger", exitRejected, "code bank/"},
+		{"query bank balance stranger", exitRejected, "check the names and times"},
 		{"query invariants --output xml", exitUsage, "--output: expected text or json"},
 		{"query invariants --height -1", exitUsage, "--height: "},
 		{"query invariants --limit -1", exitUsage, "--limit: "},
 		{"query invariants --timeout 0s", exitUsage, "--timeout: "},
 		{"query invariants --chain-id other", exitUsage, "--chain-id: the node is of chain"},
-		{"query invariants --node nonsense:x:y", exitUsage, "--node"},
+		{"query invariants --node nonsense:x:y", exitUsage, "--node: expected tcp://HOST:PORT"},
+		{"query invariants --node foo", exitUsage, "--node: expected tcp://HOST:PORT"},
+		{"query invariants --node tcp://127.0.0.1:1,127.0.0.1:1", exitUsage, `--node: expected tcp://HOST:PORT, got "127.0.0.1:1"`},
+		{"query invariants --limit abc", exitUsage, `--limit: expected a whole number, got "abc"`},
+		{"query invariants --timeout soon", exitUsage, `--timeout: expected a duration like 15m, got "soon"`},
+		{"keys add other --light=maybe", exitUsage, `--light: expected true or false, got "maybe"`},
+		{"query bank balance energy1alice", exitUsage, `expected an address energy1... or the name of an own key, got "energy1alice"`},
 		{"tx bank transfer --from stranger --to member1 --amount 1", exitRejected, "unknown_key"},
 		{"tx bank transfer --from member0 --to member1 --amount 1000", exitRejected, "code bank/"},
 		{"tx bank transfer --from nobody --to member1 --amount 1", exitKey, "no such key"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/energyd/energyd/client"
 	"github.com/energyd/energyd/internal/strictjson"
@@ -41,6 +42,9 @@ var errNoPassphrase = errors.New("no passphrase: standard input is no terminal")
 
 // errDeclined is returned when the user does not confirm.
 var errDeclined = errors.New("not confirmed, nothing was sent")
+
+// errNotProved is returned for a bill that is well written and not proved.
+var errNotProved = errors.New("not proved")
 
 // exitCode returns the process's exit code for err.
 func exitCode(err error) int {
@@ -100,8 +104,8 @@ func advise(cmd *cobra.Command, err error) string {
 	switch {
 	case is[usageError](err):
 		return "see " + cmd.CommandPath() + " --help"
-	case rejected != nil && rejected.Height == 0 && strings.HasPrefix(cmd.CommandPath(), "energycli query"):
-		return ""
+	case rejected != nil && rejected.Height == 0 && asks(cmd):
+		return "check the names and times that you gave; --height asks for the state of an earlier block"
 	case rejected != nil && rejected.Height == 0:
 		return "nothing was changed"
 	case rejected != nil:
@@ -120,10 +124,41 @@ func advise(cmd *cobra.Command, err error) string {
 		return "choose another name: keys are never overwritten"
 	case errors.Is(err, client.ErrLooseMode):
 		return "take the others' access away: chmod go= PATH"
+	case errors.Is(err, client.ErrPassphrase):
+		return "nothing was done: try again with the passphrase that the key was made with"
+	case errors.Is(err, client.ErrBillChanged), errors.Is(err, errNotProved):
+		return "do not rely on this bill: get it anew with energycli bill --proof, and the header from a node that you trust"
+	case errors.Is(err, client.ErrReadingChanged):
+		return "do not rely on this reading: get it anew with energycli reading"
 	case errors.Is(err, errNoPassphrase):
 		return "give --passphrase-file FILE or --passphrase-fd N"
 	}
 	return ""
+}
+
+// asks says whether a command only asks the chain.
+func asks(cmd *cobra.Command) bool {
+	path := cmd.CommandPath()
+	return strings.HasPrefix(path, "energycli query") || path == "energycli bill" || path == "energycli reading"
+}
+
+// expectedOf says what a flag of a type takes.
+var expectedOf = map[string]string{
+	"bool": "true or false", "duration": "a duration like 15m", "int": "a whole number", "int64": "a whole number", "uint64": "a whole number of 0 or more",
+}
+
+// flagError says in the words of our own errors what is wrong with a flag's
+// value.
+func flagError(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	expected, ok := expectedOf[invalid.GetFlag().Value.Type()]
+	if !ok {
+		return fmt.Errorf("--%s: %w, got %q", invalid.GetFlag().Name, errors.Unwrap(invalid), invalid.GetValue())
+	}
+	return fmt.Errorf("--%s: expected %s, got %q", invalid.GetFlag().Name, expected, invalid.GetValue())
 }
 
 // noArguments is the cobra.PositionalArgs of a command that takes flags only,

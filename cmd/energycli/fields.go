@@ -272,10 +272,11 @@ func (r reader) bytes(k kind, text string) ([]byte, error) {
 		}
 	}
 	if k == accountBytes {
+		expected := fmt.Errorf("expected an address energy1... or the name of an own key, got %q", text)
 		if strings.HasPrefix(text, protocol.AddressPrefix+"1") && err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", expected, err)
 		}
-		return nil, fmt.Errorf("expected an address or the name of an own key, got %q", text)
+		return nil, expected
 	}
 	if k == keyBytes {
 		return nil, fmt.Errorf("expected a public key of %d hexadecimal digits or the name of an own key, got %q", 2*k.size, text)

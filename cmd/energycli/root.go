@@ -44,7 +44,7 @@ environment as ENERGYD_ and its name, --chain-id as ENERGYD_CHAIN_ID.`,
 		},
 	}
 	o.register(root.PersistentFlags())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	root.AddCommand(keysCommand(o), txCommand(o), proposeCommand(o), approveCommand(o), queryCommand(o), watchCommand(o),
 		billCommand(o), readingCommand(o), verifyCommand(o), marketCommand())
 	return root
@@ -118,7 +118,7 @@ func flagsFromEnv(cmd *cobra.Command, lookup func(string) (string, bool)) error 
 			return
 		}
 		if err := flags.Set(flag.Name, value); err != nil {
-			first = usage("%s=%q: %w", name, value, err)
+			first = usage("%s=%q: %w", name, value, flagError(err))
 		}
 	})
 	return first
@@ -126,9 +126,14 @@ func flagsFromEnv(cmd *cobra.Command, lookup func(string) (string, bool)) error 
 
 // nodes returns a client of the nodes that --node names.
 func (o *options) nodes() (*client.Client, error) {
+	for address := range strings.SplitSeq(o.node, ",") {
+		if err := client.CheckAddress(strings.TrimSpace(address)); err != nil {
+			return nil, usage("--node: %w", err)
+		}
+	}
 	c, err := client.New(o.node)
 	if err != nil {
-		return nil, usage("--%w", err)
+		return nil, usage("--node: %w", err)
 	}
 	return c, nil
 }

@@ -28,7 +28,9 @@ func verifyBillCommand(o *options) *cobra.Command {
 		Use: "bill FILE --trusted-header HEIGHT:HASH|FILE", Short: "Check a bill against a header that you trust", Args: oneArgument("FILE"),
 		Long: `Check a bill that energycli bill --proof wrote: its sums, each statement's way to
 the root of its period, that root's proof in the chain's state, and the
-signatures of the block header which holds that state's hash.
+signatures of the block header which holds that state's hash. It proves the
+periods in the bill and says nothing of others: those missing between them are
+named.
 
 The header to trust must come from elsewhere than the bill: from energycli query
 header on a node of your own, or from several operators. Its height and hash are
@@ -52,7 +54,7 @@ as the file that query header --out writes.`,
 				return badFile(args[0], err)
 			}
 			if err := bill.Verify(header); err != nil {
-				return fmt.Errorf("%s: not proved: %w", args[0], err)
+				return fmt.Errorf("%s: %w: %w", args[0], errNotProved, err)
 			}
 			return o.printVerified(cmd, bill)
 		},
@@ -89,8 +91,9 @@ func (o *options) printVerified(cmd *cobra.Command, bill *client.Bill) error {
 			Account  string            `json:"account"`
 			Height   int64             `json:"height"`
 			Periods  int               `json:"periods"`
+			Gaps     []gap             `json:"gaps"`
 			Totals   client.BillTotals `json:"totals"`
-		}{true, bill.ChainID, bill.Account.String(), bill.Height, len(bill.Sections), bill.Totals})
+		}{true, bill.ChainID, bill.Account.String(), bill.Height, len(bill.Sections), gapsOf(bill), bill.Totals})
 	}
 	if o.quiet {
 		return nil
@@ -100,10 +103,13 @@ func (o *options) printVerified(cmd *cobra.Command, bill *client.Bill) error {
 		{"chain", bill.ChainID},
 		{"account", bill.Account.String()},
 		{"state of block", fmt.Sprint(bill.Height)},
-		{"periods", fmt.Sprint(len(bill.Sections))},
 	}
 	if n := len(bill.Sections); n > 0 {
-		lines = append(lines, line{"from, to", periodTime(bill.Sections[0].Statement.Period) + ", " + periodTime(bill.Sections[n-1].Statement.Period)})
+		proved := span(bill.Sections[0].Statement.Period, bill.Sections[n-1].Statement.Period)
+		lines = append(lines, line{"proves only", periodCount(int64(n)) + ", " + proved})
+	}
+	for _, g := range gapsOf(bill) {
+		lines = append(lines, line{"not in it", g.String()})
 	}
 	lines = append(lines, line{"paid", units.FormatCoins(bill.Totals.PaidUcoin)}, line{"received", units.FormatCoins(bill.Totals.ReceivedUcoin)},
 		line{"saved", units.FormatCoins(bill.Totals.SavedUcoin)})

@@ -69,7 +69,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().String("home", defaultHome(), "the node's folder")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fail(exitUsage, err, "see %s --help", cmd.CommandPath())
+		return fail(exitUsage, flagError(err), "see %s --help", cmd.CommandPath())
 	})
 	root.AddCommand(initCommand(), startCommand(), statusCommand(), testnetCommand(), demoCommand(), genesisCommand(),
 		exportCommand(), rollbackCommand(), doctorCommand(), versionCommand())
@@ -118,10 +118,29 @@ func flagsFromEnv(flags *pflag.FlagSet, lookup func(string) (string, bool)) erro
 			return
 		}
 		if err := flags.Set(flag.Name, value); err != nil {
-			first = fail(exitUsage, fmt.Errorf("%s=%q: %w", name, value, err), "unset %s or give --%s", name, flag.Name)
+			first = fail(exitUsage, fmt.Errorf("%s=%q: %w", name, value, flagError(err)), "unset %s or give --%s", name, flag.Name)
 		}
 	})
 	return first
+}
+
+// expectedOf says what a flag of a type takes.
+var expectedOf = map[string]string{
+	"bool": "true or false", "duration": "a duration like 15m", "int": "a whole number", "int64": "a whole number",
+}
+
+// flagError says in the words of our own errors what is wrong with a flag's
+// value.
+func flagError(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	expected, ok := expectedOf[invalid.GetFlag().Value.Type()]
+	if !ok {
+		return fmt.Errorf("--%s: %w, got %q", invalid.GetFlag().Name, errors.Unwrap(invalid), invalid.GetValue())
+	}
+	return fmt.Errorf("--%s: expected %s, got %q", invalid.GetFlag().Name, expected, invalid.GetValue())
 }
 
 // homeFlag returns the value of --home.

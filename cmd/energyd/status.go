@@ -8,6 +8,8 @@ import (
 
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	"github.com/spf13/cobra"
+
+	"github.com/energyd/energyd/client"
 )
 
 // nodeStatus is what a running node says about itself.
@@ -33,6 +35,9 @@ func statusCommand() *cobra.Command {
 		Long: "Ask a running node how far it is. Exit code 5: it does not answer, or is still catching up.\n" +
 			"The app hash is the root of the state before the block at this height.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := client.CheckAddress(address); err != nil {
+				return usage("--node: %w", err)
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()
 			status, err := askStatus(ctx, address)
