@@ -34,12 +34,13 @@ func TestExitCodes(t *testing.T) {
 		{"syncing", fmt.Errorf("%w, at height 5", errSyncing), exitUnreachable, "wait"},
 		{"no key", fmt.Errorf("key a: %w", client.ErrNoKey), exitKey, "keys list"},
 		{"key exists", client.ErrKeyExists, exitKey, "another name"},
-		{"passphrase", client.ErrPassphrase, exitKey, ""},
+		{"passphrase", client.ErrPassphrase, exitKey, "try again"},
 		{"no passphrase", errNoPassphrase, exitKey, "--passphrase-file"},
 		{"mode", client.ErrLooseMode, exitKey, "chmod"},
 		{"permission", fmt.Errorf("open: %w", fs.ErrPermission), exitKey, ""},
-		{"bill changed", fmt.Errorf("%w: %w", client.ErrBillChanged, &strictjson.Error{}), exitError, ""},
-		{"reading changed", client.ErrReadingChanged, exitError, ""},
+		{"bill changed", fmt.Errorf("%w: %w", client.ErrBillChanged, &strictjson.Error{}), exitError, "do not rely on this bill"},
+		{"bill not proved", fmt.Errorf("%w: %w", errNotProved, client.ErrBillUnproved), exitError, "bill --proof"},
+		{"reading changed", client.ErrReadingChanged, exitError, "do not rely on this reading"},
 		{"file", fmt.Errorf("bill: %w", &strictjson.Error{Line: 3}), exitUsage, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
