@@ -56,8 +56,9 @@ determinism:
 		echo "GOAMD64=v3 $(GO) test -run Golden ./app"; GOAMD64=v3 $(GO) test -count=1 -run Golden ./app; \
 	else echo "SKIPPED: this processor cannot run GOAMD64=v3"; fi
 
+# One package at a time: they would disturb each other (bench/README.md).
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -p 1 -timeout 30m -run '^$$' -bench . -benchmem ./...
 
 ci: lint gen-check test determinism e2e
 	$(MAKE) demo PERIODS=4
