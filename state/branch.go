@@ -17,6 +17,10 @@ func changeLess(a, b change) bool { return bytes.Compare(a.key, b.key) < 0 }
 // block's thousands of changes, narrow enough to clone cheaply.
 const btreeDegree = 16
 
+// nodes are those of branches that were written or discarded, for the next ones:
+// a block makes a branch for each transaction. Any number may share the list.
+var nodes = btree.NewFreeListG[change](4096)
+
 // Branch is a Store that keeps its changes to itself until they are written to
 // the parent or discarded. It is used by one goroutine at a time, and so is its
 // parent while it has branches.
@@ -34,7 +38,7 @@ func NewBranch(parent Store) *Branch {
 }
 
 func newBranch(base Reader) *Branch {
-	return &Branch{base: base, dirty: btree.NewG(btreeDegree, changeLess)}
+	return &Branch{base: base, dirty: btree.NewWithFreeListG(btreeDegree, changeLess, nodes)}
 }
 
 // Get implements Reader.
@@ -67,10 +71,14 @@ func (b *Branch) Write() {
 	if b.parent == nil {
 		panic("state: Write of a branch of the database: use DB.Stage and DB.Commit")
 	}
+	parent, isBranch := b.parent.(*Branch)
 	b.dirty.Ascend(func(c change) bool {
-		if c.value == nil {
+		switch {
+		case isBranch: // which may have the copies
+			parent.dirty.ReplaceOrInsert(c)
+		case c.value == nil:
 			b.parent.Delete(c.key)
-		} else {
+		default:
 			b.parent.Set(c.key, c.value)
 		}
 		return true
@@ -79,65 +87,48 @@ func (b *Branch) Write() {
 }
 
 // Discard forgets the changes.
-func (b *Branch) Discard() { b.dirty.Clear(false) }
+func (b *Branch) Discard() { b.dirty.Clear(true) }
 
-// Range implements Reader: the merge of a frozen copy of the branch's own
-// changes with the range of what lies under it.
+// Range implements Reader: the merge of a copy of the branch's own changes with
+// the range of what lies under it.
 func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		own := newCursor(b.dirty, prefix, from)
-		if own.ok { // most ranges meet no changes; after a Clone the next ones copy nodes
-			own.tree = b.dirty.Clone()
-		}
+		own := b.changes(prefix, later(prefix, from))
 		for k, v := range b.base.Range(prefix, from) {
-			for own.ok && bytes.Compare(own.key, k) < 0 {
-				if own.value != nil && !yield(own.key, own.value) {
+			for len(own) > 0 && bytes.Compare(own[0].key, k) < 0 {
+				if own[0].value != nil && !yield(own[0].key, own[0].value) {
 					return
 				}
-				own.next()
+				own = own[1:]
 			}
-			if own.ok && bytes.Equal(own.key, k) {
+			if len(own) > 0 && bytes.Equal(own[0].key, k) {
 				continue // the change hides the pair; the next turn yields it
 			}
 			if !yield(k, v) {
 				return
 			}
 		}
-		for ; own.ok; own.next() {
-			if own.value != nil && !yield(own.key, own.value) {
+		for _, c := range own {
+			if c.value != nil && !yield(c.key, c.value) {
 				return
 			}
 		}
 	}
 }
 
-// cursor walks the changes under a prefix one by one, which the push iterators
-// of btree cannot do while another range is being merged.
-type cursor struct {
-	change
-	ok     bool
-	tree   *btree.BTreeG[change]
-	prefix []byte
-}
-
-func newCursor(tree *btree.BTreeG[change], prefix, from []byte) *cursor {
-	c := &cursor{tree: tree, prefix: prefix}
-	c.seek(later(prefix, from), false)
-	return c
-}
-
-func (c *cursor) next() { c.seek(c.key, true) }
-
-// seek moves to the first change at (or, when past is set, after) key.
-func (c *cursor) seek(key []byte, past bool) {
-	c.ok = false
-	c.tree.AscendGreaterOrEqual(change{key: key}, func(found change) bool {
-		if past && bytes.Equal(found.key, key) {
-			return true
+// changes lists the branch's own changes under a prefix, from a key on. Most
+// ranges meet few or none, so a list is cheaper than a clone of the tree, after
+// which every write would copy nodes.
+func (b *Branch) changes(prefix, from []byte) []change {
+	var own []change
+	b.dirty.AscendGreaterOrEqual(change{key: from}, func(c change) bool {
+		if !bytes.HasPrefix(c.key, prefix) {
+			return false
 		}
-		c.change, c.ok = found, bytes.HasPrefix(found.key, c.prefix)
-		return false
+		own = append(own, c)
+		return true
 	})
+	return own
 }
 
 // later returns the greater of the two: where a range over prefix that shall
