@@ -91,7 +91,9 @@ func (l *load) report(sent *orders, before, after []Usage) *Report {
 	l.watch.mu.Unlock()
 	r.Interval = quantiles(r.Chain.intervals)
 	for i, u := range after {
-		u.CPU -= before[i].CPU
+		// The system counts processes finer than the whole: "others" may come
+		// out below 0.
+		u.CPU = max(0, u.CPU-before[i].CPU)
 		r.Processes = append(r.Processes, u)
 	}
 	return r
