@@ -100,14 +100,14 @@ func (a *App) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, erro
 }
 
 // base returns what a proposal or a block is judged against: the committed
-// state, or that of genesis before the first block. release gives it back.
-func (a *App) base() (reader state.Reader, release func(), err error) {
+// state, or that of genesis before the first block.
+func (a *App) base() (state.Reader, error) {
 	if a.genesis != nil {
-		return a.genesis, func() {}, nil
+		return a.genesis, nil
 	}
 	view, err := a.db.View(0)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read committed state: %w", err)
+		return nil, fmt.Errorf("read committed state: %w", err)
 	}
-	return view, view.Close, nil
+	return view, nil
 }

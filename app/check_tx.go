@@ -25,7 +25,6 @@ func (a *App) checkTx(tx []byte) error {
 	if err != nil {
 		return err
 	}
-	defer view.Close()
 	by, err := a.latest.of(view)
 	if err != nil {
 		return err

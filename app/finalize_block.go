@@ -22,11 +22,10 @@ import (
 // Commit. An error of a hook halts the node: replicas must never go on with
 // half a block.
 func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
-	base, release, err := a.base()
+	base, err := a.base()
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 
 	var block *state.Branch
 	if a.genesis != nil {

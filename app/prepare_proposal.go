@@ -18,11 +18,10 @@ func (a *App) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposa
 			response, err = &abci.ResponsePrepareProposal{}, nil
 		}
 	}()
-	base, release, err := a.base()
+	base, err := a.base()
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 
 	admission := newAdmission(base, req.Height, rulesOf(base, req.Time.UnixMilli()))
 	checked, errs := a.checkAll(admission.chainID, req.Txs, admission.knows)

@@ -9,11 +9,10 @@ import (
 // ProcessProposal rejects a block in which any transaction would not be
 // admitted: an honest proposer never makes one.
 func (a *App) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
-	base, release, err := a.base()
+	base, err := a.base()
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 
 	admission := newAdmission(base, req.Height, rulesOf(base, req.Time.UnixMilli()))
 	checked, errs := a.checkAll(admission.chainID, req.Txs, admission.knows)

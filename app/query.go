@@ -42,7 +42,6 @@ func (a *App) query(req *abci.RequestQuery) (*abci.ResponseQuery, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer view.Close()
 	switch req.Path {
 	case RootPath:
 		return &abci.ResponseQuery{Value: view.Root(), Height: view.Height()}, nil

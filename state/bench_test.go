@@ -124,9 +124,9 @@ func BenchmarkBlock(b *testing.B) {
 		}
 		ours = append(ours, time.Since(start))
 
-		pairs := make([]change, 0, len(keys))
+		pairs := make([]struct{ key, value []byte }, 0, len(keys))
 		for _, i := range keys {
-			pairs = append(pairs, change{pairKey(benchKey(i)), benchData(i, int(height))})
+			pairs = append(pairs, struct{ key, value []byte }{pairKey(benchKey(i)), benchData(i, int(height))})
 		}
 		start = time.Now()
 		for _, c := range pairs {
@@ -161,7 +161,7 @@ func BenchmarkTree(b *testing.B) {
 func benchTree() node {
 	ups := make([]update, benchKeys)
 	for i := range ups {
-		ups[i] = newUpdate(benchKey(i), benchData(i, 0))
+		ups[i] = newUpdate(string(benchKey(i)), benchData(i, 0))
 	}
 	return applyUpdates(nil, ups)
 }
@@ -202,7 +202,6 @@ func BenchmarkProof(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer v.Close()
 	for _, at := range []int{1, 200_000} {
 		key := benchKey(at)
 		p, err := v.Prove(key)
@@ -236,7 +235,7 @@ func BenchmarkProof(b *testing.B) {
 
 // BenchmarkGet reads pairs of 1 M at random.
 func BenchmarkGet(b *testing.B) {
-	v := &version{tree: benchTree()}
+	v := &View{tree: benchTree()}
 	i := 0
 	for b.Loop() {
 		if i = (i + 7919) % benchKeys; v.Get(benchKey(i)) == nil {

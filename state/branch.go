@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/google/btree"
 )
 
 // change is one entry of a branch; a nil value is a deletion.
-type change struct{ key, value []byte }
+type change struct {
+	key   string
+	value []byte
+}
 
-func changeLess(a, b change) bool { return bytes.Compare(a.key, b.key) < 0 }
+func changeLess(a, b change) bool { return a.key < b.key }
 
 // btreeDegree is the fan-out of a branch's tree: wide enough to be flat for a
-// block's thousands of changes, narrow enough to clone cheaply.
+// block's thousands of changes.
 const btreeDegree = 16
 
 // nodes are those of branches that were written or discarded, for the next ones:
@@ -27,7 +31,10 @@ var nodes = btree.NewFreeListG[change](4096)
 type Branch struct {
 	base   Reader
 	parent Store // nil for a branch of the database, which DB.Stage takes
+	// The changes twice: in order for ranges, hashed for the many reads of a
+	// block, most of which find nothing.
 	dirty  *btree.BTreeG[change]
+	values map[string][]byte
 }
 
 // NewBranch returns an empty branch over parent.
@@ -38,13 +45,15 @@ func NewBranch(parent Store) *Branch {
 }
 
 func newBranch(base Reader) *Branch {
-	return &Branch{base: base, dirty: btree.NewWithFreeListG(btreeDegree, changeLess, nodes)}
+	return &Branch{
+		base: base, dirty: btree.NewWithFreeListG(btreeDegree, changeLess, nodes), values: make(map[string][]byte),
+	}
 }
 
 // Get implements Reader.
 func (b *Branch) Get(key []byte) []byte {
-	if c, ok := b.dirty.Get(change{key: key}); ok {
-		return c.value
+	if value, ok := b.values[string(key)]; ok {
+		return value
 	}
 	return b.base.Get(key)
 }
@@ -54,7 +63,7 @@ func (b *Branch) Set(key, value []byte) {
 	if len(key) == 0 || len(key) > MaxKeySize || len(value) == 0 {
 		panic(fmt.Sprintf("state: set key %x to %x: want a key of 1 to %d bytes and a value", key, value, MaxKeySize))
 	}
-	b.dirty.ReplaceOrInsert(change{key: bytes.Clone(key), value: bytes.Clone(value)})
+	b.put(change{string(key), bytes.Clone(value)})
 }
 
 // Delete implements Store.
@@ -62,7 +71,12 @@ func (b *Branch) Delete(key []byte) {
 	if len(key) == 0 {
 		panic("state: delete an empty key")
 	}
-	b.dirty.ReplaceOrInsert(change{key: bytes.Clone(key)})
+	b.put(change{key: string(key)})
+}
+
+func (b *Branch) put(c change) {
+	b.dirty.ReplaceOrInsert(c)
+	b.values[c.key] = c.value
 }
 
 // Write moves the changes to the parent and leaves the branch empty, ready for
@@ -75,11 +89,11 @@ func (b *Branch) Write() {
 	b.dirty.Ascend(func(c change) bool {
 		switch {
 		case isBranch: // which may have the copies
-			parent.dirty.ReplaceOrInsert(c)
+			parent.put(c)
 		case c.value == nil:
-			b.parent.Delete(c.key)
+			b.parent.Delete(bytesOf(c.key))
 		default:
-			b.parent.Set(c.key, c.value)
+			b.parent.Set(bytesOf(c.key), c.value)
 		}
 		return true
 	})
@@ -87,7 +101,10 @@ func (b *Branch) Write() {
 }
 
 // Discard forgets the changes.
-func (b *Branch) Discard() { b.dirty.Clear(true) }
+func (b *Branch) Discard() {
+	b.dirty.Clear(true)
+	clear(b.values)
+}
 
 // Range implements Reader: the merge of a copy of the branch's own changes with
 // the range of what lies under it.
@@ -95,13 +112,13 @@ func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		own := b.changes(prefix, later(prefix, from))
 		for k, v := range b.base.Range(prefix, from) {
-			for len(own) > 0 && bytes.Compare(own[0].key, k) < 0 {
-				if own[0].value != nil && !yield(own[0].key, own[0].value) {
+			for len(own) > 0 && own[0].key < string(k) {
+				if own[0].value != nil && !yield(bytesOf(own[0].key), own[0].value) {
 					return
 				}
 				own = own[1:]
 			}
-			if len(own) > 0 && bytes.Equal(own[0].key, k) {
+			if len(own) > 0 && own[0].key == string(k) {
 				continue // the change hides the pair; the next turn yields it
 			}
 			if !yield(k, v) {
@@ -109,7 +126,7 @@ func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 			}
 		}
 		for _, c := range own {
-			if c.value != nil && !yield(c.key, c.value) {
+			if c.value != nil && !yield(bytesOf(c.key), c.value) {
 				return
 			}
 		}
@@ -121,8 +138,9 @@ func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 // which every write would copy nodes.
 func (b *Branch) changes(prefix, from []byte) []change {
 	var own []change
-	b.dirty.AscendGreaterOrEqual(change{key: from}, func(c change) bool {
-		if !bytes.HasPrefix(c.key, prefix) {
+	under := string(prefix)
+	b.dirty.AscendGreaterOrEqual(change{key: string(from)}, func(c change) bool {
+		if !strings.HasPrefix(c.key, under) {
 			return false
 		}
 		own = append(own, c)

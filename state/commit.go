@@ -79,15 +79,21 @@ func (db *DB) Stage(b *Branch) (root []byte) {
 	if b.base != (latest{db}) {
 		panic("state: Stage of a branch that is not DB.Branch of this database")
 	}
-	v := latest{db}.acquire()
-	defer db.release(v)
+	v := latest{db}.view()
 	ups := make([]update, 0, b.dirty.Len())
 	b.dirty.Ascend(func(c change) bool {
 		ups = append(ups, newUpdate(c.key, c.value))
 		return true
 	})
-	db.staged = &stage{tree: applyUpdates(v.tree, ups), ups: ups}
+	db.staged = newStage(v, ups)
 	return bytes.Clone(digestOf(db.staged.tree)[:])
+}
+
+// newStage applies updates to a height.
+func newStage(v *View, ups []update) *stage {
+	s := &stage{tree: applyUpdates(v.tree, ups), ups: ups}
+	s.order = reorder(v.order, ups)
+	return s
 }
 
 // Commit writes what was staged as the state of height, in one synced batch
@@ -105,11 +111,10 @@ func (db *DB) commit(height int64) error {
 	if db.staged == nil {
 		return ErrUnstaged
 	}
-	v, err := db.acquireLatest()
+	v, err := db.View(0)
 	if err != nil {
 		return err
 	}
-	defer db.release(v)
 	if height <= 0 || v.height != 0 && height != v.height+1 {
 		return fmt.Errorf("the last height is %d: want the next one", v.height)
 	}
@@ -137,7 +142,7 @@ func (db *DB) write(batch *pebble.Batch, height int64, s *stage) error {
 			return err
 		}
 	}
-	v := &version{height: height, tree: s.tree}
+	v := &View{height: height, tree: s.tree, order: s.order}
 	if err := batch.Set([]byte(metaKey), meta{height, v.root()}.encode(), nil); err != nil {
 		return err
 	}
@@ -145,7 +150,6 @@ func (db *DB) write(batch *pebble.Batch, height int64, s *stage) error {
 		return err
 	}
 	db.staged = nil
-	v.snap = db.pebble.NewSnapshot()
 	db.keep(v)
 	return nil
 }
@@ -155,13 +159,13 @@ func put(batch *pebble.Batch, u *update) error {
 	case u.idle():
 		return nil
 	case u.leaf == nil:
-		key := u.old.key()
+		key := u.old.key
 		op := batch.DeleteDeferred(1 + len(key))
 		op.Key[0] = pairPrefix
 		copy(op.Key[1:], key)
 		return op.Finish()
 	default:
-		key, value := u.leaf.key(), u.leaf.value()
+		key, value := u.leaf.key, u.leaf.value
 		op := batch.SetDeferred(1+len(key), len(value))
 		op.Key[0] = pairPrefix
 		copy(op.Key[1:], key)

@@ -1,10 +1,12 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -26,9 +28,9 @@ const (
 	defaultUndo  = 256
 	defaultViews = 64
 
-	// A validator shall fit into 250 MB. Only ranges read from disk. Memtables
-	// take their memory out of the cache: one as large would leave it none.
-	cacheBytes    = 24 << 20
+	// A validator shall fit into 250 MB. All reads are served from memory: the
+	// database is read at the start, by compactions and for undo records.
+	cacheBytes    = 1 << 20
 	memTableBytes = 8 << 20
 )
 
@@ -46,16 +48,15 @@ type DB struct {
 	pebble *pebble.DB
 	staged *stage // the writer's only
 
-	mu     sync.Mutex // guards what follows and version.refs
-	views  []*version // ascending, the last committed one last; never empty until closed
-	open   int        // versions with references
-	closed bool
+	mu    sync.Mutex // guards what follows
+	views []*View    // ascending, the last committed one last; empty once closed
 }
 
 // stage is what Commit will write.
 type stage struct {
-	tree node
-	ups  []update // applied
+	tree  node
+	order *order
+	ups   []update // applied
 }
 
 // Open opens or creates the database in dir. It rebuilds the tree from the
@@ -112,136 +113,96 @@ func (db *DB) load() error {
 			return err
 		}
 	}
-	v := &version{height: m.height, snap: db.pebble.NewSnapshot()}
-	if v.tree, err = buildTree(v.snap); err != nil {
-		return errors.Join(err, v.snap.Close())
+	v, err := readPairs(db.pebble)
+	if err != nil {
+		return err
 	}
+	v.height = m.height
 	if root := v.root(); root != m.root {
-		return errors.Join(fmt.Errorf("%w: height %d, stored root %x, root of the pairs %x",
-			ErrRootMismatch, m.height, m.root, root), v.snap.Close())
+		return fmt.Errorf("%w: height %d, stored root %x, root of the pairs %x", ErrRootMismatch, m.height, m.root, root)
 	}
 	db.keep(v)
 	return nil
 }
 
-func buildTree(r pebble.Reader) (node, error) {
+// readPairs builds the tree and the order of the stored pairs.
+func readPairs(r pebble.Reader) (*View, error) {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: pairKey(nil), UpperBound: prefixEnd(pairKey(nil))})
 	if err != nil {
 		return nil, fmt.Errorf("read the pairs: %w", err)
 	}
 	var ups []update
 	for ok := it.First(); ok; ok = it.Next() {
-		ups = append(ups, newUpdate(it.Key()[1:], it.Value()))
+		ups = append(ups, newUpdate(string(it.Key()[1:]), bytes.Clone(it.Value())))
 	}
 	if err := errors.Join(it.Error(), it.Close()); err != nil {
 		return nil, fmt.Errorf("read the pairs: %w", err)
 	}
-	return applyUpdates(nil, ups), nil
+	v := &View{order: newOrder()}
+	for i := range ups {
+		v.order.ReplaceOrInsert(ups[i].leaf.key)
+	}
+	v.tree = applyUpdates(nil, ups)
+	return v, nil
 }
 
 // Version returns the last committed height and its 32-byte root: before the
 // first commit (and after Close) height 0 and the empty root, all zero bytes.
 func (db *DB) Version() (height int64, root []byte) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.closed {
+	v, err := db.View(0)
+	if err != nil {
 		return 0, make([]byte, hashSize)
 	}
-	v := db.views[len(db.views)-1]
-	sum := v.root()
-	return v.height, sum[:]
+	return v.height, v.Root()
 }
 
 // Branch returns an empty branch over what is committed at the time of each of
 // its reads. It is staged with Stage, not written with Write.
 func (db *DB) Branch() *Branch { return newBranch(latest{db}) }
 
-// View returns an immutable view of a committed height, 0 for the last, or
-// ErrNoView when that height is not kept. The caller must close it.
+// View returns a committed height, 0 for the last, or ErrNoView when that height
+// is not kept.
 func (db *DB) View(height int64) (*View, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.closed {
+	if len(db.views) == 0 {
 		return nil, ErrClosed
 	}
 	last := db.views[len(db.views)-1]
-	if height == 0 {
-		height = last.height
+	if height == 0 || height == last.height {
+		return last, nil
 	}
 	for _, v := range db.views {
 		if v.height == height {
-			v.refs++
-			return &View{version: v, db: db}, nil
+			return v, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: height %d, kept are %d to %d", ErrNoView, height, db.views[0].height, last.height)
 }
 
-// Close closes the database; a second Close is harmless. The files stay open
-// until the last view is closed.
+// Close closes the database; a second Close is harmless. Views that were taken
+// can still be read.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.closed {
+	if len(db.views) == 0 {
 		return nil
-	}
-	db.closed = true
-	var err error
-	for _, v := range db.views {
-		err = errors.Join(err, db.unref(v))
 	}
 	db.views = nil
-	return err
+	return db.pebble.Close()
 }
 
-// keep makes v the last committed version. It lets go of the oldest ones and,
-// after a rollback, of those that v replaces.
-func (db *DB) keep(v *version) {
+// keep makes v the last committed height. It forgets the oldest ones and, after
+// a rollback, those that v replaces.
+func (db *DB) keep(v *View) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	v.refs = 1
-	db.open++
 	last := len(db.views)
-	for ; last > 0 && db.views[last-1].height >= v.height; last-- {
-		_ = db.unref(db.views[last-1]) // see release
+	for last > 0 && db.views[last-1].height >= v.height {
+		last--
 	}
-	db.views = append(db.views[:last:last], v)
-	for ; len(db.views) > db.opt.Views; db.views = db.views[1:] {
-		_ = db.unref(db.views[0])
-	}
-}
-
-// acquireLatest takes a reference to the last version, to be released.
-func (db *DB) acquireLatest() (*version, error) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.closed {
-		return nil, ErrClosed
-	}
-	v := db.views[len(db.views)-1]
-	v.refs++
-	return v, nil
-}
-
-func (db *DB) release(v *version) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	// Closing a snapshot, or a database whose commits are synced, loses
-	// nothing when it fails.
-	_ = db.unref(v)
-}
-
-// unref drops a reference, under db.mu. The last one closes the snapshot, and
-// after Close the database.
-func (db *DB) unref(v *version) error {
-	if v.refs--; v.refs > 0 {
-		return nil
-	}
-	err := v.snap.Close()
-	if db.open--; db.open == 0 && db.closed {
-		err = errors.Join(err, db.pebble.Close())
-	}
-	return err
+	first := max(0, last+1-db.opt.Views)
+	db.views = append(slices.Clone(db.views[first:last]), v)
 }
 
 // lockFS marks a failure to lock, which pebble reports like any other.

@@ -113,9 +113,6 @@ func (m *machine) reset() {
 }
 
 func (m *machine) closeAll(t *rapid.T) {
-	for _, v := range m.held {
-		v.Close()
-	}
 	m.held = nil
 	for range 2 {
 		if err := m.db.Close(); err != nil {
@@ -241,8 +238,6 @@ func (m *machine) check(t *rapid.T) {
 			t.Fatal(err)
 		}
 		checkView(t, v, m.history[h])
-		v.Close()
-		v.Close()
 	}
 }
 
@@ -320,8 +315,8 @@ func TestRootDependsOnTheSetOnly(t *testing.T) {
 			n := rapid.IntRange(1, len(keys)).Draw(t, "batch")
 			var ups, undo []update
 			for _, k := range keys[:n] {
-				ups = append(ups, newUpdate([]byte(k), []byte(want[k])))
-				undo = append(undo, newUpdate([]byte(k), nil))
+				ups = append(ups, newUpdate(k, []byte(want[k])))
+				undo = append(undo, newUpdate(k, nil))
 			}
 			before := *digestOf(tree)
 			with := applyUpdates(tree, ups)

@@ -108,5 +108,5 @@ func existence(n node, l *leaf) *ics23.ExistenceProof {
 		Length:       ics23.LengthOp_NO_PREFIX,
 		Prefix:       []byte{0},
 	}
-	return &ics23.ExistenceProof{Key: []byte(l.key()), Value: []byte(l.value()), Leaf: leafOp, Path: ops}
+	return &ics23.ExistenceProof{Key: []byte(l.key), Value: []byte(l.value), Leaf: leafOp, Path: ops}
 }

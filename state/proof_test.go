@@ -23,7 +23,7 @@ func provable(t testing.TB, n int) *View {
 	}
 	commit(t, db, b)
 	v := view(t, db)
-	t.Cleanup(func() { v.Close(); db.Close() })
+	t.Cleanup(func() { db.Close() })
 	return v
 }
 

@@ -16,9 +16,9 @@ func appendUndo(b []byte, ups []update) []byte {
 		switch {
 		case u.idle():
 		case u.old == nil:
-			b = appendPart(appendPart(b, u.leaf.key()), "")
+			b = appendPart(appendPart(b, u.leaf.key), "")
 		default:
-			b = appendPart(appendPart(b, u.old.key()), u.old.value())
+			b = appendPart(appendPart(b, u.old.key), u.old.value)
 		}
 	}
 	return b
@@ -30,9 +30,11 @@ func appendPart(b []byte, part string) []byte {
 
 // nextUndo splits the first change off the record.
 func nextUndo(b []byte) (c change, rest []byte, err error) {
-	if c.key, b, err = nextPart(b); err != nil || c.key == nil {
+	key, b, err := nextPart(b)
+	if err != nil || key == nil {
 		return c, nil, errors.Join(err, errTruncated)
 	}
+	c.key = string(key)
 	c.value, rest, err = nextPart(b)
 	return c, rest, err
 }
@@ -56,18 +58,17 @@ func nextPart(b []byte) (part, rest []byte, err error) {
 // or returns ErrNoUndo when its undo record is gone. What was staged is
 // forgotten. Open views stay as they are.
 func (db *DB) Rollback() error {
-	v, err := db.acquireLatest()
+	v, err := db.View(0)
 	if err != nil {
 		return err
 	}
-	defer db.release(v)
 	if err := db.rollback(v); err != nil {
 		return fmt.Errorf("state: roll back height %d: %w", v.height, err)
 	}
 	return nil
 }
 
-func (db *DB) rollback(v *version) error {
+func (db *DB) rollback(v *View) error {
 	record, err := get(db.pebble, undoKey(v.height))
 	if err != nil {
 		return err
@@ -79,15 +80,15 @@ func (db *DB) rollback(v *version) error {
 	if err != nil {
 		return err
 	}
-	s := &stage{}
+	var ups []update
 	for len(rest) > 0 {
 		var c change
 		if c, rest, err = nextUndo(rest); err != nil {
 			return err
 		}
-		s.ups = append(s.ups, newUpdate(c.key, c.value))
+		ups = append(ups, newUpdate(c.key, c.value))
 	}
-	s.tree = applyUpdates(v.tree, s.ups)
+	s := newStage(v, ups)
 	if root := *digestOf(s.tree); root != before.root {
 		return fmt.Errorf("%w: its undo record gives root %x, height %d had %x", ErrRootMismatch, root, before.height, before.root)
 	}

@@ -82,7 +82,6 @@ func TestMap(t *testing.T) {
 	names.Delete(b, at(3))
 	commit(t, db, b)
 	v := view(t, db)
-	defer v.Close()
 	for _, r := range []Reader{b, db.Branch(), v} {
 		if got, ok := names.Get(r, at(0)); !ok || got.Value != "a" {
 			t.Errorf("pair 0: got %v %v, want a", got, ok)

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sort"
-	"strings"
+	"unsafe"
 )
 
 // The tree is a canonical compact sparse Merkle tree over sha256 of the keys:
@@ -22,8 +22,8 @@ import (
 // changes since.
 //
 // A leaf carries its whole pair. That costs the memory of the values, which are
-// small, and pays for it: point reads and proofs never touch the disk, and an
-// update meets the old value, which the undo record needs, on its way.
+// small, and pays for it: reads and proofs never touch the disk, and an update
+// meets the old value, which the undo record needs, on its way.
 
 const hashSize = sha256.Size
 
@@ -33,19 +33,22 @@ type hash = [hashSize]byte
 type node interface{ digest() *hash }
 
 type leaf struct {
-	sum  hash
-	pair string // length of the key in one byte, key, value
+	sum hash
+	// key is one string for all the values that a key ever had, and for the
+	// order of the keys.
+	key, value string
 }
-
-func (l *leaf) key() string   { return l.pair[1 : 1+int(l.pair[0])] }
-func (l *leaf) value() string { return l.pair[1+int(l.pair[0]):] }
 
 type inner struct {
 	sum         hash
 	left, right node
 }
 
-func (l *leaf) path() hash { return sha256.Sum256([]byte(l.key())) }
+// bytesOf is a string as the bytes that it is, not copied: readers get the
+// store's own bytes and may not change them (Reader).
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+func (l *leaf) path() hash { return sha256.Sum256(bytesOf(l.key)) }
 
 func (n *inner) child(side byte) node {
 	if side == 0 {
@@ -74,9 +77,10 @@ type update struct {
 	leaf, old *leaf
 }
 
-// newUpdate makes the update that a pair causes; a nil value is a deletion.
-func newUpdate(key, value []byte) update {
-	u := update{path: sha256.Sum256(key)}
+// newUpdate makes the update that a pair causes; a nil value is a deletion. It
+// keeps the value, which must not change any more.
+func newUpdate(key string, value []byte) update {
+	u := update{path: sha256.Sum256(bytesOf(key))}
 	if value == nil {
 		return u
 	}
@@ -84,12 +88,7 @@ func newUpdate(key, value []byte) update {
 	copy(pre[1:], u.path[:])
 	sum := sha256.Sum256(value)
 	copy(pre[1+hashSize:], sum[:])
-	var pair strings.Builder
-	pair.Grow(1 + len(key) + len(value))
-	pair.WriteByte(byte(len(key)))
-	pair.Write(key)
-	pair.Write(value)
-	u.leaf = &leaf{sum: sha256.Sum256(pre[:]), pair: pair.String()}
+	u.leaf = &leaf{sum: sha256.Sum256(pre[:]), key: key, value: unsafe.String(unsafe.SliceData(value), len(value))}
 	return u
 }
 
@@ -133,6 +132,9 @@ func apply(n node, depth int, ups []update) node {
 		if ups[at].old = n; len(ups) == 1 && ups[at].idle() {
 			return n // and nothing above is hashed again
 		}
+		if ups[at].leaf != nil {
+			ups[at].leaf.key = n.key
+		}
 		return build(depth, ups)
 	default:
 		return build(depth, ups)
@@ -159,7 +161,7 @@ func find(n node, key []byte) *leaf {
 		case *inner:
 			n = at.child(bit(&path, depth))
 		case *leaf:
-			if at.key() == string(key) {
+			if at.key == string(key) {
 				return at
 			}
 			return nil

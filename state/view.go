@@ -5,29 +5,43 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"sync"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/btree"
 )
 
-// version is a committed height: its tree and a snapshot of the database as it
-// was then. It lives while the DB keeps it or a reader holds it.
-type version struct {
+// View is a committed height. It never changes, whatever the writer does, and
+// may be used by several goroutines for as long as they like.
+type View struct {
 	height int64
 	tree   node
-	snap   *pebble.Snapshot
-	refs   int // guarded by DB.mu
+	order  *order
 }
 
-func (v *version) root() hash { return *digestOf(v.tree) }
+// order has the keys of a tree in order, for ranges. Like the tree it is never
+// changed once it is shown: a later height has a clone, which copies the nodes
+// that it touches and shares the rest. Values stay in the tree: most changes are
+// to keys that are there already, and those leave the order as it is.
+type order = btree.BTreeG[string]
 
-// View is a committed height that does not change whatever the writer does. It
-// may be used by several goroutines and must be closed, after which it must not
-// be used.
-type View struct {
-	*version
-	db    *DB
-	close sync.Once
+// orderDegree keeps copies small, and the nodes few.
+const orderDegree = 16
+
+func newOrder() *order { return btree.NewG(orderDegree, btree.Less[string]()) }
+
+// reorder returns the order after updates that were applied to the tree.
+func reorder(o *order, ups []update) *order {
+	o = o.Clone()
+	for i := range ups {
+		switch u := &ups[i]; {
+		case u.leaf != nil && u.old == nil:
+			o.ReplaceOrInsert(u.leaf.key)
+		case u.leaf == nil && u.old != nil:
+			o.Delete(u.old.key)
+		}
+	}
+	return o
 }
 
 // Height returns the height the view shows.
@@ -36,41 +50,46 @@ func (v *View) Height() int64 { return v.height }
 // Root returns the 32-byte root of that height.
 func (v *View) Root() []byte { return bytes.Clone(digestOf(v.tree)[:]) }
 
-// Close releases the view. A second Close is harmless.
-func (v *View) Close() { v.close.Do(func() { v.db.release(v.version) }) }
+func (v *View) root() hash { return *digestOf(v.tree) }
 
 // Get implements Reader.
-func (v *version) Get(key []byte) []byte {
+func (v *View) Get(key []byte) []byte {
 	l := find(v.tree, key)
 	if l == nil {
 		return nil
 	}
-	return []byte(l.value())
+	return bytesOf(l.value)
 }
 
 // Range implements Reader.
-func (v *version) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
+func (v *View) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		it, err := v.snap.NewIter(&pebble.IterOptions{
-			LowerBound: pairKey(later(prefix, from)),
-			UpperBound: prefixEnd(pairKey(prefix)),
+		under := string(prefix)
+		v.order.AscendGreaterOrEqual(string(later(prefix, from)), func(key string) bool {
+			return strings.HasPrefix(key, under) && yield(bytesOf(key), v.Get(bytesOf(key)))
 		})
-		if err != nil {
-			panic(Fault{err})
-		}
-		defer it.Close() // its error is that of it.Error below
-		for ok := it.First(); ok; ok = it.Next() {
-			if !yield(bytes.Clone(it.Key()[1:]), bytes.Clone(it.Value())) {
-				return
-			}
-		}
-		if err := it.Error(); err != nil {
-			panic(Fault{err})
-		}
 	}
 }
 
-// get returns a copy of the value, nil when the key is absent.
+// latest reads what is committed at the moment of each call. It lies under the
+// branches that DB.Branch returns, and lets them outlive a commit.
+type latest struct{ db *DB }
+
+func (l latest) view() *View {
+	v, err := l.db.View(0)
+	if err != nil {
+		panic(Fault{err})
+	}
+	return v
+}
+
+func (l latest) Get(key []byte) []byte { return l.view().Get(key) }
+
+func (l latest) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) { l.view().Range(prefix, from)(yield) }
+}
+
+// get returns a copy of the database's value, nil when the key is absent.
 func get(r pebble.Reader, key []byte) ([]byte, error) {
 	value, closer, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -80,30 +99,4 @@ func get(r pebble.Reader, key []byte) ([]byte, error) {
 		return nil, err
 	}
 	return slices.Clone(value), closer.Close()
-}
-
-// latest reads what is committed at the moment of each call. It lies under the
-// branches that DB.Branch returns, and lets them outlive a commit.
-type latest struct{ db *DB }
-
-func (l latest) acquire() *version {
-	v, err := l.db.acquireLatest()
-	if err != nil {
-		panic(Fault{err})
-	}
-	return v
-}
-
-func (l latest) Get(key []byte) []byte {
-	v := l.acquire()
-	defer l.db.release(v)
-	return v.Get(key)
-}
-
-func (l latest) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(k, v []byte) bool) {
-		v := l.acquire()
-		defer l.db.release(v)
-		v.Range(prefix, from)(yield)
-	}
 }
