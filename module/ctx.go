@@ -77,14 +77,13 @@ func DeriveID(kind string, parts ...[]byte) protocol.ID {
 	return protocol.ID(hash.Sum(nil)[:protocol.IDSize])
 }
 
-// Atomic runs fn on a branch: its writes and events stand only if it returns
-// nil. A panic becomes an error, but for a fault of the database, which must
-// halt the node.
+// Atomic runs fn so that its writes and events stand only if it returns nil. A
+// panic becomes an error, but for a fault of the database, which must halt the
+// node.
 func (c *Ctx) Atomic(fn func(*Ctx) error) (err error) {
-	branch := state.NewBranch(c.Store)
 	var events []proto.Message
 	child := *c
-	child.Store, child.events = branch, &events
+	child.events = &events
 	defer func() {
 		if r := recover(); r != nil {
 			if fault, ok := r.(state.Fault); ok {
@@ -93,10 +92,9 @@ func (c *Ctx) Atomic(fn func(*Ctx) error) (err error) {
 			err = fmt.Errorf("%w: %v", ErrPanic, r)
 		}
 	}()
-	if err := fn(&child); err != nil {
+	if err := c.Store.Atomic(func() error { return fn(&child) }); err != nil {
 		return err
 	}
-	branch.Write()
 	*c.events = append(*c.events, events...)
 	return nil
 }

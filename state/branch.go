@@ -9,21 +9,17 @@ import (
 	"github.com/google/btree"
 )
 
-// change is one entry of a branch; a nil value is a deletion.
+// change is what a branch does to a key; a nil value is a deletion.
 type change struct {
 	key   string
 	value []byte
 }
 
-func changeLess(a, b change) bool { return a.key < b.key }
+func changeLess(a, b *change) bool { return a.key < b.key }
 
-// btreeDegree is the fan-out of a branch's tree: wide enough to be flat for a
-// block's thousands of changes.
+// btreeDegree is the fan-out of a branch's order: flat for a block's thousands
+// of changes.
 const btreeDegree = 16
-
-// nodes are those of branches that were written or discarded, for the next ones:
-// a block makes a branch for each transaction. Any number may share the list.
-var nodes = btree.NewFreeListG[change](4096)
 
 // Branch is a Store that keeps its changes to itself until they are written to
 // the parent or discarded. It is used by one goroutine at a time, and so is its
@@ -31,10 +27,20 @@ var nodes = btree.NewFreeListG[change](4096)
 type Branch struct {
 	base   Reader
 	parent Store // nil for a branch of the database, which DB.Stage takes
-	// The changes twice: in order for ranges, hashed for the many reads of a
-	// block, most of which find nothing.
-	dirty  *btree.BTreeG[change]
-	values map[string][]byte
+	// The changes twice: hashed for the many reads of a block, most of which
+	// find nothing here, and in order for ranges.
+	changes map[string]*change
+	order   *btree.BTreeG[*change]
+	// journal has what Atomic needs to take changes back, the latest last.
+	journal []taken
+	atomic  int // how many calls of Atomic are running
+}
+
+// taken is how a change was before it was made or changed again.
+type taken struct {
+	change *change
+	value  []byte
+	made   bool
 }
 
 // NewBranch returns an empty branch over parent.
@@ -45,25 +51,23 @@ func NewBranch(parent Store) *Branch {
 }
 
 func newBranch(base Reader) *Branch {
-	return &Branch{
-		base: base, dirty: btree.NewWithFreeListG(btreeDegree, changeLess, nodes), values: make(map[string][]byte),
-	}
+	return &Branch{base: base, changes: make(map[string]*change), order: btree.NewG(btreeDegree, changeLess)}
 }
 
 // Get implements Reader.
 func (b *Branch) Get(key []byte) []byte {
-	if value, ok := b.values[string(key)]; ok {
-		return value
+	if c, ok := b.changes[string(key)]; ok {
+		return c.value
 	}
 	return b.base.Get(key)
 }
 
-// Set implements Store. It keeps copies of key and value.
+// Set implements Store.
 func (b *Branch) Set(key, value []byte) {
 	if len(key) == 0 || len(key) > MaxKeySize || len(value) == 0 {
 		panic(fmt.Sprintf("state: set key %x to %x: want a key of 1 to %d bytes and a value", key, value, MaxKeySize))
 	}
-	b.put(change{string(key), bytes.Clone(value)})
+	b.put(key, value)
 }
 
 // Delete implements Store.
@@ -71,12 +75,50 @@ func (b *Branch) Delete(key []byte) {
 	if len(key) == 0 {
 		panic("state: delete an empty key")
 	}
-	b.put(change{key: string(key)})
+	b.put(key, nil)
 }
 
-func (b *Branch) put(c change) {
-	b.dirty.ReplaceOrInsert(c)
-	b.values[c.key] = c.value
+func (b *Branch) put(key, value []byte) {
+	c, known := b.changes[string(key)]
+	if !known {
+		c = &change{key: string(key)}
+		b.changes[c.key] = c
+		b.order.ReplaceOrInsert(c)
+	}
+	if b.atomic > 0 {
+		b.journal = append(b.journal, taken{c, c.value, !known})
+	}
+	c.value = value
+}
+
+// Atomic implements Store.
+func (b *Branch) Atomic(fn func() error) (err error) {
+	mark, done := len(b.journal), false
+	b.atomic++
+	defer func() { // also when fn panics
+		if err != nil || !done {
+			b.takeBack(mark)
+		}
+		if b.atomic--; b.atomic == 0 {
+			b.journal = b.journal[:0]
+		}
+	}()
+	err = fn()
+	done = true
+	return err
+}
+
+// takeBack undoes the changes of the journal from mark on, the latest first.
+func (b *Branch) takeBack(mark int) {
+	for i := len(b.journal) - 1; i >= mark; i-- {
+		was := &b.journal[i]
+		was.change.value = was.value
+		if was.made {
+			delete(b.changes, was.change.key)
+			b.order.Delete(was.change)
+		}
+	}
+	b.journal = b.journal[:mark]
 }
 
 // Write moves the changes to the parent and leaves the branch empty, ready for
@@ -85,14 +127,10 @@ func (b *Branch) Write() {
 	if b.parent == nil {
 		panic("state: Write of a branch of the database: use DB.Stage and DB.Commit")
 	}
-	parent, isBranch := b.parent.(*Branch)
-	b.dirty.Ascend(func(c change) bool {
-		switch {
-		case isBranch: // which may have the copies
-			parent.put(c)
-		case c.value == nil:
+	b.order.Ascend(func(c *change) bool {
+		if c.value == nil {
 			b.parent.Delete(bytesOf(c.key))
-		default:
+		} else {
 			b.parent.Set(bytesOf(c.key), c.value)
 		}
 		return true
@@ -102,15 +140,15 @@ func (b *Branch) Write() {
 
 // Discard forgets the changes.
 func (b *Branch) Discard() {
-	b.dirty.Clear(true)
-	clear(b.values)
+	clear(b.changes)
+	b.order = btree.NewG(btreeDegree, changeLess)
 }
 
 // Range implements Reader: the merge of a copy of the branch's own changes with
 // the range of what lies under it.
 func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		own := b.changes(prefix, later(prefix, from))
+		own := b.under(prefix, later(prefix, from))
 		for k, v := range b.base.Range(prefix, from) {
 			for len(own) > 0 && own[0].key < string(k) {
 				if own[0].value != nil && !yield(bytesOf(own[0].key), own[0].value) {
@@ -133,17 +171,16 @@ func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// changes lists the branch's own changes under a prefix, from a key on. Most
-// ranges meet few or none, so a list is cheaper than a clone of the tree, after
-// which every write would copy nodes.
-func (b *Branch) changes(prefix, from []byte) []change {
+// under copies the branch's own changes under a prefix, from a key on: they may
+// change while they are read.
+func (b *Branch) under(prefix, from []byte) []change {
 	var own []change
-	under := string(prefix)
-	b.dirty.AscendGreaterOrEqual(change{key: string(from)}, func(c change) bool {
-		if !strings.HasPrefix(c.key, under) {
+	start := string(prefix)
+	b.order.AscendGreaterOrEqual(&change{key: string(from)}, func(c *change) bool {
+		if !strings.HasPrefix(c.key, start) {
 			return false
 		}
-		own = append(own, c)
+		own = append(own, *c)
 		return true
 	})
 	return own

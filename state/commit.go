@@ -80,8 +80,8 @@ func (db *DB) Stage(b *Branch) (root []byte) {
 		panic("state: Stage of a branch that is not DB.Branch of this database")
 	}
 	v := latest{db}.view()
-	ups := make([]update, 0, b.dirty.Len())
-	b.dirty.Ascend(func(c change) bool {
+	ups := make([]update, 0, b.order.Len())
+	b.order.Ascend(func(c *change) bool {
 		ups = append(ups, newUpdate(c.key, c.value))
 		return true
 	})

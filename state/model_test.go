@@ -159,6 +159,43 @@ func (m *machine) nested(t *rapid.T) {
 	}
 }
 
+// atomic writes in nested calls of Atomic, each of which stands, fails or
+// panics.
+func (m *machine) atomic(t *rapid.T) {
+	var level func(depth int, model pairs)
+	level = func(depth int, model pairs) {
+		inner := maps.Clone(model)
+		failed := errors.New("not wanted")
+		fate := rapid.SampledFrom([]string{"stands", "fails", "panics"}).Draw(t, "fate")
+		var err error
+		panicked := recovered(func() {
+			err = m.block.Atomic(func() error {
+				writeSome(t, m.block, inner)
+				if depth > 0 {
+					level(depth-1, inner)
+				}
+				writeSome(t, m.block, inner)
+				switch fate {
+				case "fails":
+					return failed
+				case "panics":
+					panic(failed)
+				}
+				return nil
+			})
+		})
+		switch {
+		case fate == "stands" && (err != nil || panicked != nil), fate == "fails" && err != failed, fate == "panics" && panicked != failed:
+			t.Fatalf("Atomic that %s: error %v, panic %v", fate, err, panicked)
+		case fate == "stands":
+			clear(model)
+			maps.Copy(model, inner)
+		}
+		checkReader(t, m.block, model)
+	}
+	level(rapid.IntRange(0, 2).Draw(t, "depth"), m.pending)
+}
+
 func (m *machine) commit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "stage early") { // a stage that does not count
 		m.db.Stage(m.block)
@@ -292,6 +329,7 @@ func TestModel(t *testing.T) {
 			"commit":   m.commit,
 			"commit2":  m.commit, // twice as often as the rest
 			"rollback": m.rollback,
+			"atomic":   m.atomic,
 			"reopen":   m.reopen,
 			"crash":    m.crash,
 			"hold": func(t *rapid.T) {

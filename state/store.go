@@ -34,8 +34,12 @@ const MaxKeySize = 255
 // neither.
 type Store interface {
 	Reader
+	// Set keeps the value, which must not change any more, and copies the key.
 	Set(key, value []byte)
 	Delete(key []byte) // deleting an absent key changes nothing
+	// Atomic runs fn and returns its error; unless that is nil, or if fn panics,
+	// what fn wrote is taken back. Calls may be nested.
+	Atomic(fn func() error) error
 }
 
 // Fault is what a read panics with when the database fails or a stored value
