@@ -56,9 +56,9 @@ type App struct {
 // State tables of the application itself.
 var (
 	// windows holds the replay window of each key, by the key's address.
-	windows = state.NewMap[*txv1.Window](protocol.ModuleApp, 1)
+	windows = state.NewMap[txv1.Window](protocol.ModuleApp, 1)
 	// head is the height and time of the latest block.
-	head = state.NewItem[*txv1.Head](protocol.ModuleApp, 2)
+	head = state.NewItem[txv1.Head](protocol.ModuleApp, 2)
 )
 
 // Open opens the application on its database.

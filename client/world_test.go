@@ -115,7 +115,6 @@ func newWorld(t testing.TB) *world {
 			t.Fatal(err)
 		}
 	}
-	view.Close()
 	if w.bill.Totals, err = w.bill.sum(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -19,9 +18,19 @@ type Key []byte
 // NewKey starts a key of a module's table.
 func NewKey(module, table byte) Key { return Key{module, table} }
 
-// Bytes appends b as it is. It must have the width that the table always uses
-// for the part (20 bytes for an address, 16 for any other id).
-func (k Key) Bytes(b []byte) Key { return slices.Concat(k, b) }
+// Bytes appends parts as they are. Each must have the width that the table always
+// uses for it (20 bytes for an address, 16 for any other id).
+func (k Key) Bytes(parts ...[]byte) Key {
+	size := len(k)
+	for _, part := range parts {
+		size += len(part)
+	}
+	out := append(make(Key, 0, size), k...)
+	for _, part := range parts {
+		out = append(out, part...)
+	}
+	return out
+}
 
 // Int64 appends v in 8 bytes, big-endian with the sign bit flipped, so that the
 // order of keys is the order of numbers, negative ones first.

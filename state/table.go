@@ -15,15 +15,22 @@ var emptyMessage = []byte{0}
 
 // Map is a table of protobuf values; V is a pointer to a generated message. Its
 // messages must have no maps and no floats, whose encodings are not canonical.
-type Map[V proto.Message] struct{ prefix Key }
+type Map[V proto.Message] struct {
+	prefix Key
+	empty  func() V
+}
 
-// NewMap names a table. The module byte and the table byte are consensus data.
-func NewMap[V proto.Message](module, table byte) Map[V] {
-	return Map[V]{prefix: NewKey(module, table)}
+// NewMap names a table of messages M. The module byte and the table byte are
+// consensus data.
+func NewMap[M any, V interface {
+	*M
+	proto.Message
+}](module, table byte) Map[V] {
+	return Map[V]{prefix: NewKey(module, table), empty: func() V { return new(M) }}
 }
 
 // Key returns the table's prefix, to be extended to a key or a longer prefix.
-func (m Map[V]) Key() Key { return m.prefix.Bytes(nil) }
+func (m Map[V]) Key() Key { return m.prefix }
 
 // Get returns the value of k and whether there is one. The value is the
 // caller's to change.
@@ -34,7 +41,7 @@ func (m Map[V]) Get(r Reader, k Key) (V, bool) {
 		var none V
 		return none, false
 	}
-	return decode[V](k, b), true
+	return m.decode(k, b), true
 }
 
 // Has says whether k has a value, without decoding it.
@@ -66,7 +73,7 @@ func (m Map[V]) From(r Reader, prefix, from Key) iter.Seq2[Key, V] {
 	m.check(prefix)
 	return func(yield func(Key, V) bool) {
 		for k, b := range r.Range(prefix, from) {
-			if !yield(k, decode[V](k, b)) {
+			if !yield(k, m.decode(k, b)) {
 				return
 			}
 		}
@@ -86,8 +93,11 @@ func (m Map[V]) check(k Key) {
 type Item[V proto.Message] struct{ m Map[V] }
 
 // NewItem names an item by its module byte and table byte.
-func NewItem[V proto.Message](module, table byte) Item[V] {
-	return Item[V]{m: NewMap[V](module, table)}
+func NewItem[M any, V interface {
+	*M
+	proto.Message
+}](module, table byte) Item[V] {
+	return Item[V]{m: NewMap[M, V](module, table)}
 }
 
 // Get returns the value and whether there is one.
@@ -110,9 +120,8 @@ func encode(k Key, v proto.Message) []byte {
 	return b
 }
 
-func decode[V proto.Message](k Key, b []byte) V {
-	var none V
-	v := none.ProtoReflect().New().Interface().(V)
+func (m Map[V]) decode(k Key, b []byte) V {
+	v := m.empty()
 	if bytes.Equal(b, emptyMessage) {
 		return v
 	}

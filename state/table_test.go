@@ -65,9 +65,9 @@ func TestKeyIsExtendedTwice(t *testing.T) {
 }
 
 var (
-	names  = NewMap[*wrapperspb.StringValue](1, 1)
-	spans  = NewMap[*durationpb.Duration](1, 2)
-	params = NewItem[*wrapperspb.Int64Value](1, 3)
+	names  = NewMap[wrapperspb.StringValue](1, 1)
+	spans  = NewMap[durationpb.Duration](1, 2)
+	params = NewItem[wrapperspb.Int64Value](1, 3)
 )
 
 func TestMap(t *testing.T) {

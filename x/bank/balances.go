@@ -36,6 +36,9 @@ func saveBalance(s state.Store, balance *bankv1.Balance) {
 // addFree changes the free balance by amount of either sign. Taking more than a
 // member has is an error.
 func addFree(s state.Store, account protocol.Address, amount int64) error {
+	if amount == 0 {
+		return nil
+	}
 	balance := BalanceOf(s, account)
 	free, err := units.Add(balance.FreeUcoin, amount)
 	if err != nil {
@@ -84,7 +87,8 @@ func Release(ctx *module.Ctx, account protocol.Address, amount int64) error {
 	if err := takeEscrow(ctx.Store, account, amount); err != nil {
 		return err
 	}
-	return receive(ctx, account, amount)
+	_, err := receive(ctx, account, amount)
+	return err
 }
 
 func takeEscrow(s state.Store, account protocol.Address, amount int64) error {

@@ -9,11 +9,11 @@ import (
 )
 
 var (
-	balances   = state.NewMap[*bankv1.Balance](protocol.ModuleBank, 1)
-	debts      = state.NewMap[*bankv1.Debt](protocol.ModuleBank, 2)
-	supply     = state.NewItem[*bankv1.Supply](protocol.ModuleBank, 3)
-	references = state.NewMap[*bankv1.Reference](protocol.ModuleBank, 4)
-	owedSums   = state.NewMap[*bankv1.Debt](protocol.ModuleBank, 5)
+	balances   = state.NewMap[bankv1.Balance](protocol.ModuleBank, 1)
+	debts      = state.NewMap[bankv1.Debt](protocol.ModuleBank, 2)
+	supply     = state.NewItem[bankv1.Supply](protocol.ModuleBank, 3)
+	references = state.NewMap[bankv1.Reference](protocol.ModuleBank, 4)
+	owedSums   = state.NewMap[bankv1.Debt](protocol.ModuleBank, 5)
 )
 
 // Module is the bank as the application wires it.

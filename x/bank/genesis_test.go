@@ -18,7 +18,7 @@ func TestExportImportExport(t *testing.T) {
 	w.must(w.authority(&bankv1.MsgWithdraw{Account: alice.Bytes(), AmountUcoin: 10, Reference: "out"}))
 	w.owe(bob, alice, 7)
 	w.owe(bob, carol, 8)
-	_, err := Pay(w.ctx, protocol.GridAddress, dave, 5, 0)
+	_, _, err := Pay(w.ctx, protocol.GridAddress, dave, 5)
 	w.must(err)
 	first := w.export()
 

@@ -58,19 +58,17 @@ func (m *model) receive(who protocol.Address, amount int64) {
 	}
 }
 
-func (m *model) pay(from, to protocol.Address, amount, fromEscrow int64) int64 {
-	held := min(amount, fromEscrow)
-	m.escrow[from] -= held
-	rest := amount - held
+func (m *model) pay(from, to protocol.Address, amount int64) int64 {
+	paid := amount
 	if from != protocol.GridAddress && from != protocol.FeeAddress {
-		rest = min(rest, m.free[from])
+		paid = min(paid, m.free[from])
 	}
-	m.free[from] -= rest
-	m.receive(to, held+rest)
-	if missing := amount - held - rest; missing > 0 {
+	m.free[from] -= paid
+	m.receive(to, paid)
+	if missing := amount - paid; missing > 0 {
 		m.debts = append(m.debts, modelDebt{from, to, missing})
 	}
-	return held + rest
+	return paid
 }
 
 // compare wants the bank equal to the model.
@@ -152,11 +150,26 @@ func TestBankAgainstModel(t *testing.T) {
 				if from == to {
 					return
 				}
-				held := min(m.escrow[from], rapid.Int64Range(0, 20).Draw(rt, "fromEscrow"))
-				paid, err := Pay(w.ctx, from, to, n, held)
+				owed := m.owed(to)
+				paid, repaid, err := Pay(w.ctx, from, to, n)
 				same(err, true)
-				if want := m.pay(from, to, n, held); paid != want {
-					rt.Fatalf("paid %d, want %d", paid, want)
+				if want := m.pay(from, to, n); paid != want || repaid != owed-m.owed(to) {
+					rt.Fatalf("paid %d, repaid %d, want %d, %d", paid, repaid, want, owed-m.owed(to))
+				}
+			},
+			"pay out": func(*rapid.T) {
+				from, one, other := who("from", members), who("to", all), who("and to", all)
+				claim := rapid.Int64Range(0, 30).Draw(rt, "claim")
+				payments := []Payment{{To: one, AmountUcoin: amount()}, {To: other, AmountUcoin: amount()}}
+				rest := claim - payments[0].AmountUcoin - payments[1].AmountUcoin
+				err := w.ctx.Atomic(func(ctx *module.Ctx) error { _, err := PayOut(ctx, from, claim, payments); return err })
+				if same(err, rest >= 0 && m.escrow[from] >= claim) {
+					m.escrow[from] -= claim
+					m.free[from] += rest
+					for _, payment := range payments {
+						m.receive(payment.To, payment.AmountUcoin)
+					}
+					m.receive(from, 0)
 				}
 			},
 			"": func(*rapid.T) {

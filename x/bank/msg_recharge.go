@@ -38,5 +38,6 @@ func recharge(ctx *module.Ctx, msg *bankv1.MsgRecharge) error {
 	total.MintedUcoin = minted
 	supply.Set(ctx.Store, total)
 	ctx.Emit(&bankv1.Recharged{Account: msg.Account, AmountUcoin: msg.AmountUcoin, Reference: msg.Reference})
-	return receive(ctx, account, msg.AmountUcoin)
+	_, err = receive(ctx, account, msg.AmountUcoin)
+	return err
 }

@@ -37,5 +37,6 @@ func transfer(ctx *module.Ctx, msg *bankv1.MsgTransfer) error {
 		return err
 	}
 	ctx.Emit(&bankv1.Transferred{From: from.Bytes(), To: msg.To, AmountUcoin: msg.AmountUcoin})
-	return receive(ctx, to, msg.AmountUcoin)
+	_, err = receive(ctx, to, msg.AmountUcoin)
+	return err
 }

@@ -11,56 +11,97 @@ import (
 // maxRepayments bounds how many repayments follow from one receipt.
 const maxRepayments = 1000
 
-// Pay pays amount ucoin: first min(amount, fromEscrow) out of the payer's
-// escrow, then from its free balance; what is missing becomes a debt to the
-// receiver. The grid and the fee ledger pay in full, their balances are signed.
-// It returns what was paid now. Like everything that moves coins it must run on
-// a branch: an error leaves half of it done.
-func Pay(ctx *module.Ctx, from, to protocol.Address, amount, fromEscrow int64) (paid int64, err error) {
+// Pay pays amount ucoin from the payer's free balance; what is missing becomes a
+// debt to the receiver. The grid and the fee ledger pay in full, their balances
+// are signed. It returns what was paid now, and what of that the receiver's own
+// creditors got at once. Like everything that moves coins it must run in
+// Ctx.Atomic: an error leaves half of it done.
+func Pay(ctx *module.Ctx, from, to protocol.Address, amount int64) (paid, repaid int64, err error) {
 	if err := checkNotNegative(amount); err != nil {
-		return 0, err
-	}
-	if err := checkNotNegative(fromEscrow); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if from == to {
-		return amount, Release(ctx, from, min(amount, fromEscrow))
+		return amount, 0, nil
 	}
-	escrowed := min(amount, fromEscrow)
-	if escrowed > 0 {
-		if err := takeEscrow(ctx.Store, from, escrowed); err != nil {
+	paid = amount
+	if !signed(from) {
+		paid = min(amount, max(BalanceOf(ctx.Store, from).FreeUcoin, 0))
+	}
+	if err := addFree(ctx.Store, from, -paid); err != nil {
+		return 0, 0, err
+	}
+	if repaid, err = receive(ctx, to, paid); err != nil {
+		return 0, 0, err
+	}
+	if missing := amount - paid; missing > 0 {
+		return paid, repaid, addDebt(ctx, from, to, missing)
+	}
+	return paid, repaid, nil
+}
+
+// Payment is a part of what PayOut pays.
+type Payment struct {
+	To          protocol.Address
+	AmountUcoin int64
+	// RepaidUcoin is set to what of it went at once to the receiver's creditors.
+	RepaidUcoin int64
+}
+
+// PayOut ends a claim on an account's escrow: it makes the payments, which the
+// claim covers, and gives the rest back to the account. It returns what of that
+// went at once to the account's creditors.
+func PayOut(ctx *module.Ctx, from protocol.Address, claim int64, payments []Payment) (repaid int64, err error) {
+	rest := claim
+	for _, payment := range payments {
+		if err := checkNotNegative(payment.AmountUcoin); err != nil {
+			return 0, err
+		}
+		if rest -= payment.AmountUcoin; rest < 0 {
+			return 0, ErrInsufficientEscrow.With("payments: expected at most the %s that are held for them", units.FormatCoins(claim))
+		}
+	}
+	balance := BalanceOf(ctx.Store, from)
+	if balance.EscrowUcoin < claim {
+		return 0, ErrInsufficientEscrow.With("escrow: expected %s held, %v has %s",
+			units.FormatCoins(claim), from, units.FormatCoins(balance.EscrowUcoin))
+	}
+	free, err := units.Add(balance.FreeUcoin, rest)
+	if err != nil {
+		return 0, ErrOverflow.With("balance of %v: %v", from, err)
+	}
+	balance.FreeUcoin, balance.EscrowUcoin = free, balance.EscrowUcoin-claim
+	saveBalance(ctx.Store, balance)
+	for i := range payments {
+		if payments[i].RepaidUcoin, err = receive(ctx, payments[i].To, payments[i].AmountUcoin); err != nil {
 			return 0, err
 		}
 	}
-	free := amount - escrowed
-	if !signed(from) {
-		free = min(free, max(BalanceOf(ctx.Store, from).FreeUcoin, 0))
-	}
-	if err := addFree(ctx.Store, from, -free); err != nil {
-		return 0, err
-	}
-	paid = escrowed + free
-	if err := receive(ctx, to, paid); err != nil {
-		return 0, err
-	}
-	if missing := amount - paid; missing > 0 {
-		return paid, addDebt(ctx, from, to, missing)
-	}
-	return paid, nil
+	return repayAll(ctx, from)
 }
 
-// receive credits an account and lets it repay its debts with all it has free;
-// its creditors do the same with what they get, and so on, each account once.
-func receive(ctx *module.Ctx, account protocol.Address, amount int64) error {
+// receive credits an account, which then repays its debts, and returns what it
+// repaid.
+func receive(ctx *module.Ctx, account protocol.Address, amount int64) (repaid int64, err error) {
 	if err := addFree(ctx.Store, account, amount); err != nil {
-		return err
+		return 0, err
+	}
+	return repayAll(ctx, account)
+}
+
+// repayAll lets an account repay its debts with all it has free; its creditors
+// do the same with what they get, and so on, each account once. It returns what
+// the first one repaid.
+func repayAll(ctx *module.Ctx, account protocol.Address) (repaid int64, err error) {
+	owed := DebtOf(ctx.Store, account)
+	if owed == 0 {
+		return 0, nil
 	}
 	queue := []protocol.Address{account}
 	seen := map[protocol.Address]bool{account: true}
 	for left := int64(maxRepayments); len(queue) > 0 && left > 0; queue = queue[1:] {
 		creditors, err := repay(ctx, queue[0], left)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		left -= int64(len(creditors))
 		for _, creditor := range creditors {
@@ -70,7 +111,7 @@ func receive(ctx *module.Ctx, account protocol.Address, amount int64) error {
 			}
 		}
 	}
-	return nil
+	return owed - DebtOf(ctx.Store, account), nil
 }
 
 // repay pays an account's debts out of its free balance, oldest first, until

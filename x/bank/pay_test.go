@@ -41,38 +41,33 @@ func TestReleaseRepaysDebt(t *testing.T) {
 func TestPay(t *testing.T) {
 	grid, fees := protocol.GridAddress, protocol.FeeAddress
 	tests := []struct {
-		name               string
-		from, to           protocol.Address
-		free, escrow       int64 // of the payer before
-		amount, fromEscrow int64
-		paid               int64
-		freeAfter          int64
-		escrowAfter, debt  int64
-		want               *module.Error
+		name            string
+		from, to        protocol.Address
+		free            int64 // of the payer before
+		amount          int64
+		paid            int64
+		freeAfter, debt int64
+		want            *module.Error
 	}{
-		{name: "out of escrow", from: alice, to: bob, free: 5, escrow: 10, amount: 7, fromEscrow: 8, paid: 7, freeAfter: 5, escrowAfter: 3},
-		{name: "escrow, then free", from: alice, to: bob, free: 5, escrow: 10, amount: 12, fromEscrow: 8, paid: 12, freeAfter: 1, escrowAfter: 2},
-		{name: "rest owed", from: alice, to: bob, free: 5, escrow: 10, amount: 20, fromEscrow: 8, paid: 13, escrowAfter: 2, debt: 7},
+		{name: "in full", from: alice, to: bob, free: 5, amount: 4, paid: 4, freeAfter: 1},
+		{name: "rest owed", from: alice, to: bob, free: 5, amount: 20, paid: 5, debt: 15},
 		{name: "all owed", from: alice, to: bob, amount: 20, debt: 20},
 		{name: "nothing", from: alice, to: bob, free: 5, freeAfter: 5},
 		{name: "to the fee ledger", from: alice, to: fees, free: 5, amount: 6, paid: 5, debt: 1},
 		{name: "grid pays below zero", from: grid, to: bob, amount: 20, paid: 20, freeAfter: -20},
 		{name: "fee ledger pays below zero", from: fees, to: bob, free: 5, amount: 20, paid: 20, freeAfter: -15},
-		{name: "itself", from: alice, to: alice, free: 5, escrow: 10, amount: 7, fromEscrow: 10, paid: 7, freeAfter: 12, escrowAfter: 3},
+		{name: "itself", from: alice, to: alice, free: 5, amount: 7, paid: 7, freeAfter: 5},
 		{name: "negative", from: alice, to: bob, free: 5, freeAfter: 5, amount: -1, want: ErrInvalidField},
-		{name: "negative escrow", from: alice, to: bob, free: 5, freeAfter: 5, amount: 1, fromEscrow: -1, want: ErrInvalidField},
-		{name: "more than held", from: alice, to: bob, escrow: 3, escrowAfter: 3, amount: 5, fromEscrow: 4, want: ErrInsufficientEscrow},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := testWorld(t)
-			if test.free+test.escrow > 0 {
-				w.give(test.from, test.free+test.escrow, "in")
-				w.must(Hold(w.ctx, test.from, test.escrow))
+			if test.free > 0 {
+				w.give(test.from, test.free, "in")
 			}
 			var paid int64
 			err := w.ctx.Atomic(func(ctx *module.Ctx) (err error) {
-				paid, err = Pay(ctx, test.from, test.to, test.amount, test.fromEscrow)
+				paid, _, err = Pay(ctx, test.from, test.to, test.amount)
 				return err
 			})
 			if test.want != nil {
@@ -83,9 +78,48 @@ func TestPay(t *testing.T) {
 			if paid != test.paid {
 				t.Errorf("paid %d, want %d", paid, test.paid)
 			}
-			w.has(test.from, test.freeAfter, test.escrowAfter, test.debt)
+			w.has(test.from, test.freeAfter, 0, test.debt)
 			if test.from != test.to {
 				w.has(test.to, test.paid, 0, 0)
+			}
+		})
+	}
+}
+
+func TestPayOut(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		held, claim    int64
+		bob, fees      int64 // payments
+		free, escrow   int64 // of the payer after
+		repaid, toCarl int64 // of bob's, who owes carol 3
+		want           *module.Error
+	}{
+		{name: "all of it", held: 10, claim: 10, bob: 8, fees: 2, repaid: 3, toCarl: 3},
+		{name: "rest comes back", held: 10, claim: 9, bob: 4, fees: 2, free: 3, escrow: 1, repaid: 3, toCarl: 3},
+		{name: "nothing paid", held: 10, claim: 10, free: 10},
+		{name: "beyond the claim", held: 10, claim: 5, bob: 4, fees: 2, escrow: 10, want: ErrInsufficientEscrow},
+		{name: "beyond what is held", held: 4, claim: 5, bob: 4, escrow: 4, want: ErrInsufficientEscrow},
+		{name: "negative", held: 10, claim: 5, bob: -1, escrow: 10, want: ErrInvalidField},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := testWorld(t)
+			w.give(alice, test.held, "in")
+			w.must(Hold(w.ctx, alice, test.held))
+			w.owe(bob, carol, 3)
+			payments := []Payment{{To: bob, AmountUcoin: test.bob}, {To: protocol.FeeAddress, AmountUcoin: test.fees}}
+			err := w.ctx.Atomic(func(ctx *module.Ctx) error { _, err := PayOut(ctx, alice, test.claim, payments); return err })
+			w.has(alice, test.free, test.escrow, 0)
+			if test.want != nil {
+				w.refused(err, test.want)
+				return
+			}
+			w.must(err)
+			w.has(bob, test.bob-test.repaid, 0, 3-test.repaid)
+			w.has(carol, test.toCarl, 0, 0)
+			w.has(protocol.FeeAddress, test.fees, 0, 0)
+			if payments[0].RepaidUcoin != test.repaid {
+				t.Errorf("repaid %d, want %d", payments[0].RepaidUcoin, test.repaid)
 			}
 		})
 	}
@@ -94,12 +128,12 @@ func TestPay(t *testing.T) {
 func TestPayOverflow(t *testing.T) {
 	w := testWorld(t)
 	w.give(bob, math.MaxInt64, "in")
-	_, err := Pay(w.ctx, protocol.GridAddress, bob, 1, 0)
+	_, _, err := Pay(w.ctx, protocol.GridAddress, bob, 1)
 	w.refused(err, ErrOverflow)
 
 	w = testWorld(t)
 	w.owe(alice, bob, math.MaxInt64)
-	_, err = Pay(w.ctx, alice, carol, 1, 0)
+	_, _, err = Pay(w.ctx, alice, carol, 1)
 	w.refused(err, ErrOverflow)
 }
 
@@ -198,9 +232,8 @@ func TestDebtEvents(t *testing.T) {
 func BenchmarkPay(b *testing.B) {
 	w := testWorld(b)
 	w.give(alice, math.MaxInt64/2, "in")
-	w.must(Hold(w.ctx, alice, math.MaxInt64/4))
 	for b.Loop() {
-		if _, err := Pay(w.ctx, alice, bob, 3, 2); err != nil {
+		if _, _, err := Pay(w.ctx, alice, bob, 3); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -149,7 +149,7 @@ func (w *world) give(to protocol.Address, amount int64, reference string) {
 // it must have nothing.
 func (w *world) owe(debtor, creditor protocol.Address, amount int64) {
 	w.t.Helper()
-	paid, err := Pay(w.ctx, debtor, creditor, amount, 0)
+	paid, _, err := Pay(w.ctx, debtor, creditor, amount)
 	w.must(err)
 	if paid != 0 {
 		w.t.Fatalf("the debtor paid %d, want 0", paid)

@@ -10,10 +10,10 @@ import (
 
 // Tables (doc.go).
 var (
-	nodes   = state.NewMap[*gridv1.Node](protocol.ModuleGrid, 1)
-	lines   = state.NewMap[*gridv1.Line](protocol.ModuleGrid, 2)
-	ends    = state.NewMap[*gridv1.Line](protocol.ModuleGrid, 3)
-	tariffs = state.NewMap[*gridv1.Tariff](protocol.ModuleGrid, 4)
+	nodes   = state.NewMap[gridv1.Node](protocol.ModuleGrid, 1)
+	lines   = state.NewMap[gridv1.Line](protocol.ModuleGrid, 2)
+	ends    = state.NewMap[gridv1.Line](protocol.ModuleGrid, 3)
+	tariffs = state.NewMap[gridv1.Tariff](protocol.ModuleGrid, 4)
 )
 
 // Module is the grid's part of the application.

@@ -12,24 +12,24 @@ import (
 )
 
 var (
-	books      = state.NewMap[*matchingv1.Book](protocol.ModuleMatching, 1)
-	sells      = state.NewMap[*matchingv1.SellOrder](protocol.ModuleMatching, 2)
-	buys       = state.NewMap[*matchingv1.BuyOrder](protocol.ModuleMatching, 3)
-	prematches = state.NewMap[*matchingv1.Match](protocol.ModuleMatching, 4)
-	matches    = state.NewMap[*matchingv1.Match](protocol.ModuleMatching, 5)
-	bought     = state.NewMap[*matchingv1.BoughtFrom](protocol.ModuleMatching, 6)
-	presences  = state.NewMap[*matchingv1.Presence](protocol.ModuleMatching, 7)
-	dues       = state.NewMap[*matchingv1.Due](protocol.ModuleMatching, 8)
+	books      = state.NewMap[matchingv1.Book](protocol.ModuleMatching, 1)
+	sells      = state.NewMap[matchingv1.SellOrder](protocol.ModuleMatching, 2)
+	buys       = state.NewMap[matchingv1.BuyOrder](protocol.ModuleMatching, 3)
+	prematches = state.NewMap[matchingv1.Match](protocol.ModuleMatching, 4)
+	matches    = state.NewMap[matchingv1.Match](protocol.ModuleMatching, 5)
+	bought     = state.NewMap[matchingv1.BoughtFrom](protocol.ModuleMatching, 6)
+	presences  = state.NewMap[matchingv1.Presence](protocol.ModuleMatching, 7)
+	dues       = state.NewMap[matchingv1.Due](protocol.ModuleMatching, 8)
 )
 
 func bookKey(period int64) state.Key { return books.Key().Int64(period) }
 
 func sellKey(period int64, account, id []byte) state.Key {
-	return sells.Key().Int64(period).Bytes(account).Bytes(id)
+	return sells.Key().Int64(period).Bytes(account, id)
 }
 
 func buyKey(period int64, account, id []byte) state.Key {
-	return buys.Key().Int64(period).Bytes(account).Bytes(id)
+	return buys.Key().Int64(period).Bytes(account, id)
 }
 
 func prematchKey(period int64, id []byte) state.Key {
@@ -37,11 +37,11 @@ func prematchKey(period int64, id []byte) state.Key {
 }
 
 func matchKey(period int64, seller, id []byte) state.Key {
-	return matches.Key().Int64(period).Bytes(seller).Bytes(id)
+	return matches.Key().Int64(period).Bytes(seller, id)
 }
 
 func boughtKey(period int64, buyer, id []byte) state.Key {
-	return bought.Key().Int64(period).Bytes(buyer).Bytes(id)
+	return bought.Key().Int64(period).Bytes(buyer, id)
 }
 
 func presenceKey(account []byte, period int64) state.Key {

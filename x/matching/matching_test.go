@@ -164,7 +164,7 @@ func TestGate(t *testing.T) {
 func TestInDebt(t *testing.T) {
 	m := market.New(t, nil, "home")
 	ctx := m.Ctx("home")
-	if _, err := bank.Pay(ctx, market.Address("home"), protocol.GridAddress, market.Coins+1, 0); err != nil {
+	if _, _, err := bank.Pay(ctx, market.Address("home"), protocol.GridAddress, market.Coins+1); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, m, "home", buy(0, 1), matching.ErrInDebt)

@@ -16,12 +16,12 @@ import (
 
 // Tables (doc.go).
 var (
-	meters    = state.NewMap[*meteringv1.MeterState](protocol.ModuleMetering, 1)
-	points    = state.NewMap[*meteringv1.Point](protocol.ModuleMetering, 2)
-	sequences = state.NewMap[*meteringv1.SequenceTime](protocol.ModuleMetering, 3)
-	partial   = state.NewMap[*meteringv1.Energy](protocol.ModuleMetering, 4)
-	ready     = state.NewMap[*meteringv1.Energy](protocol.ModuleMetering, 5)
-	due       = state.NewMap[*emptypb.Empty](protocol.ModuleMetering, 6)
+	meters    = state.NewMap[meteringv1.MeterState](protocol.ModuleMetering, 1)
+	points    = state.NewMap[meteringv1.Point](protocol.ModuleMetering, 2)
+	sequences = state.NewMap[meteringv1.SequenceTime](protocol.ModuleMetering, 3)
+	partial   = state.NewMap[meteringv1.Energy](protocol.ModuleMetering, 4)
+	ready     = state.NewMap[meteringv1.Energy](protocol.ModuleMetering, 5)
+	due       = state.NewMap[emptypb.Empty](protocol.ModuleMetering, 6)
 )
 
 // Module is metering's part of the application.

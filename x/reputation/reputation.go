@@ -24,7 +24,7 @@ const (
 	kept = 100
 )
 
-var credits = state.NewMap[*reputationv1.Credit](protocol.ModuleReputation, 1)
+var credits = state.NewMap[reputationv1.Credit](protocol.ModuleReputation, 1)
 
 // Module is the reputation as the application wires it.
 type Module struct{}

@@ -8,6 +8,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/bank"
 )
 
 // settleLate completes a statement that was marked missing: of what the grid
@@ -72,7 +73,7 @@ func passOn(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv
 	if trade.FeeUcoin, err = units.Amount(trade.FeeUcoinPerKwh, trade.SoldWh); err != nil {
 		return err
 	}
-	paid, repaid, err := pay(ctx, protocol.GridAddress, protocol.Address(statement.Account), trade.AmountUcoin, 0)
+	paid, repaid, err := bank.Pay(ctx, protocol.GridAddress, protocol.Address(statement.Account), trade.AmountUcoin)
 	if err != nil {
 		return err
 	}

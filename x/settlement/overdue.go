@@ -82,10 +82,7 @@ func closeForGood(ctx *module.Ctx, tally *settlementv1.Tally) error {
 		return err
 	}
 	ctx.Emit(&settlementv1.SettlementFailed{Period: tally.Period, Account: tally.Account, Reason: err.Error()})
-	return closeOne(ctx, &settlementv1.Tally{
-		Account: tally.Account, Period: tally.Period, PaidUcoin: tally.PaidUcoin, ReceivedUcoin: tally.ReceivedUcoin,
-		FeesUcoin: tally.FeesUcoin, RepaidUcoin: tally.RepaidUcoin,
-	})
+	return closeOne(ctx, &settlementv1.Tally{Account: tally.Account, Period: tally.Period})
 }
 
 func closeOne(ctx *module.Ctx, tally *settlementv1.Tally) error {

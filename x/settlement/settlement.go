@@ -10,16 +10,16 @@ import (
 )
 
 var (
-	clocks      = state.NewItem[*settlementv1.Clock](protocol.ModuleSettlement, 1)
-	periods     = state.NewMap[*settlementv1.Period](protocol.ModuleSettlement, 2)
-	tallies     = state.NewMap[*settlementv1.Tally](protocol.ModuleSettlement, 3)
-	trades      = state.NewMap[*settlementv1.AccountTrade](protocol.ModuleSettlement, 4)
-	roots       = state.NewMap[*settlementv1.StatementsRoot](protocol.ModuleSettlement, protocol.TableStatementsRoots)
-	statements  = state.NewMap[*settlementv1.Statement](protocol.ModuleSettlement, 6)
-	shares      = state.NewMap[*settlementv1.Share](protocol.ModuleSettlement, 7)
-	missing     = state.NewMap[*settlementv1.Missing](protocol.ModuleSettlement, 8)
-	deadlines   = state.NewMap[*settlementv1.Due](protocol.ModuleSettlement, 9)
-	retirements = state.NewMap[*settlementv1.Due](protocol.ModuleSettlement, 10)
+	clocks      = state.NewItem[settlementv1.Clock](protocol.ModuleSettlement, 1)
+	periods     = state.NewMap[settlementv1.Period](protocol.ModuleSettlement, 2)
+	tallies     = state.NewMap[settlementv1.Tally](protocol.ModuleSettlement, 3)
+	trades      = state.NewMap[settlementv1.AccountTrade](protocol.ModuleSettlement, 4)
+	roots       = state.NewMap[settlementv1.StatementsRoot](protocol.ModuleSettlement, protocol.TableStatementsRoots)
+	statements  = state.NewMap[settlementv1.Statement](protocol.ModuleSettlement, 6)
+	shares      = state.NewMap[settlementv1.Share](protocol.ModuleSettlement, 7)
+	missing     = state.NewMap[settlementv1.Missing](protocol.ModuleSettlement, 8)
+	deadlines   = state.NewMap[settlementv1.Due](protocol.ModuleSettlement, 9)
+	retirements = state.NewMap[settlementv1.Due](protocol.ModuleSettlement, 10)
 )
 
 func periodKey(period int64) state.Key { return periods.Key().Int64(period) }
@@ -31,7 +31,7 @@ func tallyKey(period int64, account []byte) state.Key {
 }
 
 func tradeKey(period int64, account, match []byte) state.Key {
-	return trades.Key().Int64(period).Bytes(account).Bytes(match)
+	return trades.Key().Int64(period).Bytes(account, match)
 }
 
 func statementKey(period int64, account []byte) state.Key {
@@ -39,7 +39,7 @@ func statementKey(period int64, account []byte) state.Key {
 }
 
 func shareKey(period int64, account, match []byte) state.Key {
-	return shares.Key().Int64(period).Bytes(account).Bytes(match)
+	return shares.Key().Int64(period).Bytes(account, match)
 }
 
 func missingKey(account []byte, period int64) state.Key {

@@ -11,6 +11,7 @@ import (
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/grid"
+	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -18,8 +19,11 @@ import (
 // closeIfDone makes an account's statement once its registers are here and its
 // matches have settled.
 func closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
+	if matching.HasMatches(ctx.Store, period.Period, protocol.Address(account)) {
+		return nil
+	}
 	tally, ok := tallies.Get(ctx.Store, tallyKey(period.Period, account))
-	if !ok || !tally.HasRegisters || tally.OpenMatches > 0 {
+	if !ok || !tally.HasRegisters {
 		return nil
 	}
 	return closeAccount(ctx, period, tally)
@@ -66,17 +70,21 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 	statement := &settlementv1.Statement{
 		Account: tally.Account, Period: tally.Period, Missing: !tally.HasRegisters, Estimated: tally.Estimated,
 		ImportWh: tally.ImportWh, ExportWh: tally.ExportWh, ToleranceWh: tally.ToleranceWh,
-		PaidUcoin: tally.PaidUcoin, ReceivedUcoin: tally.ReceivedUcoin, FeesUcoin: tally.FeesUcoin, RepaidUcoin: tally.RepaidUcoin,
 	}
 	var sums adder
 	for key, row := range trades.All(ctx.Store, trades.Key().Int64(tally.Period).Bytes(tally.Account)) {
 		trades.Delete(ctx.Store, key)
-		statement.Trades = append(statement.Trades, row.Trade)
+		trade := row.Trade
+		statement.Trades = append(statement.Trades, trade)
+		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
 		switch {
-		case bytes.Equal(row.Trade.Buyer, tally.Account):
-			sums.add(&statement.BoughtWh, row.Trade.BoughtWh)
-		case !row.Trade.GridStoodIn:
-			sums.add(&statement.SoldWh, row.Trade.SoldWh)
+		case bytes.Equal(trade.Buyer, tally.Account):
+			sums.add(&statement.BoughtWh, trade.BoughtWh)
+			sums.add(&statement.PaidUcoin, trade.AmountUcoin, trade.FeeUcoin)
+			sums.add(&statement.FeesUcoin, trade.FeeUcoin)
+		case !trade.GridStoodIn:
+			sums.add(&statement.SoldWh, trade.SoldWh)
+			sums.add(&statement.ReceivedUcoin, trade.AmountUcoin)
 		}
 	}
 	return statement, sums.err
@@ -116,14 +124,14 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 		return err
 	}
 	account := protocol.Address(statement.Account)
-	received, repaid, err := pay(ctx, protocol.GridAddress, account, earned, 0)
+	received, repaid, err := bank.Pay(ctx, protocol.GridAddress, account, earned)
 	if err != nil {
 		return err
 	}
 	if received != earned {
 		return ErrUnpaid.With("%v: expected %d ucoin from the grid, got %d", account, earned, received)
 	}
-	paid, _, err := pay(ctx, account, protocol.GridAddress, owed, 0)
+	paid, _, err := bank.Pay(ctx, account, protocol.GridAddress, owed)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,6 @@ func settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meterin
 	if err != nil {
 		return err
 	}
-	tally.OpenMatches = int64(len(all))
 	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
 	for i, match := range all {
 		other := match.Seller
@@ -108,13 +107,11 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 		return err
 	}
 	matching.Take(ctx, match)
-	var repaid repayments
-	if repaid, err = payOut(ctx, match, trade); err != nil {
+	repaid, err := payOut(ctx, match, trade)
+	if err != nil {
 		return err
 	}
-	if err := recordTrade(ctx, period.Period, trade, repaid); err != nil {
-		return err
-	}
+	recordTrade(ctx, period.Period, trade, repaid)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	period.OpenMatches--
 	return addTrade(period.Totals, trade)
@@ -126,70 +123,32 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 type repayments struct{ seller, buyer int64 }
 
 // payOut moves the money of a trade out of the match's escrow, which covers it.
-func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repaid repayments, err error) {
-	buyer, payee := protocol.Address(trade.Buyer), protocol.Address(trade.Seller)
+func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repayments, error) {
+	payee := protocol.Address(trade.Seller)
 	if trade.GridStoodIn {
 		payee = protocol.GridAddress
 	}
-	paid, toSeller, err := pay(ctx, buyer, payee, trade.AmountUcoin, trade.AmountUcoin)
+	payments := []bank.Payment{
+		{To: payee, AmountUcoin: trade.AmountUcoin}, {To: protocol.FeeAddress, AmountUcoin: trade.FeeUcoin},
+	}
+	repaid, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
 	if err != nil {
-		return repaid, err
+		return repayments{}, ErrUnpaid.With("match %x: %v", match.Id, err)
 	}
-	fee, _, err := pay(ctx, buyer, protocol.FeeAddress, trade.FeeUcoin, trade.FeeUcoin)
-	if err != nil {
-		return repaid, err
-	}
-	rest := match.EscrowUcoin - paid - fee
-	if paid != trade.AmountUcoin || fee != trade.FeeUcoin || rest < 0 {
-		return repaid, ErrUnpaid.With("match %x: expected %d + %d ucoin out of %d in escrow", match.Id, trade.AmountUcoin, trade.FeeUcoin, match.EscrowUcoin)
-	}
-	owed := bank.DebtOf(ctx.Store, buyer)
-	if err := bank.Release(ctx, buyer, rest); err != nil {
-		return repaid, err
-	}
-	return repayments{seller: toSeller, buyer: owed - bank.DebtOf(ctx.Store, buyer)}, nil
+	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid}, nil
 }
 
-// pay moves coins and says how much was paid now and how much of it went at
-// once to the receiver's own creditors.
-func pay(ctx *module.Ctx, from, to protocol.Address, amount, fromEscrow int64) (paid, repaid int64, err error) {
-	if amount == 0 {
-		return 0, 0, nil
+// recordTrade keeps a trade for the statements of both sides.
+func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repaid repayments) {
+	if trade.GridStoodIn {
+		repaid.seller = 0 // it was the grid that received
 	}
-	owed := bank.DebtOf(ctx.Store, to)
-	if paid, err = bank.Pay(ctx, from, to, amount, fromEscrow); err != nil {
-		return 0, 0, err
+	for _, side := range []*settlementv1.AccountTrade{
+		{Account: trade.Seller, RepaidUcoin: repaid.seller}, {Account: trade.Buyer, RepaidUcoin: repaid.buyer},
+	} {
+		side.Period, side.Trade = period, trade
+		trades.Set(ctx.Store, tradeKey(period, side.Account, trade.Match), side)
 	}
-	return paid, owed - bank.DebtOf(ctx.Store, to), nil
-}
-
-// recordTrade books a trade on both sides' tallies.
-func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repaid repayments) error {
-	for _, account := range [][]byte{trade.Seller, trade.Buyer} {
-		tally, ok := tallies.Get(ctx.Store, tallyKey(period, account))
-		if !ok {
-			return ErrNoRecord.With("period %d: %v takes no part", period, protocol.Address(account))
-		}
-		var sums adder
-		switch {
-		case bytes.Equal(account, trade.Buyer):
-			sums.add(&tally.PaidUcoin, trade.AmountUcoin, trade.FeeUcoin)
-			sums.add(&tally.FeesUcoin, trade.FeeUcoin)
-			sums.add(&tally.RepaidUcoin, repaid.buyer)
-		case !trade.GridStoodIn:
-			sums.add(&tally.ReceivedUcoin, trade.AmountUcoin)
-			sums.add(&tally.RepaidUcoin, repaid.seller)
-		}
-		if sums.err != nil {
-			return sums.err
-		}
-		if tally.HasRegisters {
-			tally.OpenMatches--
-		}
-		tallies.Set(ctx.Store, tallyKey(period, account), tally)
-		trades.Set(ctx.Store, tradeKey(period, account, trade.Match), &settlementv1.AccountTrade{Account: account, Period: period, Trade: trade})
-	}
-	return nil
 }
 
 // addTrade counts a trade in its period's totals.

@@ -149,7 +149,7 @@ func TestOldDebts(t *testing.T) {
 		of     protocol.Address
 		amount int64
 	}{{sun, market.Coins + 150_000}, {home, 100_000 + 500_000}} {
-		if _, err := bank.Pay(m.Ctx("sun"), debt.of, protocol.GridAddress, debt.amount, 0); err != nil {
+		if _, _, err := bank.Pay(m.Ctx("sun"), debt.of, protocol.GridAddress, debt.amount); err != nil {
 			t.Fatal(err)
 		}
 	}

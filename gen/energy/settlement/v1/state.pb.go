@@ -445,15 +445,8 @@ type Tally struct {
 	ExportWh     int64                  `protobuf:"varint,5,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
 	Estimated    bool                   `protobuf:"varint,6,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	ToleranceWh  int64                  `protobuf:"varint,7,opt,name=tolerance_wh,json=toleranceWh,proto3" json:"tolerance_wh,omitempty"`
-	// Matches not yet settled; counted once the registers are here.
-	OpenMatches int64 `protobuf:"varint,8,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
 	// The registers fall short of the matches beyond the parameters.
-	Violated bool `protobuf:"varint,9,opt,name=violated,proto3" json:"violated,omitempty"`
-	// From trades settled so far.
-	PaidUcoin     int64 `protobuf:"varint,10,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
-	ReceivedUcoin int64 `protobuf:"varint,11,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
-	FeesUcoin     int64 `protobuf:"varint,12,opt,name=fees_ucoin,json=feesUcoin,proto3" json:"fees_ucoin,omitempty"`
-	RepaidUcoin   int64 `protobuf:"varint,13,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
+	Violated      bool `protobuf:"varint,8,opt,name=violated,proto3" json:"violated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -537,46 +530,11 @@ func (x *Tally) GetToleranceWh() int64 {
 	return 0
 }
 
-func (x *Tally) GetOpenMatches() int64 {
-	if x != nil {
-		return x.OpenMatches
-	}
-	return 0
-}
-
 func (x *Tally) GetViolated() bool {
 	if x != nil {
 		return x.Violated
 	}
 	return false
-}
-
-func (x *Tally) GetPaidUcoin() int64 {
-	if x != nil {
-		return x.PaidUcoin
-	}
-	return 0
-}
-
-func (x *Tally) GetReceivedUcoin() int64 {
-	if x != nil {
-		return x.ReceivedUcoin
-	}
-	return 0
-}
-
-func (x *Tally) GetFeesUcoin() int64 {
-	if x != nil {
-		return x.FeesUcoin
-	}
-	return 0
-}
-
-func (x *Tally) GetRepaidUcoin() int64 {
-	if x != nil {
-		return x.RepaidUcoin
-	}
-	return 0
 }
 
 // Share is the part of an account's registers that falls to one of its open
@@ -652,10 +610,12 @@ func (x *Share) GetEnergyWh() int64 {
 
 // AccountTrade is a settled trade that waits for an account's statement.
 type AccountTrade struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
-	Trade         *Trade                 `protobuf:"bytes,3,opt,name=trade,proto3" json:"trade,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Trade   *Trade                 `protobuf:"bytes,3,opt,name=trade,proto3" json:"trade,omitempty"`
+	// What of the account's money in it repaid older debts at once.
+	RepaidUcoin   int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +669,13 @@ func (x *AccountTrade) GetTrade() *Trade {
 		return x.Trade
 	}
 	return nil
+}
+
+func (x *AccountTrade) GetRepaidUcoin() int64 {
+	if x != nil {
+		return x.RepaidUcoin
+	}
+	return 0
 }
 
 // Totals are a period's sums: sold = bought + loss, paid = received.
@@ -1379,7 +1346,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
-	"reputation\"\xa0\x03\n" +
+	"reputation\"\xf5\x01\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1387,25 +1354,18 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\timport_wh\x18\x04 \x01(\x03R\bimportWh\x12\x1b\n" +
 	"\texport_wh\x18\x05 \x01(\x03R\bexportWh\x12\x1c\n" +
 	"\testimated\x18\x06 \x01(\bR\testimated\x12!\n" +
-	"\ftolerance_wh\x18\a \x01(\x03R\vtoleranceWh\x12!\n" +
-	"\fopen_matches\x18\b \x01(\x03R\vopenMatches\x12\x1a\n" +
-	"\bviolated\x18\t \x01(\bR\bviolated\x12\x1d\n" +
-	"\n" +
-	"paid_ucoin\x18\n" +
-	" \x01(\x03R\tpaidUcoin\x12%\n" +
-	"\x0ereceived_ucoin\x18\v \x01(\x03R\rreceivedUcoin\x12\x1d\n" +
-	"\n" +
-	"fees_ucoin\x18\f \x01(\x03R\tfeesUcoin\x12!\n" +
-	"\frepaid_ucoin\x18\r \x01(\x03R\vrepaidUcoin\"l\n" +
+	"\ftolerance_wh\x18\a \x01(\x03R\vtoleranceWh\x12\x1a\n" +
+	"\bviolated\x18\b \x01(\bR\bviolated\"l\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
-	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"s\n" +
+	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"\x96\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
-	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\"\xc4\x03\n" +
+	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xc4\x03\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
