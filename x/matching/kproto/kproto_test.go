@@ -24,7 +24,7 @@ func seller(price, energyWh int64) Sell {
 	return Sell{Price: price, EnergyWh: energyWh, Identity: None, Point: None}
 }
 
-func flat(ppm int64) func(b, s int) (int64, bool) {
+func flat(ppm int64) LossFunc {
 	return func(int, int) (int64, bool) { return ppm, true }
 }
 
@@ -38,7 +38,7 @@ func TestClearByHand(t *testing.T) {
 		p     Params
 		buys  []Buy
 		sells []Sell
-		loss  func(b, s int) (int64, bool)
+		loss  LossFunc
 		want  []Trade
 	}{
 		{"nobody", market, nil, nil, flat(0), nil},
@@ -167,7 +167,7 @@ func TestClear(t *testing.T) {
 		if list, at, err := k.p.CheckBook(k.buys, k.sells); err != nil {
 			t.Fatalf("%s[%d]: %v", list, at, err)
 		}
-		trades := Clear(k.p, k.buys, k.sells, k.loss)
+		trades := Clear(k.p, k.buys, k.sells, LossFunc(k.loss))
 		want, tied := naive(k.p, k.buys, k.sells, k.loss)
 		if diff := cmp.Diff(want, trades); diff != "" {
 			t.Fatalf("trades (-naive +got):\n%s", diff)
@@ -219,7 +219,7 @@ func checkPermuted(t *rapid.T, k bookOf, trades []Trade) {
 	for i, s := range order {
 		sells[i] = k.sells[s]
 	}
-	permuted := Clear(k.p, k.buys, sells, func(b, s int) (int64, bool) { return k.loss(b, order[s]) })
+	permuted := Clear(k.p, k.buys, sells, LossFunc(func(b, s int) (int64, bool) { return k.loss(b, order[s]) }))
 	for i := range permuted {
 		permuted[i].Sell = order[permuted[i].Sell]
 	}
@@ -291,7 +291,7 @@ func FuzzClear(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		k := drawBook(t, rapid.Bool().Draw(t, "coarse"))
 		want, _ := naive(k.p, k.buys, k.sells, k.loss)
-		if diff := cmp.Diff(want, Clear(k.p, k.buys, k.sells, k.loss)); diff != "" {
+		if diff := cmp.Diff(want, Clear(k.p, k.buys, k.sells, LossFunc(k.loss))); diff != "" {
 			t.Fatalf("trades (-naive +got):\n%s", diff)
 		}
 	}))
@@ -305,7 +305,7 @@ func BenchmarkClear(b *testing.B) {
 				p := Params{RespectLimits: limits, RangePrice: 200_000, RangeEnergyWh: 40_000, RangeCredit: 100, RangeLossPPM: 100_000}
 				buys, sells, losses := thesisBook(n)
 				for b.Loop() {
-					Clear(p, buys, sells, func(b, s int) (int64, bool) { return losses[b*n+s], true })
+					Clear(p, buys, sells, LossFunc(func(b, s int) (int64, bool) { return losses[b*n+s], true }))
 				}
 			})
 		}
