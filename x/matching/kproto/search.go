@@ -93,24 +93,16 @@ func (s *search) least(n int) int64 {
 
 // leastOver adds the term of the loss to a dissimilarity d.
 func (s *search) leastOver(box *node, d int64) int64 {
-	dx, dy := box.gap(eastward, s.place.X), box.gap(northward, s.place.Y)
-	weight := s.buy.Weights.Loss
-	loss := s.plane.atLeast(dx, dy)
-	if loss > s.maxLoss {
+	near := s.plane.atLeast(box.gap(eastward, s.place.X), box.gap(northward, s.place.Y))
+	if near > s.maxLoss {
 		return math.MaxInt64
 	}
-	if scaled := s.loss.scaled(loss); scaled > s.wantedLoss && d+weight*square(scaled-s.wantedLoss) > s.best.d {
-		return math.MaxInt64
+	off := s.loss.scaled(near) - s.wantedLoss
+	if off < 0 { // perhaps the farthest place still loses less than is wanted
+		far := s.plane.over(box.reach(eastward, s.place.X), box.reach(northward, s.place.Y))
+		off = max(0, s.wantedLoss-s.loss.scaled(min(far, s.maxLoss)))
 	}
-	if loss = s.plane.over(dx, dy); loss > s.maxLoss {
-		return math.MaxInt64
-	}
-	if scaled := s.loss.scaled(loss); scaled >= s.wantedLoss {
-		return d + weight*square(scaled-s.wantedLoss)
-	}
-	// The nearest place loses less than is wanted: perhaps the farthest does too.
-	loss = s.plane.over(box.reach(eastward, s.place.X), box.reach(northward, s.place.Y))
-	return d + weight*square(max(0, s.wantedLoss-s.loss.scaled(min(loss, s.maxLoss))))
+	return d + s.buy.Weights.Loss*square(off)
 }
 
 // gap returns how far a value lies from the nearest one of a box.
@@ -123,48 +115,54 @@ func (box *node) reach(attribute int, value int64) int64 {
 	return max(value-box.low[attribute], box.high[attribute]-value)
 }
 
-// compare compares the sells of a leaf.
+// compare compares the sells of a leaf. What is quick to find out comes first.
 func (s *search) compare(leaf int) {
 	w := &s.buy.Weights
 	start := s.start(leaf - s.leaves)
-	for i, end := start, start+int(s.nodes[leaf].live); i < end; i++ {
-		o := &s.offers[i]
+	live := s.offers[start : start+int(s.nodes[leaf].live)]
+	for i := range live {
+		o := &live[i]
 		if o.at[price] > s.maxAsk {
 			continue
 		}
 		d := w.Price*square(s.price.scaled(s.buy.Price-o.at[price])) +
+			w.Energy*square(s.energy.scaled(s.demand-o.at[energy])) +
 			w.Environment*square((s.buy.Environment-o.at[environment])*Q) +
 			w.Credit*square(s.credit.scaled(s.buy.Credit-o.at[credit]))
 		if s.buy.EnergyType != o.energyType {
 			d += w.EnergyType * Q * Q
 		}
-		if d > s.best.d {
+		if !s.improves(d, o.sell) {
 			continue
 		}
-		if d += w.Energy * square(s.energy.scaled(s.demand-o.at[energy])); !s.improves(d, o.sell) {
-			continue
-		}
-		if s.plane != nil {
-			// Most pairs are too far apart, which shows without a root.
-			loss := s.plane.atLeast(s.place.X-o.at[eastward], s.place.Y-o.at[northward])
-			if loss > s.maxLoss {
-				continue
-			}
-			if scaled := s.loss.scaled(loss); scaled > s.wantedLoss && !s.improves(d+w.Loss*square(scaled-s.wantedLoss), o.sell) {
-				continue
-			}
-		}
-		if sameParty(s.buy, &s.sells[o.sell]) {
-			continue
-		}
-		loss, ok := s.losses.Between(s.b, int(o.sell))
+		loss, ok := s.lossFrom(o, d)
 		if !ok || loss < 0 || loss > s.maxLoss {
 			continue
 		}
-		if d += w.Loss * square(s.wantedLoss-s.loss.scaled(loss)); s.improves(d, o.sell) {
-			s.best = found{d, loss, o.sell, i, leaf}
+		if d += w.Loss * square(s.wantedLoss-s.loss.scaled(loss)); s.improves(d, o.sell) && !sameParty(s.buy, &s.sells[o.sell]) {
+			s.best = found{d, loss, o.sell, start + i, leaf}
 		}
 	}
+}
+
+// lossFrom returns the loss from a sell that without it has dissimilarity d,
+// false if there is no path or the sell is surely not the best.
+func (s *search) lossFrom(o *offer, d int64) (ppm int64, ok bool) {
+	if s.plane == nil {
+		if sameParty(s.buy, &s.sells[o.sell]) {
+			return 0, false
+		}
+		return s.losses.Between(s.b, int(o.sell))
+	}
+	dx, dy := s.place.X-o.at[eastward], s.place.Y-o.at[northward]
+	ppm = s.plane.atLeast(dx, dy)
+	if ppm > s.maxLoss {
+		return 0, false
+	}
+	if off := s.loss.scaled(ppm) - s.wantedLoss; off > 0 && !s.improves(d+s.buy.Weights.Loss*square(off), o.sell) {
+		return 0, false
+	}
+	return s.plane.over(dx, dy), true
 }
 
 func sameParty(buy *Buy, sell *Sell) bool {

@@ -18,7 +18,7 @@ const (
 
 // bucket is the most sells in a leaf: comparing a few more takes less time than
 // deciding whether to.
-const bucket = 16
+var bucket = 16
 
 // offer is a live sell in the tree.
 type offer struct {
