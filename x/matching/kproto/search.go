@@ -132,14 +132,14 @@ func (s *search) compare(leaf int) {
 		if s.buy.EnergyType != o.energyType {
 			d += w.EnergyType * Q * Q
 		}
-		if !s.improves(d, o.sell) {
+		if !s.improves(d, o.sell) || sameParty(s.buy, &s.sells[o.sell]) {
 			continue
 		}
 		loss, ok := s.lossFrom(o, d)
 		if !ok || loss < 0 || loss > s.maxLoss {
 			continue
 		}
-		if d += w.Loss * square(s.wantedLoss-s.loss.scaled(loss)); s.improves(d, o.sell) && !sameParty(s.buy, &s.sells[o.sell]) {
+		if d += w.Loss * square(s.wantedLoss-s.loss.scaled(loss)); s.improves(d, o.sell) {
 			s.best = found{d, loss, o.sell, start + i, leaf}
 		}
 	}
@@ -149,9 +149,6 @@ func (s *search) compare(leaf int) {
 // false if there is no path or the sell is surely not the best.
 func (s *search) lossFrom(o *offer, d int64) (ppm int64, ok bool) {
 	if s.plane == nil {
-		if sameParty(s.buy, &s.sells[o.sell]) {
-			return 0, false
-		}
 		return s.losses.Between(s.b, int(o.sell))
 	}
 	dx, dy := s.place.X-o.at[eastward], s.place.Y-o.at[northward]

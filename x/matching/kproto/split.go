@@ -75,7 +75,7 @@ func divide(part []offer, n, attribute int) {
 		switch {
 		case n <= j:
 			part = part[:j+1]
-		case n >= i:
+		case n > i:
 			part, n = part[i:], n-i
 		default:
 			return
