@@ -75,7 +75,7 @@ func (s *search) visit(n int) {
 // that of the nearest point of its box. It is MaxInt64 if none can be taken.
 func (s *search) least(n int) int64 {
 	box, w := &s.nodes[n], &s.buy.Weights
-	if box.live == 0 || box.low[price] > s.maxAsk {
+	if box.first == nobody || box.low[price] > s.maxAsk {
 		return math.MaxInt64
 	}
 	d := w.Price*square(s.price.scaled(box.gap(price, s.buy.Price))) +

@@ -36,9 +36,12 @@ type offer struct {
 type node struct {
 	low, high [attributes]int64
 	types     uint32 // bit for each energy type, see typeBit
-	first     int32  // least position
-	live      int32
+	first     int32  // least position, nobody without any
+	live      int32  // how many, of leaves only
 }
+
+// nobody comes after every position.
+const nobody = math.MaxInt32
 
 // tree is a k-d tree (Bentley 1975) over the live sells: its boxes say how near
 // the sells below can be at best. It is balanced, so that nodes need no links:
@@ -119,13 +122,13 @@ func (t *tree) bound(n int) {
 		for k := range attributes {
 			box.low[k], box.high[k] = min(a.low[k], b.low[k]), max(a.high[k], b.high[k])
 		}
-		box.types, box.first, box.live = a.types|b.types, min(a.first, b.first), a.live+b.live
+		box.types, box.first = a.types|b.types, min(a.first, b.first)
 		return
 	}
 	for k := range attributes {
 		box.low[k], box.high[k] = math.MaxInt64, math.MinInt64
 	}
-	box.types, box.first = 0, math.MaxInt32
+	box.types, box.first = 0, nobody
 	start := t.start(n - t.leaves)
 	for i := range t.offers[start : start+int(box.live)] {
 		o := &t.offers[start+i]
