@@ -117,3 +117,24 @@ func timeBruteForce(b *testing.B, p Params, buys []Buy, sells []Sell, losses Los
 	}
 	return total
 }
+
+// BenchmarkCrossover measures small books both ways: treeFrom is where
+// x-brute-force passes 1.
+func BenchmarkCrossover(b *testing.B) {
+	for _, n := range []int{200, 300, 400, 500, 1000, 2000} {
+		buys, sells, plane := thesisBook(n)
+		for _, limits := range []bool{true, false} {
+			b.Run(fmt.Sprintf("n=%d/limits=%v", n, limits), func(b *testing.B) {
+				var took [2]time.Duration
+				for b.Loop() {
+					for i, from := range []int{0, math.MaxInt} {
+						start := time.Now()
+						clearWith(thesisParams(limits), buys, sells, plane, from)
+						took[i] += time.Since(start)
+					}
+				}
+				b.ReportMetric(float64(took[1])/float64(took[0]), "x-brute-force")
+			})
+		}
+	}
+}

@@ -16,9 +16,9 @@ type LossFunc func(buy, sell int) (ppm int64, ok bool)
 func (f LossFunc) Between(buy, sell int) (ppm int64, ok bool) { return f(buy, sell) }
 
 // Plane is Losses that grow with the straight distance (matching.md 2). As
-// nearer is never worse, a search need not look at places that are too far.
+// farther never loses less, a search need not look at places too far away.
 type Plane struct {
-	Buys, Sells []Place // by position in the book
+	Buys, Sells []Place // one for each order, by position in the book
 	PPMPerKM    int64   // 0..10^6
 }
 

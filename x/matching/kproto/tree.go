@@ -20,10 +20,10 @@ const (
 // deciding whether to.
 const bucket = 16
 
-// treeFrom is how many live sells make a tree worth its while: measured on the
-// draws of S3 ch. 3, with and without limits and places, it takes as long as
-// comparing all sells at 300 to 500.
-const treeFrom = 400
+// treeFrom is how many live sells make a tree worth its while: on the draws of
+// S3 ch. 3 it takes as long as comparing all sells at some 150 without limits and
+// 350 with them (BenchmarkCrossover).
+const treeFrom = 300
 
 // offer is a live sell in the tree.
 type offer struct {
@@ -71,7 +71,8 @@ func newTree(p Params, sells []Sell, losses Losses, treeFrom int) *tree {
 	}
 	t.plane, _ = losses.(*Plane)
 	for i, s := range sells {
-		o := offer{at: [attributes]int64{s.Price, s.EnergyWh, s.Environment, s.Credit}, energyType: s.EnergyType, sell: int32(i)}
+		o := offer{energyType: s.EnergyType, sell: int32(i)}
+		o.at[price], o.at[energy], o.at[environment], o.at[credit] = s.Price, s.EnergyWh, s.Environment, s.Credit
 		if t.plane != nil {
 			o.at[eastward], o.at[northward] = t.plane.Sells[i].X, t.plane.Sells[i].Y
 		}
