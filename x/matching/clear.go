@@ -23,7 +23,7 @@ import (
 func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	params := registry.ParamsAt(ctx.Store, book.Period)
 	c := loadClearing(ctx, book.Period, params)
-	for _, trade := range kproto.Clear(solverParams(params), c.demands, c.offers, c.loss) {
+	for _, trade := range kproto.Clear(solverParams(params), c.demands, c.offers, kproto.LossFunc(c.loss)) {
 		if err := c.prematch(ctx, book, params, trade); err != nil {
 			return err
 		}

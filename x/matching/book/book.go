@@ -59,9 +59,19 @@ func (b *Book) distance(buy, sell int) int64 {
 
 func distance(dx, dy int64) int64 { return int64(units.Sqrt(uint64(dx*dx + dy*dy))) }
 
-// loss returns the loss of a pair; off the chain every pair is connected.
-func (b *Book) loss(buy, sell int) (ppm int64, ok bool) {
-	return b.lossOver(b.distance(buy, sell)), true
-}
+// loss returns the loss of a pair in ppm; off the chain every pair is connected.
+func (b *Book) loss(buy, sell int) int64 { return b.lossOver(b.distance(buy, sell)) }
 
 func (b *Book) lossOver(metres int64) int64 { return b.lossPPMPerKM * metres / 1000 }
+
+// plane returns the same losses for the solver.
+func (b *Book) plane() *kproto.Plane {
+	p := &kproto.Plane{PPMPerKM: b.lossPPMPerKM}
+	for _, at := range b.buyPlaces {
+		p.Buys = append(p.Buys, kproto.Place{X: at.x, Y: at.y})
+	}
+	for _, at := range b.sellPlaces {
+		p.Sells = append(p.Sells, kproto.Place{X: at.x, Y: at.y})
+	}
+	return p
+}

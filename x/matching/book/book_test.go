@@ -244,7 +244,7 @@ func TestUnstatedWishesHaveNoWeight(t *testing.T) {
 
 func TestVerifyRefusesForgedTrades(t *testing.T) {
 	b := mustRead(t, string(readFile(t, "testdata/limits.book.json")))
-	trades := kproto.Clear(b.params, b.buys, b.sells, b.loss)
+	trades := kproto.Clear(b.params, b.buys, b.sells, b.plane())
 	if !b.verify(trades) {
 		t.Fatal("true trades refused")
 	}

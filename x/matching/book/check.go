@@ -63,7 +63,7 @@ func (b *Book) checkLosses() *mistake {
 	}
 	for i := range b.buys {
 		for k := range b.sells {
-			if ppm, _ := b.loss(i, k); ppm > limit {
+			if ppm := b.loss(i, k); ppm > limit {
 				return &mistake{
 					fmt.Sprintf("buys[%d].x_m", i),
 					fmt.Sprintf("a place with a loss of at most %d ppm (%d ranges) to every sell", limit, kproto.MaxRanges),

@@ -65,7 +65,7 @@ type Certificate struct {
 
 // Clear runs the book's mechanism. It leaves the book as it is.
 func (b *Book) Clear() *Result {
-	trades := kproto.Clear(b.params, b.buys, b.sells, b.loss)
+	trades := kproto.Clear(b.params, b.buys, b.sells, b.plane())
 	r := &Result{
 		Mechanism:   KPrototypes,
 		Trades:      make([]Trade, len(trades)),

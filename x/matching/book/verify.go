@@ -31,7 +31,7 @@ func (b *Book) verify(trades []kproto.Trade) bool {
 func (b *Book) nextTrade(i int, demand int64, left []int64) (next kproto.Trade, ok bool) {
 	buy := &b.buys[i]
 	for s := range b.sells {
-		lossPPM, _ := b.loss(i, s)
+		lossPPM := b.loss(i, s)
 		withinLoss := buy.MaxLossPPM < 0 || lossPPM <= buy.MaxLossPPM
 		withinLimit := !b.params.RespectLimits || b.sells[s].Price+b.params.Fee <= buy.Price
 		if left[s] == 0 || !withinLoss || !withinLimit {

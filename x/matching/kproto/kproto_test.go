@@ -1,11 +1,8 @@
 package kproto
 
 import (
-	"fmt"
 	"math"
 	"math/big"
-	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +21,7 @@ func seller(price, energyWh int64) Sell {
 	return Sell{Price: price, EnergyWh: energyWh, Identity: None, Point: None}
 }
 
-func flat(ppm int64) func(b, s int) (int64, bool) {
+func flat(ppm int64) LossFunc {
 	return func(int, int) (int64, bool) { return ppm, true }
 }
 
@@ -38,7 +35,7 @@ func TestClearByHand(t *testing.T) {
 		p     Params
 		buys  []Buy
 		sells []Sell
-		loss  func(b, s int) (int64, bool)
+		loss  LossFunc
 		want  []Trade
 	}{
 		{"nobody", market, nil, nil, flat(0), nil},
@@ -167,7 +164,7 @@ func TestClear(t *testing.T) {
 		if list, at, err := k.p.CheckBook(k.buys, k.sells); err != nil {
 			t.Fatalf("%s[%d]: %v", list, at, err)
 		}
-		trades := Clear(k.p, k.buys, k.sells, k.loss)
+		trades := Clear(k.p, k.buys, k.sells, LossFunc(k.loss))
 		want, tied := naive(k.p, k.buys, k.sells, k.loss)
 		if diff := cmp.Diff(want, trades); diff != "" {
 			t.Fatalf("trades (-naive +got):\n%s", diff)
@@ -219,7 +216,7 @@ func checkPermuted(t *rapid.T, k bookOf, trades []Trade) {
 	for i, s := range order {
 		sells[i] = k.sells[s]
 	}
-	permuted := Clear(k.p, k.buys, sells, func(b, s int) (int64, bool) { return k.loss(b, order[s]) })
+	permuted := Clear(k.p, k.buys, sells, LossFunc(func(b, s int) (int64, bool) { return k.loss(b, order[s]) }))
 	for i := range permuted {
 		permuted[i].Sell = order[permuted[i].Sell]
 	}
@@ -291,44 +288,8 @@ func FuzzClear(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		k := drawBook(t, rapid.Bool().Draw(t, "coarse"))
 		want, _ := naive(k.p, k.buys, k.sells, k.loss)
-		if diff := cmp.Diff(want, Clear(k.p, k.buys, k.sells, k.loss)); diff != "" {
+		if diff := cmp.Diff(want, Clear(k.p, k.buys, k.sells, LossFunc(k.loss))); diff != "" {
 			t.Fatalf("trades (-naive +got):\n%s", diff)
 		}
 	}))
-}
-
-// BenchmarkClear clears books drawn as those of S3 ch. 3 (matching.md 4).
-func BenchmarkClear(b *testing.B) {
-	for _, limits := range []bool{true, false} {
-		for _, n := range []int{500, 2500} {
-			b.Run(fmt.Sprintf("limits=%v/n=%d", limits, n), func(b *testing.B) {
-				p := Params{RespectLimits: limits, RangePrice: 200_000, RangeEnergyWh: 40_000, RangeCredit: 100, RangeLossPPM: 100_000}
-				buys, sells, losses := thesisBook(n)
-				for b.Loop() {
-					Clear(p, buys, sells, func(b, s int) (int64, bool) { return losses[b*n+s], true })
-				}
-			})
-		}
-	}
-}
-
-func thesisBook(n int) ([]Buy, []Sell, []int64) {
-	r := rand.New(rand.NewPCG(1, 2))
-	between := func(low, high int64) int64 { return low + r.Int64N(high-low) }
-	buys, sells, losses := make([]Buy, n), make([]Sell, n), make([]int64, n*n)
-	for i := range n {
-		weights := Weights{between(0, 1001), between(0, 1001), between(0, 1001), between(0, 1001), between(0, 1001), between(0, 1001)}
-		buys[i] = anyone(Buy{
-			Price: between(400_000, 600_000), EnergyWh: between(10_000, 20_000), Environment: between(0, 2),
-			Credit: between(0, 101), EnergyType: int32(between(0, 5)), Weights: weights,
-		})
-		sells[i] = Sell{
-			Price: between(400_000, 600_000), EnergyWh: between(10_000, 50_000), Environment: between(0, 2),
-			Credit: between(0, 101), EnergyType: int32(between(0, 5)), Identity: None, Point: None,
-		}
-	}
-	for i := range losses {
-		losses[i] = between(0, 100_000)
-	}
-	return buys, sells, slices.Clip(losses)
 }
