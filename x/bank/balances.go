@@ -78,28 +78,8 @@ func Hold(ctx *module.Ctx, account protocol.Address, amount int64) error {
 // Release moves ucoin from escrow back to the free balance, from where it
 // repays the account's debts. It returns ErrInsufficientEscrow if less is held.
 func Release(ctx *module.Ctx, account protocol.Address, amount int64) error {
-	if err := checkNotNegative(amount); err != nil {
-		return err
-	}
-	if amount == 0 {
-		return nil
-	}
-	if err := takeEscrow(ctx.Store, account, amount); err != nil {
-		return err
-	}
-	_, err := receive(ctx, account, amount)
+	_, err := PayOut(ctx, account, amount, nil)
 	return err
-}
-
-func takeEscrow(s state.Store, account protocol.Address, amount int64) error {
-	balance := BalanceOf(s, account)
-	if balance.EscrowUcoin < amount {
-		return ErrInsufficientEscrow.With("escrow: expected %s held, %v has %s",
-			units.FormatCoins(amount), account, units.FormatCoins(balance.EscrowUcoin))
-	}
-	balance.EscrowUcoin -= amount
-	saveBalance(s, balance)
-	return nil
 }
 
 func checkNotNegative(amount int64) error {

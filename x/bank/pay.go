@@ -51,6 +51,9 @@ type Payment struct {
 // claim covers, and gives the rest back to the account. It returns what of that
 // went at once to the account's creditors.
 func PayOut(ctx *module.Ctx, from protocol.Address, claim int64, payments []Payment) (repaid int64, err error) {
+	if err := checkNotNegative(claim); err != nil {
+		return 0, err
+	}
 	rest := claim
 	for _, payment := range payments {
 		if err := checkNotNegative(payment.AmountUcoin); err != nil {
@@ -59,6 +62,9 @@ func PayOut(ctx *module.Ctx, from protocol.Address, claim int64, payments []Paym
 		if rest -= payment.AmountUcoin; rest < 0 {
 			return 0, ErrInsufficientEscrow.With("payments: expected at most the %s that are held for them", units.FormatCoins(claim))
 		}
+	}
+	if claim == 0 {
+		return 0, nil
 	}
 	balance := BalanceOf(ctx.Store, from)
 	if balance.EscrowUcoin < claim {

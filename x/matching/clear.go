@@ -28,18 +28,23 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 			return err
 		}
 	}
+	dropDue(ctx, book)
+	book.Phase = matchingv1.Phase_PHASE_CONFIRM
+	if book.Pending == 0 { // nobody is waited for
+		book.ConfirmUntilMs = ctx.TimeMs
+		ctx.Emit(&matchingv1.PeriodCleared{Book: book})
+		return finish(ctx, book, c.sells, c.buys, "")
+	}
 	for _, order := range c.sells {
 		sells.Set(ctx.Store, sellKey(order.Period, order.Account, order.Id), order)
 	}
 	for _, order := range c.buys {
 		buys.Set(ctx.Store, buyKey(order.Period, order.Account, order.Id), order)
 	}
-	dropDue(ctx, book)
-	book.Phase = matchingv1.Phase_PHASE_CONFIRM
 	// Not after the start of the period: a round is no longer than the gate's lead.
 	book.ConfirmUntilMs = confirmUntil(params, book.Period, ctx.TimeMs)
 	setDue(ctx, book)
-	updateConfirming(ctx, book)
+	books.Set(ctx.Store, bookKey(book.Period), book)
 	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
 	return nil
 }

@@ -48,11 +48,11 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		return ErrUnknownBook.With("due at %d without a book", due.TimeMs)
 	}
 	if book.Phase == matchingv1.Phase_PHASE_CONFIRM {
-		return finish(ctx, book, "")
+		return endConfirming(ctx, book)
 	}
 	if ctx.TimeMs >= book.Period {
 		book.Missed = true
-		return finish(ctx, book, reasonMissed)
+		return giveUp(ctx, book, reasonMissed)
 	}
 	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, book) })
 	if err == nil {
@@ -60,24 +60,37 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 	}
 	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Reason: err.Error()})
 	book, _ = books.Get(ctx.Store, bookKey(due.Period))
-	return finish(ctx, book, reasonFailed)
+	return giveUp(ctx, book, reasonFailed)
 }
 
-// finish makes a book final: what was not confirmed lapses, and orders with the
-// rest of their escrow go. Confirmed matches stay for settlement. A reason is
-// given if the orders never were in a clearing.
-func finish(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
+// endConfirming lets what was not confirmed lapse, and ends the book.
+func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
 	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
 		if err := lapse(ctx, book, match, false); err != nil {
 			return err
 		}
 	}
-	for _, order := range collect(values(sells.All(ctx.Store, sells.Key().Int64(book.Period)))) {
+	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	return finish(ctx, book, asks, bids, "")
+}
+
+// giveUp ends a book that was never cleared.
+func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
+	dropDue(ctx, book)
+	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	return finish(ctx, book, asks, bids, reason)
+}
+
+// finish makes a book final: its orders with the rest of their escrow go,
+// confirmed matches stay for settlement. A reason is given if the orders never
+// were in a clearing.
+func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder, reason string) error {
+	for _, order := range asks {
 		removeSell(ctx, order, reason)
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
-	for _, order := range collect(values(buys.All(ctx.Store, buys.Key().Int64(book.Period)))) {
+	for _, order := range bids {
 		if err := removeBuy(ctx, order, reason); err != nil {
 			return err
 		}
