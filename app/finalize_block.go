@@ -2,11 +2,11 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	abci "github.com/cometbft/cometbft/abci/types"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
@@ -169,12 +169,14 @@ func txResult(events []proto.Message, err error) *abci.ExecTxResult {
 	return &abci.ExecTxResult{Code: code.Code, Codespace: code.Codespace, Log: err.Error()}
 }
 
-// abciEvents writes each event as its name and its fields in JSON.
+var eventJSON = protojson.MarshalOptions{UseProtoNames: true}
+
+// abciEvents writes each event as its name and its fields in JSON. Its bytes are
+// not consensus data: protojson puts a space here and there.
 func abciEvents(events []proto.Message) ([]abci.Event, error) {
 	converted := make([]abci.Event, 0, len(events))
 	for _, event := range events {
-		var text json.RawMessage
-		text, err := module.MarshalGenesis(event)
+		text, err := eventJSON.Marshal(event)
 		if err != nil {
 			return nil, fmt.Errorf("event %s: %w", event.ProtoReflect().Descriptor().FullName(), err)
 		}

@@ -98,6 +98,7 @@ func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
 	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
 	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
+	statement.Trades = nil
 	ctx.Emit(&settlementv1.StatementMade{Statement: statement})
 }
 
