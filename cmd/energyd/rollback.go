@@ -33,11 +33,11 @@ func openStores(h home) (*stores, error) {
 			return nil, fail(exitUsage, err, "this home has no blocks: start the node first, or name another --home")
 		}
 	}
-	blocks, err := cfg.DefaultDBProvider(&cfg.DBContext{ID: "blockstore", Config: config})
+	blocks, err := openEngineDB(&cfg.DBContext{ID: "blockstore", Config: config})
 	if err != nil {
 		return nil, fail(exitError, fmt.Errorf("%s: blocks: %w", h, err), "stop the node that runs there")
 	}
-	states, err := cfg.DefaultDBProvider(&cfg.DBContext{ID: "state", Config: config})
+	states, err := openEngineDB(&cfg.DBContext{ID: "state", Config: config})
 	if err != nil {
 		return nil, errors.Join(fail(exitError, fmt.Errorf("%s: engine state: %w", h, err), "stop the node that runs there"), blocks.Close())
 	}

@@ -159,7 +159,7 @@ func newEngine(ctx context.Context, h home, config *cfg.Config, application *app
 	engine, err := node.NewNodeWithContext(ctx, config,
 		privval.LoadFilePV(h.validatorFile(), h.signedFile()), nodeKey,
 		proxy.NewConnSyncLocalClientCreator(application),
-		node.DefaultGenesisDocProviderFunc(config), cfg.DefaultDBProvider,
+		node.DefaultGenesisDocProviderFunc(config), openEngineDB,
 		node.DefaultMetricsProvider(config.Instrumentation), logger)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
