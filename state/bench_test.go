@@ -145,25 +145,25 @@ func BenchmarkBlock(b *testing.B) {
 	b.ReportMetric(float64(median(theirs).Microseconds())/1000, "ms/plain")
 }
 
-// BenchmarkTree builds the tree of 1 M pairs as Open does, and reports the
-// memory it keeps.
-func BenchmarkTree(b *testing.B) {
-	var tree node
+// BenchmarkView builds the tree and the order of 1 M pairs as Open does, and
+// reports the memory they keep.
+func BenchmarkView(b *testing.B) {
+	var v *View
 	for b.Loop() {
-		tree = nil //nolint:ineffassign // lets the tree before go, so that only one is counted
+		v = nil //nolint:ineffassign // lets the view before go, so that only one is counted
 		before := liveHeap()
-		tree = benchTree()
+		v = benchView()
 		b.ReportMetric(float64(liveHeap()-before)/benchKeys, "heapB/key")
 	}
-	runtime.KeepAlive(tree)
+	runtime.KeepAlive(v)
 }
 
-func benchTree() node {
+func benchView() *View {
 	ups := make([]update, benchKeys)
 	for i := range ups {
 		ups[i] = newUpdate(string(benchKey(i)), benchData(i, 0))
 	}
-	return applyUpdates(nil, ups)
+	return newView(ups)
 }
 
 func median(d []time.Duration) time.Duration {
@@ -235,7 +235,7 @@ func BenchmarkProof(b *testing.B) {
 
 // BenchmarkGet reads pairs of 1 M at random.
 func BenchmarkGet(b *testing.B) {
-	v := &View{tree: benchTree()}
+	v := benchView()
 	i := 0
 	for b.Loop() {
 		if i = (i + 7919) % benchKeys; v.Get(benchKey(i)) == nil {

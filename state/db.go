@@ -138,12 +138,17 @@ func readPairs(r pebble.Reader) (*View, error) {
 	if err := errors.Join(it.Error(), it.Close()); err != nil {
 		return nil, fmt.Errorf("read the pairs: %w", err)
 	}
+	return newView(ups), nil
+}
+
+// newView is a view of exactly the leaves in ups.
+func newView(ups []update) *View {
 	v := &View{order: newOrder()}
 	for i := range ups {
 		v.order.ReplaceOrInsert(ups[i].leaf.key)
 	}
 	v.tree = applyUpdates(nil, ups)
-	return v, nil
+	return v
 }
 
 // Version returns the last committed height and its 32-byte root: before the
