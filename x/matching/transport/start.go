@@ -19,8 +19,8 @@ func newSimplex(p *Problem, bonus int64) *simplex {
 	}
 	nodes := s.rows + s.cols
 	s.level, s.flow = make([]int64, nodes), make([]int64, nodes)
-	s.parent, s.depth = make([]int32, nodes), make([]int32, nodes)
-	s.child, s.next, s.prev = make([]int32, nodes), make([]int32, nodes), make([]int32, nodes)
+	s.parent, s.last, s.size = make([]int32, nodes), make([]int32, nodes), make([]int32, nodes)
+	s.thread, s.before = make([]int32, nodes), make([]int32, nodes)
 	s.hang(s.firstArcs(p))
 	return s
 }
@@ -87,13 +87,14 @@ func bestLeft(worth, left []int64) int {
 // hang makes the arcs a tree below the dummy column. Backwards, every arc hangs
 // a new child to a parent that is in the tree.
 func (s *simplex) hang(arcs []hanging) {
-	for v := range s.child {
-		s.child[v] = none
+	for v := range int32(len(s.parent)) {
+		s.parent[v], s.size[v] = none, 1
+		s.thread[v], s.before[v], s.last[v] = v, v, v
 	}
 	for k := len(arcs) - 1; k >= 0; k-- {
 		a := arcs[k]
-		s.link(int32(a.child), int32(a.parent), a.flow)
-		s.depth[a.child] = s.depth[a.parent] + 1
+		s.parent[a.child], s.flow[a.child] = int32(a.parent), a.flow
+		s.insert(int32(a.child), int32(a.parent))
 		if a.child < s.rows {
 			s.level[a.child] = s.level[a.parent] + s.worth[a.child*s.cols+a.parent-s.rows]
 		} else {
