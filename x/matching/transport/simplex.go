@@ -73,13 +73,27 @@ func (s *simplex) run(maxPivots int) bool {
 // flow, the first of equals; gain is 0 if none gains.
 func (s *simplex) bestOf(row int) (gain int64, col int) {
 	worth := s.worth[row*s.cols : (row+1)*s.cols]
-	level := s.level[s.rows:]
-	level = level[:len(worth)]
+	level := s.level[s.rows:][:len(worth)]
 	best := s.level[row]
-	for j, w := range worth {
-		if d := w + level[j]; d > best {
-			best, col = d, j
+	// Four at a time, compared with what is best only together: this loop takes
+	// half the time of solving.
+	at, j := -1, 0
+	for ; j+4 <= len(worth); j += 4 {
+		w, v := worth[j:j+4:j+4], level[j:j+4:j+4]
+		if d := max(w[0]+v[0], w[1]+v[1], w[2]+v[2], w[3]+v[3]); d > best {
+			best, at = d, j
 		}
 	}
-	return best - s.level[row], col
+	for ; j < len(worth); j++ {
+		if d := worth[j] + level[j]; d > best {
+			best, at = d, j
+		}
+	}
+	if at < 0 {
+		return 0, 0
+	}
+	for worth[at]+level[at] != best {
+		at++
+	}
+	return best - s.level[row], at
 }
