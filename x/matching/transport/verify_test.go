@@ -1,0 +1,122 @@
+package transport
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestVerify checks that each single wrong thing in a solution is found. The
+// problem: buy 0 takes 2 from sell 1, buy 1 takes 2 from sell 0 and 1 from sell
+// 1, which keeps 2; sell 2 is forbidden to buy 0 and sells nothing.
+func TestVerify(t *testing.T) {
+	good := func() (*Problem, []Flow, Certificate) {
+		p := &Problem{[]int64{2, 3}, []int64{2, 5, 4}, []int64{9, 8, Forbidden, 5, 1, 0}, MostEnergy}
+		s := mustSolve(t, p)
+		return p, s.Flows, s.Certificate
+	}
+	for _, c := range []struct {
+		name  string
+		spoil func(p *Problem, f *[]Flow, c *Certificate)
+	}{
+		{"too much to a buy", func(_ *Problem, f *[]Flow, _ *Certificate) { (*f)[0].EnergyWh++ }},
+		{"more than a sell has", func(p *Problem, _ *[]Flow, _ *Certificate) { p.Supply[0]-- }},
+		{"a flow less", func(_ *Problem, f *[]Flow, _ *Certificate) { *f = (*f)[1:] }},
+		{"no flow", func(_ *Problem, f *[]Flow, _ *Certificate) { *f = nil }},
+		{"a Wh less", func(_ *Problem, f *[]Flow, _ *Certificate) { (*f)[0].EnergyWh-- }},
+		{"nothing flows", func(_ *Problem, f *[]Flow, _ *Certificate) { *f = append(*f, Flow{1, 2, 0}) }},
+		{"negative flow", func(_ *Problem, f *[]Flow, _ *Certificate) { *f = append(*f, Flow{1, 2, -1}) }},
+		{"flow twice", func(_ *Problem, f *[]Flow, _ *Certificate) {
+			(*f)[0].EnergyWh--
+			*f = slices.Insert(*f, 0, Flow{0, 1, 1})
+		}},
+		{"out of order", func(_ *Problem, f *[]Flow, _ *Certificate) { slices.Reverse(*f) }},
+		{"unknown buy", func(_ *Problem, f *[]Flow, _ *Certificate) { (*f)[2].Buy = 2 }},
+		{"negative buy", func(_ *Problem, f *[]Flow, _ *Certificate) { (*f)[0].Buy = -1 }},
+		{"unknown sell", func(_ *Problem, f *[]Flow, _ *Certificate) { (*f)[2].Sell = 3 }},
+		{"negative sell", func(_ *Problem, f *[]Flow, _ *Certificate) { (*f)[1].Sell = -1 }},
+		{"forbidden pair", func(p *Problem, f *[]Flow, _ *Certificate) { p.Worth[(*f)[0].Sell] = Forbidden }},
+		{"another pair would be worth more", func(p *Problem, _ *[]Flow, _ *Certificate) { p.Worth[5] = 4 }},
+		{"a pair is worth less than thought", func(p *Problem, _ *[]Flow, _ *Certificate) { p.Worth[1]-- }},
+		{"potential of a buy", func(_ *Problem, _ *[]Flow, c *Certificate) { c.U[0]++ }},
+		{"potential of a sell", func(_ *Problem, _ *[]Flow, c *Certificate) { c.V[0]-- }},
+		{"potential of a sell that keeps some", func(_ *Problem, _ *[]Flow, c *Certificate) { c.V[2]++ }},
+		{"all potentials moved", func(_ *Problem, _ *[]Flow, c *Certificate) {
+			for i := range c.U {
+				c.U[i]--
+			}
+			for j := range c.V {
+				c.V[j]++
+			}
+		}},
+		{"negative potential", func(_ *Problem, _ *[]Flow, c *Certificate) { c.V[2] = -1 }},
+		{"huge potential", func(_ *Problem, _ *[]Flow, c *Certificate) { c.U[0] = math.MaxInt64 }},
+		{"no potentials", func(_ *Problem, _ *[]Flow, c *Certificate) { c.U = nil }},
+		{"a potential too many", func(_ *Problem, _ *[]Flow, c *Certificate) { c.V = append(c.V, 0) }},
+		{"bonus", func(_ *Problem, _ *[]Flow, c *Certificate) { c.Bonus++ }},
+		{"huge bonus", func(_ *Problem, _ *[]Flow, c *Certificate) { c.Bonus = math.MaxInt64 }},
+		{"negative bonus", func(_ *Problem, _ *[]Flow, c *Certificate) { c.Bonus = -1 }},
+		{"a bonus where none is due", func(p *Problem, _ *[]Flow, _ *Certificate) { p.Volume = AnyVolume }},
+		{"worths missing", func(p *Problem, _ *[]Flow, _ *Certificate) { p.Worth = p.Worth[1:] }},
+	} {
+		p, flows, certificate := good()
+		c.spoil(p, &flows, &certificate)
+		if err := Verify(p, flows, certificate); !errors.Is(err, ErrUnproven) {
+			t.Errorf("%s: got %v, want ErrUnproven", c.name, err)
+		}
+	}
+}
+
+// TestVerifyBonus checks that a bonus too small to prove the most energy is not
+// accepted: without one, worth 400 with 4 Wh looks better than -200 with 8.
+func TestVerifyBonus(t *testing.T) {
+	p := &Problem{[]int64{4, 4, 9}, []int64{4, 4, 9}, []int64{
+		100, 0, Forbidden,
+		-50, Forbidden, Forbidden,
+		Forbidden, Forbidden, Forbidden,
+	}, AnyVolume}
+	s := mustSolve(t, p)
+	p.Volume = MostEnergy
+	if err := Verify(p, s.Flows, s.Certificate); !errors.Is(err, ErrUnproven) {
+		t.Errorf("got %v, want ErrUnproven", err)
+	}
+	if s = mustSolve(t, p); s.EnergyWh != 8 {
+		t.Errorf("got %d Wh, want 8", s.EnergyWh)
+	}
+	c := s.Certificate
+	for c.Bonus--; c.Bonus > 400; c.Bonus-- {
+		for _, f := range s.Flows {
+			if c.U[f.Buy] > 0 {
+				c.U[f.Buy]--
+			} else {
+				c.V[f.Sell]--
+			}
+		}
+		err := Verify(p, s.Flows, c)
+		if needed := int64(5 * 100); (err == nil) != (c.Bonus > needed) {
+			t.Fatalf("bonus %d, least %d: %v", c.Bonus, needed+1, err)
+		}
+	}
+}
+
+// TestVerifyOptimal checks that flows are verified if and only if they are
+// optimal, whatever the potentials: no certificate of another solution fits one
+// that is not.
+func TestVerifyOptimal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawProblem(t)
+		s := mustSolve(t, p)
+		other := &Solution{Flows: greedy(p)}
+		other.sum(p)
+		best := other.EnergyWh == s.EnergyWh && other.Objective.Cmp(s.Objective) == 0
+		if p.Volume == AnyVolume {
+			best = other.Objective.Cmp(s.Objective) == 0
+		}
+		if err := Verify(p, other.Flows, s.Certificate); (err == nil) != best {
+			t.Fatalf("best %v, but %v", best, err)
+		}
+	})
+}
