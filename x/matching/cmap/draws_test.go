@@ -1,12 +1,6 @@
 package cmap
 
-import (
-	"fmt"
-	"math/rand/v2"
-	"testing"
-
-	"github.com/energyd/energyd/x/matching/transport"
-)
+import "math/rand/v2"
 
 // drawS3Ch4 draws a book as S3 4.4.1 does, by the reading of matching.md 4.
 func drawS3Ch4(n int, seed uint64) *testBook {
@@ -33,44 +27,4 @@ func drawS3Ch4(n int, seed uint64) *testBook {
 		return Link{DistanceM: straight(at[b][0]-at[s][2], at[b][1]-at[s][3]), Eligible: true}
 	}
 	return k
-}
-
-func BenchmarkSolve(b *testing.B) {
-	for _, n := range []int{500, 1000} {
-		for _, limit := range []bool{false, true} {
-			k := drawS3Ch4(n, 1)
-			k.p.Limit = limit
-			c, err := newClearing(k.p, k.buys, k.sells, k.link)
-			if err != nil {
-				b.Fatal(err)
-			}
-			r := &Result{}
-			for name, p := range map[string]*transport.Problem{
-				"combined": c.problem(c.combined(1<<20, 1<<20)), "a": c.problem(c.a), "-a": c.problem(negated(c.a)), "b": c.problem(c.b), "-b": c.problem(negated(c.b)),
-			} {
-				_ = r
-				b.Run(fmt.Sprint(n, limit, name), func(b *testing.B) {
-					var s *transport.Solution
-					for b.Loop() {
-						s, _ = transport.Solve(p)
-					}
-					b.ReportMetric(float64(s.Pivots), "pivots")
-				})
-			}
-		}
-	}
-}
-
-func BenchmarkClear(b *testing.B) {
-	for _, limit := range []bool{false, true} {
-		b.Run(fmt.Sprint(limit), func(b *testing.B) {
-			k := drawS3Ch4(500, 1)
-			k.p.Limit = limit
-			for b.Loop() {
-				if _, err := Clear(k.p, k.buys, k.sells, k.link); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

@@ -34,29 +34,31 @@ func (p *Problem) check() (bonus int64, err error) {
 	limit := maxPotential / int64(m+n+2)
 	factor := int64(1)
 	if p.Volume == MostEnergy {
-		factor = 2*int64(min(m, n)) + 2 // greatest + bonus <= factor * max(greatest, 1)
+		factor = 4*int64(min(m, n)) + 4 // greatest + bonus <= factor * max(greatest, 1)
 	}
 	if greatest > limit/factor || least < -limit/factor {
 		return 0, fmt.Errorf("%w: worths %d to %d between %d buys and %d sells, expected at most %d either way",
 			ErrProblem, least, greatest, m, n, limit/factor)
 	}
 	if p.Volume == MostEnergy {
-		bonus = leastBonus(m, n, max(greatest, -least))
+		bonus = energyBonus(m, n, max(greatest, -least))
 	}
 	return bonus, nil
 }
 
-// leastBonus returns a bonus that makes a Wh more of traded energy worth more
+// energyBonus returns a bonus that makes a Wh more of traded energy worth more
 // than any change of pairs, for worths between -greatest and greatest.
 //
-// A solution is optimal if no cycle of the residual network gains. A cycle that
-// changes the traded energy changes it by one per unit of flow, and visits each
-// order at most once, buys and sells in turn: it has at most 2 * min(m, n) - 1
-// arcs between orders, of which the worths differ from the bonus's one by at
-// most that many times greatest. So with a bonus above it no cycle that trades
-// less energy gains, and every cycle that trades more does.
-func leastBonus(m, n int, greatest int64) int64 {
-	return 2*int64(min(m, n))*greatest + 1
+// The potential of an order is the sum of worths, signs alternating, along a
+// path of the tree that visits each order at most once: at most 2 * min(m, n)
+// arcs between orders. So it is the bonus, or 0, and something within
+// 2 * min(m, n) * greatest; and the bonus being more than twice that and 2 *
+// greatest, one can see which. Orders that have the bonus cover all pairs that
+// may trade and are served in full, by pairs of which only one order has it.
+// Their energy is therefore the traded energy, and no clearing can trade more,
+// as Verify checks.
+func energyBonus(m, n int, greatest int64) int64 {
+	return 2*(2*int64(min(m, n))+1)*greatest + 1
 }
 
 // extremes returns the least and the greatest worth of the allowed pairs, each

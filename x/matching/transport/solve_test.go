@@ -104,8 +104,8 @@ func TestRefusals(t *testing.T) {
 		{"energies do not fit", Problem{[]int64{math.MaxInt64}, one, one, MostEnergy}},
 		{"energies cannot be scaled", Problem{[]int64{1 << 61}, one, one, MostEnergy}},
 		{"worth too great", Problem{one, one, []int64{1 << 60}, AnyVolume}},
-		{"worth too small", Problem{one, one, []int64{Forbidden + 1}, AnyVolume}},
-		{"worth too great for the bonus", Problem{one, one, []int64{1 << 58}, MostEnergy}},
+		{"worth too small", Problem{one, one, []int64{math.MinInt64}, AnyVolume}},
+		{"worth too great for the bonus", Problem{one, one, []int64{1 << 57}, MostEnergy}},
 	} {
 		if s, err := Solve(&c.p); !errors.Is(err, ErrProblem) {
 			t.Errorf("%s: got %v, %v, want ErrProblem", c.name, s, err)
@@ -119,7 +119,7 @@ func TestGreatestNumbers(t *testing.T) {
 	for _, volume := range []Volume{MostEnergy, AnyVolume} {
 		worth := int64(maxPotential / 6)
 		if volume == MostEnergy {
-			worth /= 6
+			worth /= 12
 		}
 		const energy = maxAmount/16 - 1
 		p := &Problem{

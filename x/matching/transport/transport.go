@@ -9,12 +9,11 @@ package transport
 
 import (
 	"errors"
-	"math"
 	"math/big"
 )
 
 // Forbidden is the worth of a pair that must not trade.
-const Forbidden = math.MinInt64
+const Forbidden = -1 << 62
 
 // Volume says how much energy is to trade.
 type Volume int

@@ -19,8 +19,7 @@ var ErrUnproven = errors.New("clearing not proven")
 // By the first line sum u*demand + sum v*supply is at least the reward of any
 // clearing, and by the others it is this one's. For AnyVolume the bonus is 0.
 // For MostEnergy clearings of the same energy differ in reward as in worth, and
-// no other has more energy: one side is served in full, or the bonus is greater
-// than what all pairs of a cycle that trades a Wh more could lose in worth.
+// none has more energy: one side is served in full, or see covers.
 //
 // Errors wrap ErrUnproven.
 func Verify(p *Problem, flows []Flow, c Certificate) error {
@@ -29,7 +28,7 @@ func Verify(p *Problem, flows []Flow, c Certificate) error {
 		return fmt.Errorf("%w: %d worths, %d and %d potentials for %d buys and %d sells",
 			ErrUnproven, len(p.Worth), len(c.U), len(c.V), m, n)
 	}
-	if c.Bonus < 0 || !inRange(c.Bonus) {
+	if c.Bonus < 0 || !inRange(c.Bonus) || p.Volume == AnyVolume && c.Bonus != 0 {
 		return fmt.Errorf("%w: bonus %d", ErrUnproven, c.Bonus)
 	}
 	bought, sold, err := verifyFlows(p, flows, c)
@@ -44,10 +43,13 @@ func Verify(p *Problem, flows []Flow, c Certificate) error {
 	if err != nil {
 		return err
 	}
-	if err := verifyPairs(p, c); err != nil {
-		return err
+	var most []int64
+	if p.Volume == MostEnergy && !buysFull && !sellsFull {
+		if most, err = verifyCover(p, c, sum(bought)); err != nil {
+			return err
+		}
 	}
-	return verifyBonus(p, c.Bonus, buysFull || sellsFull)
+	return verifyPairs(p, c, most)
 }
 
 // verifyFlows checks the flows one by one, and returns the sums of each order.
@@ -83,8 +85,10 @@ func verifyFlows(p *Problem, flows []Flow, c Certificate) (bought, sold []int64,
 	return bought, sold, nil
 }
 
-// inRange bounds a term so that a sum of three fits int64.
-func inRange(v int64) bool { return v > -1<<61 && v <= 1<<61 }
+// greatestTerm bounds potentials and worths, so that a sum of three fits int64.
+const greatestTerm = 1 << 61
+
+func inRange(v int64) bool { return v >= -greatestTerm && v <= greatestTerm }
 
 // verifySide checks the potentials of one side against what its orders trade,
 // and says whether all are served in full.
@@ -100,44 +104,79 @@ func verifySide(side string, amounts, traded, potentials []int64) (full bool, er
 	return full, nil
 }
 
-// verifyPairs checks that no pair is worth more than its potentials.
-func verifyPairs(p *Problem, c Certificate) error {
+// verifyPairs checks that no pair is worth more than its potentials, nor, where
+// a cover has to be checked and the buy is not part of it, more than most allows
+// with that sell.
+func verifyPairs(p *Problem, c Certificate, most []int64) error {
 	n := len(p.Supply)
 	for i, u := range c.U {
-		base := u - c.Bonus
 		row := p.Worth[i*n : (i+1)*n]
-		v := c.V[:len(row)]
-		for j, w := range row {
-			// Forbidden is less than any sum of potentials.
-			if v[j]+base < w {
-				return fmt.Errorf("%w: buy %d and sell %d: potentials %d and %d, expected a sum of at least %d + %d",
-					ErrUnproven, i, j, u, v[j], w, c.Bonus)
-			}
+		if j := worthMore(row, c.V, u-c.Bonus); j >= 0 {
+			return fmt.Errorf("%w: buy %d and sell %d: potentials %d and %d, expected a sum of at least %d + %d",
+				ErrUnproven, i, j, u, c.V[j], row[j], c.Bonus)
+		}
+		if most == nil || covers(u, c) {
+			continue
+		}
+		if j := worthMore(row, most, 0); j >= 0 {
+			return fmt.Errorf("%w: buy %d and sell %d may trade more energy: potentials %d and %d, bonus %d",
+				ErrUnproven, i, j, u, c.V[j], c.Bonus)
 		}
 	}
 	return nil
 }
 
-// verifyBonus checks that the bonus does what the volume asks for.
-func verifyBonus(p *Problem, bonus int64, sideFull bool) error {
-	if p.Volume == AnyVolume {
-		if bonus != 0 {
-			return fmt.Errorf("%w: bonus %d, expected 0", ErrUnproven, bonus)
-		}
-		return nil
-	}
-	if sideFull {
-		return nil
-	}
-	var greatest int64
-	for _, w := range p.Worth {
-		if w != Forbidden {
-			greatest = max(greatest, w, -w)
+// worthMore returns the position of a worth greater than its potential and u
+// together, -1 if there is none. Forbidden is less than any such sum.
+func worthMore(worth, potentials []int64, u int64) int {
+	potentials = potentials[:len(worth)]
+	j := 0
+	for ; j+4 <= len(worth); j += 4 { // four at a time take half as long
+		w, v := worth[j:j+4:j+4], potentials[j:j+4:j+4]
+		if max(w[0]-v[0], w[1]-v[1], w[2]-v[2], w[3]-v[3]) > u {
+			break
 		}
 	}
-	// 2 * min(m, n) - 1 pairs at most lie on a cycle that trades a Wh more.
-	if pairs := 2*int64(min(len(p.Demand), len(p.Supply))) - 1; bonus < 1 || greatest > (bonus-1)/pairs {
-		return fmt.Errorf("%w: bonus %d for up to %d pairs worth up to %d", ErrUnproven, bonus, pairs, greatest)
+	for ; j < len(worth); j++ {
+		if worth[j]-potentials[j] > u {
+			return j
+		}
 	}
-	return nil
+	return -1
+}
+
+// covers says whether an order is one of those that prove the most energy: of
+// pairs that may trade at least one is, and together they have no more energy
+// than is traded.
+func covers(potential int64, c Certificate) bool { return potential > c.Bonus/2 }
+
+// verifyCover checks that the orders that cover all pairs have no more than this
+// energy, and returns the most that a pair of each sell with a buy that is not
+// one of them may be worth: anything, or Forbidden.
+func verifyCover(p *Problem, c Certificate, energy int64) (most []int64, err error) {
+	most = make([]int64, len(p.Supply))
+	for j, v := range c.V {
+		most[j] = Forbidden
+		if covers(v, c) {
+			most[j] = greatestTerm
+			energy -= min(energy+1, p.Supply[j])
+		}
+	}
+	for i, u := range c.U {
+		if covers(u, c) {
+			energy -= min(energy+1, p.Demand[i])
+		}
+	}
+	if energy < 0 {
+		return nil, fmt.Errorf("%w: orders with potentials above %d/2 have more than the traded energy", ErrUnproven, c.Bonus)
+	}
+	return most, nil
+}
+
+// sum adds amounts that are part of a sum known to fit.
+func sum(amounts []int64) (total int64) {
+	for _, amount := range amounts {
+		total += amount
+	}
+	return total
 }

@@ -70,9 +70,10 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestVerifyBonus checks that a bonus too small to prove the most energy is not
-// accepted: without one, worth 400 with 4 Wh looks better than -200 with 8.
-func TestVerifyBonus(t *testing.T) {
+// TestVerifyCover checks that the most energy is proven by orders that cover
+// all pairs, and not by potentials that only prove the most worth: without a
+// bonus, worth 400 with 4 Wh is better than -200 with 8.
+func TestVerifyCover(t *testing.T) {
 	p := &Problem{[]int64{4, 4, 9}, []int64{4, 4, 9}, []int64{
 		100, 0, Forbidden,
 		-50, Forbidden, Forbidden,
@@ -86,12 +87,18 @@ func TestVerifyBonus(t *testing.T) {
 	if s = mustSolve(t, p); s.EnergyWh != 8 {
 		t.Errorf("got %d Wh, want 8", s.EnergyWh)
 	}
-	// These potentials fit every bonus from 150 on; only one above 5 pairs of 100
-	// proves the most energy.
-	for b := int64(150); b < 700; b++ {
-		c := Certificate{U: []int64{b, 0, 0}, V: []int64{b - 50, 0, 0}, Bonus: b}
-		if err := Verify(p, s.Flows, c); (err == nil) != (b > 500) {
-			t.Fatalf("bonus %d: %v", b, err)
+	for _, c := range []struct {
+		name  string
+		c     Certificate
+		valid bool
+	}{
+		{"buy 0 and sell 0 cover all", Certificate{[]int64{200, 0, 0}, []int64{150, 0, 0}, 200}, true},
+		{"as much, with less of a bonus", Certificate{[]int64{150, 0, 0}, []int64{100, 0, 0}, 150}, true},
+		{"buys 0 and 1 cover all", Certificate{[]int64{199, 150, 0}, []int64{1, 0, 0}, 200}, false},
+		{"pair 0, 1 is not covered", Certificate{[]int64{100, 0, 0}, []int64{150, 100, 0}, 200}, false},
+	} {
+		if err := Verify(p, s.Flows, c.c); (err == nil) != c.valid {
+			t.Errorf("%s: got %v, want valid %v", c.name, err, c.valid)
 		}
 	}
 }
