@@ -70,8 +70,12 @@ func (c *clearing) extremes(s *Side, satisfaction []int64) (err error) {
 	if s.Worst, err = transport.Solve(c.problem(negated(satisfaction))); err != nil {
 		return err
 	}
-	s.Max, s.Min = s.Best.Objective, new(big.Int).Neg(s.Worst.Objective)
+	s.setExtremes()
 	return nil
+}
+
+func (s *Side) setExtremes() {
+	s.Max, s.Min = s.Best.Objective, new(big.Int).Neg(s.Worst.Objective)
 }
 
 func negated(values []int64) []int64 {

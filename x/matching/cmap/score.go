@@ -168,3 +168,7 @@ func (s scale) normalise(sums []int64) {
 		sums[k] = int64(uint64(sum-s.least) * One / span)
 	}
 }
+
+// FixedSatisfaction returns the satisfaction of a pair, 0..One, on the fixed
+// scale: the mean of what its weighted sums A_ij and B_ij come to.
+func FixedSatisfaction(a, b int64) int64 { return (a/perMille + b/perMille) / 2 }
