@@ -35,38 +35,42 @@ type simplex struct {
 // than there are rows, so that what rows have more never adds up to a Wh.
 func fineUnits(buys int) int64 { return int64(buys) + 2 }
 
+// maxRest bounds for how many passes a row is left out.
+const maxRest = 31
+
 // run pivots until no arc gains and returns true, or false after so many pivots.
 //
-// It looks for an entering arc row by row, from where it last found one, and
-// stops at a row's end once it has seen a block of (rows + cols) / 2 arcs with
-// one that gains; the arc of greatest gain in the block enters, the first of
-// equals.
+// It is a block search with rows as blocks, half as many arcs as there are nodes
+// in a square book: in each pass the best arc of each row in turn enters if it
+// gains. Where none does, the row is left out of 1, 3, 7, ... passes, since many
+// orders trade nothing and stay without; once no row gains, a pass over all
+// decides.
 func (s *simplex) run(maxPivots int) bool {
-	block := (s.rows + s.cols) / 2
-	row, idle := 0, 0 // idle rows have been seen since the last pivot
-	for idle < s.rows {
-		var gain int64
-		var enterRow, enterCol int
-		for seen := 0; idle < s.rows && (seen < block || gain == 0); seen += s.cols {
-			if g, col := s.bestOf(row); g > gain {
-				gain, enterRow, enterCol = g, row, col
+	rest, next := make([]int, s.rows), make([]int, s.rows)
+	for all := false; ; {
+		gained := false
+		for row := range s.rows {
+			if rest[row] > 0 && !all {
+				rest[row]--
+				continue
 			}
-			idle++
-			if row++; row == s.rows {
-				row = 0
+			gain, col := s.bestOf(row)
+			if gain == 0 {
+				rest[row], next[row] = next[row], min(2*next[row]+1, maxRest)
+				continue
 			}
+			if s.pivots == maxPivots {
+				return false
+			}
+			s.pivots++
+			s.pivot(row, s.rows+col, gain)
+			rest[row], next[row], gained = 0, 0, true
 		}
-		if gain == 0 {
+		if all && !gained {
 			return true
 		}
-		if s.pivots == maxPivots {
-			return false
-		}
-		s.pivots++
-		s.pivot(enterRow, s.rows+enterCol, gain)
-		idle = 0
+		all = !gained
 	}
-	return true
 }
 
 // bestOf returns the column whose arc from a row gains the most per unit of
@@ -75,8 +79,8 @@ func (s *simplex) bestOf(row int) (gain int64, col int) {
 	worth := s.worth[row*s.cols : (row+1)*s.cols]
 	level := s.level[s.rows:][:len(worth)]
 	best := s.level[row]
-	// Four at a time, compared with what is best only together: this loop takes
-	// half the time of solving.
+	// Four at a time, compared with the best only together: this loop takes most
+	// of the time of solving.
 	at, j := -1, 0
 	for ; j+4 <= len(worth); j += 4 {
 		w, v := worth[j:j+4:j+4], level[j:j+4:j+4]
