@@ -42,9 +42,9 @@ const maxRest = 31
 //
 // It is a block search with rows as blocks, half as many arcs as there are nodes
 // in a square book: in each pass the best arc of each row in turn enters if it
-// gains. Where none does, the row is left out of 1, 3, 7, ... passes, since many
-// orders trade nothing and stay without; once no row gains, a pass over all
-// decides.
+// gains. A row where none did twice running is left out of one pass, then of 3,
+// 7 and so on, since many orders trade nothing and stay so; once no row gains, a
+// pass over all of them decides.
 func (s *simplex) run(maxPivots int) bool {
 	rest, next := make([]int, s.rows), make([]int, s.rows)
 	for all := false; ; {
