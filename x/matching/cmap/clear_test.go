@@ -63,8 +63,11 @@ func TestClearByHand(t *testing.T) {
 		name      string
 		got, want *big.Int
 	}{
-		{"Z1max", r.Buyers.Max, million(4)}, {"Z1min", r.Buyers.Min, million(2)},
-		{"Z2max", r.Sellers.Max, million(4)}, {"Z2min", r.Sellers.Min, million(4)}, {"Z2", r.Sellers.Z, million(4)},
+		{"Z1max", r.Buyers.Max, million(4)},
+		{"Z1min", r.Buyers.Min, million(2)},
+		{"Z2max", r.Sellers.Max, million(4)},
+		{"Z2min", r.Sellers.Min, million(4)},
+		{"Z2", r.Sellers.Z, million(4)},
 	} {
 		if c.got.Cmp(c.want) != 0 {
 			t.Errorf("%s: %s, want %s", c.name, c.got, c.want)

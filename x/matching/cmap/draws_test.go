@@ -86,9 +86,16 @@ func TestS3Ch4(t *testing.T) {
 		r := mustClear(t, k)
 		f := k.figures(r)
 		for _, add := range []struct{ to, of *float64 }{
-			{&sum.mean, &f.mean}, {&sum.top, &f.top}, {&sum.worst, &f.worst}, {&sum.rejected, &f.rejected},
-			{&sum.buyers, &f.buyers}, {&sum.sellers, &f.sellers},
-			{&sum.price, &f.price}, {&sum.clean, &f.clean}, {&sum.distance, &f.distance}, {&sum.matches, &f.matches},
+			{&sum.mean, &f.mean},
+			{&sum.top, &f.top},
+			{&sum.worst, &f.worst},
+			{&sum.rejected, &f.rejected},
+			{&sum.buyers, &f.buyers},
+			{&sum.sellers, &f.sellers},
+			{&sum.price, &f.price},
+			{&sum.clean, &f.clean},
+			{&sum.distance, &f.distance},
+			{&sum.matches, &f.matches},
 		} {
 			*add.to += *add.of / draws
 		}

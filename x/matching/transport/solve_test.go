@@ -32,7 +32,8 @@ func TestSolveByHand(t *testing.T) {
 		{"forbidden, any volume", Problem{[]int64{5}, []int64{5}, []int64{no}, AnyVolume}, nil, 0},
 		// Crossed: 9*2 + 1*3 loses to 8*2 + 5*3.
 		{
-			"the best pair gives way", Problem{[]int64{2, 3}, []int64{2, 3}, []int64{9, 8, 5, 1}, MostEnergy},
+			"the best pair gives way",
+			Problem{[]int64{2, 3}, []int64{2, 3}, []int64{9, 8, 5, 1}, MostEnergy},
 			[]Flow{{0, 1, 2}, {1, 0, 2}, {1, 1, 1}},
 			2*8 + 2*5 + 1,
 		},
@@ -40,17 +41,20 @@ func TestSolveByHand(t *testing.T) {
 		{"one sell, many buys", Problem{[]int64{2, 3, 4}, []int64{6}, []int64{1, 3, 2}, MostEnergy}, []Flow{{1, 0, 3}, {2, 0, 3}}, 15},
 		// Buy 1 can only take from sell 0: serving it is worth giving up 100 per Wh.
 		{
-			"energy before worth", Problem{[]int64{4, 4}, []int64{4, 4}, []int64{100, 0, -50, no}, MostEnergy},
+			"energy before worth",
+			Problem{[]int64{4, 4}, []int64{4, 4}, []int64{100, 0, -50, no}, MostEnergy},
 			[]Flow{{0, 1, 4}, {1, 0, 4}},
 			-200,
 		},
 		{
-			"worth before energy", Problem{[]int64{4, 4}, []int64{4, 4}, []int64{100, 0, 50, no}, AnyVolume},
+			"worth before energy",
+			Problem{[]int64{4, 4}, []int64{4, 4}, []int64{100, 0, 50, no}, AnyVolume},
 			[]Flow{{0, 0, 4}},
 			400,
 		},
 		{
-			"the most energy is less than either side's", Problem{[]int64{3, 5}, []int64{4, 6}, []int64{7, no, 5, no}, MostEnergy},
+			"the most energy is less than either side's",
+			Problem{[]int64{3, 5}, []int64{4, 6}, []int64{7, no, 5, no}, MostEnergy},
 			[]Flow{{0, 0, 3}, {1, 0, 1}},
 			26,
 		},
@@ -123,8 +127,10 @@ func TestGreatestNumbers(t *testing.T) {
 		}
 		const energy = maxAmount/16 - 1
 		p := &Problem{
-			[]int64{energy, energy}, []int64{energy, energy},
-			[]int64{worth, worth - 1, worth - 1, -worth}, volume,
+			[]int64{energy, energy},
+			[]int64{energy, energy},
+			[]int64{worth, worth - 1, worth - 1, -worth},
+			volume,
 		}
 		s := mustSolve(t, p)
 		want := new(big.Int).Mul(big.NewInt(2*energy), big.NewInt(worth-1))

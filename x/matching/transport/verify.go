@@ -127,7 +127,8 @@ func verifyPairs(p *Problem, c Certificate, most []int64) error {
 }
 
 // worthMore returns the position of a worth greater than its potential and u
-// together, -1 if there is none. Forbidden is less than any such sum.
+// together, -1 if there is none. Forbidden is less than any such sum, and a
+// worth so low that the difference overflows is taken for one that is too great.
 func worthMore(worth, potentials []int64, u int64) int {
 	potentials = potentials[:len(worth)]
 	j := 0

@@ -62,28 +62,31 @@ func TestClearByHand(t *testing.T) {
 		{"no gain but no loss", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, withFee(50, 0), []Trade{{0, 0, 7, 450, 0}}, []int64{0}},
 		{"fee too high", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, withFee(51, 0), []Trade{}, []int64{0}},
 		{"not eligible", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, func(int, int) Link { return Link{} }, []Trade{}, []int64{0}},
-		// The buy served last, at 450, is the one that a Wh more would serve.
-		{
-			"the margin makes the price", orders{[]cmap.Buy{buy(500, 5), buy(450, 5), buy(420, 5)}, []cmap.Sell{sell(400, 4), sell(410, 4)}}, free,
-			[]Trade{{0, 0, 4, 450, 0}, {0, 1, 1, 450, 0}, {1, 1, 3, 450, 0}}, []int64{50, 40},
-		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := mustClear(t, market, c.book.buys, c.book.sells, c.link)
-			if c.name == "the margin makes the price" {
-				// Which buy takes from which sell ties; prices do not.
-				for _, trade := range r.Trades {
-					if trade.Price != 450 {
-						t.Errorf("price %d, want 450", trade.Price)
-					}
-				}
-			} else if diff := cmp.Diff(c.want, r.Trades); diff != "" {
+			if diff := cmp.Diff(c.want, r.Trades); diff != "" {
 				t.Errorf("trades (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(c.premiums, r.Premiums); diff != "" {
 				t.Errorf("premiums (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestMarginMakesPrice: the buy that bids 450 is the one that a Wh more would
+// serve. Which buy takes from which sell ties; prices do not.
+func TestMarginMakesPrice(t *testing.T) {
+	buys := []cmap.Buy{buy(500, 5), buy(450, 5), buy(420, 5)}
+	r := mustClear(t, market, buys, []cmap.Sell{sell(400, 4), sell(410, 4)}, free)
+	if diff := cmp.Diff([]int64{50, 40}, r.Premiums); diff != "" || r.EnergyWh != 8 {
+		t.Errorf("%d Wh, premiums (-want +got):\n%s", r.EnergyWh, diff)
+	}
+	for _, trade := range r.Trades {
+		if trade.Price != 450 {
+			t.Errorf("price %d, want 450", trade.Price)
+		}
 	}
 }
 
@@ -115,7 +118,8 @@ func TestBeta(t *testing.T) {
 		beta, dearer int64
 		seller       int
 	}{
-		{0, 0, 0}, {0, 1, 1},
+		{0, 0, 0},
+		{0, 1, 1},
 		{100, 24, 0}, // 45 - 24 > 20
 		{100, 26, 1},
 	} {
