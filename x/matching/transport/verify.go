@@ -19,7 +19,8 @@ var ErrUnproven = errors.New("clearing not proven")
 // By the first line sum u*demand + sum v*supply is at least the reward of any
 // clearing, and by the others it is this one's. For AnyVolume the bonus is 0.
 // For MostEnergy clearings of the same energy differ in reward as in worth, and
-// none has more energy: one side is served in full, or see covers.
+// none has more energy: one side is served in full, or see covers. Worths are
+// taken to be in the range that Solve accepts.
 //
 // Errors wrap ErrUnproven.
 func Verify(p *Problem, flows []Flow, c Certificate) error {
@@ -43,13 +44,13 @@ func Verify(p *Problem, flows []Flow, c Certificate) error {
 	if err != nil {
 		return err
 	}
-	var most []int64
+	var uncovered []int64
 	if p.Volume == MostEnergy && !buysFull && !sellsFull {
-		if most, err = verifyCover(p, c, sum(bought)); err != nil {
+		if uncovered, err = verifyCover(p, c, sum(bought)); err != nil {
 			return err
 		}
 	}
-	return verifyPairs(p, c, most)
+	return verifyPairs(p, c, uncovered)
 }
 
 // verifyFlows checks the flows one by one, and returns the sums of each order.
@@ -104,23 +105,20 @@ func verifySide(side string, amounts, traded, potentials []int64) (full bool, er
 	return full, nil
 }
 
-// verifyPairs checks that no pair is worth more than its potentials, nor, where
-// a cover has to be checked and the buy is not part of it, more than most allows
-// with that sell.
-func verifyPairs(p *Problem, c Certificate, most []int64) error {
+// verifyPairs checks that no pair is worth more than its potentials. Where a
+// cover has to be checked, uncovered holds the potentials that sells have for
+// buys that are not part of it.
+func verifyPairs(p *Problem, c Certificate, uncovered []int64) error {
 	n := len(p.Supply)
 	for i, u := range c.U {
+		v := c.V
+		if uncovered != nil && !covers(u, c) {
+			v = uncovered
+		}
 		row := p.Worth[i*n : (i+1)*n]
-		if j := worthMore(row, c.V, u-c.Bonus); j >= 0 {
-			return fmt.Errorf("%w: buy %d and sell %d: potentials %d and %d, expected a sum of at least %d + %d",
+		if j := worthMore(row, v, u-c.Bonus); j >= 0 {
+			return fmt.Errorf("%w: buy %d and sell %d: potentials %d and %d do not allow for worth %d + %d, or for any energy",
 				ErrUnproven, i, j, u, c.V[j], row[j], c.Bonus)
-		}
-		if most == nil || covers(u, c) {
-			continue
-		}
-		if j := worthMore(row, most, 0); j >= 0 {
-			return fmt.Errorf("%w: buy %d and sell %d may trade more energy: potentials %d and %d, bonus %d",
-				ErrUnproven, i, j, u, c.V[j], c.Bonus)
 		}
 	}
 	return nil
@@ -152,14 +150,15 @@ func worthMore(worth, potentials []int64, u int64) int {
 func covers(potential int64, c Certificate) bool { return potential > c.Bonus/2 }
 
 // verifyCover checks that the orders that cover all pairs have no more than this
-// energy, and returns the most that a pair of each sell with a buy that is not
-// one of them may be worth: anything, or Forbidden.
-func verifyCover(p *Problem, c Certificate, energy int64) (most []int64, err error) {
-	most = make([]int64, len(p.Supply))
+// energy. It returns potentials of the sells for buys that are not among these:
+// those of sells that are not either are so low that only a forbidden pair is
+// worth as little.
+func verifyCover(p *Problem, c Certificate, energy int64) (uncovered []int64, err error) {
+	uncovered = make([]int64, len(p.Supply))
 	for j, v := range c.V {
-		most[j] = Forbidden
+		uncovered[j] = -greatestTerm
 		if covers(v, c) {
-			most[j] = greatestTerm
+			uncovered[j] = v
 			energy -= min(energy+1, p.Supply[j])
 		}
 	}
@@ -171,7 +170,7 @@ func verifyCover(p *Problem, c Certificate, energy int64) (most []int64, err err
 	if energy < 0 {
 		return nil, fmt.Errorf("%w: orders with potentials above %d/2 have more than the traded energy", ErrUnproven, c.Bonus)
 	}
-	return most, nil
+	return uncovered, nil
 }
 
 // sum adds amounts that are part of a sum known to fit.

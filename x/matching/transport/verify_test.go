@@ -121,3 +121,32 @@ func TestVerifyOptimal(t *testing.T) {
 		}
 	})
 }
+
+// TestVerifyCoverTwice checks that a flow of which both orders count as cover
+// proves nothing: their energy together is twice the traded one.
+func TestVerifyCoverTwice(t *testing.T) {
+	p := &Problem{[]int64{4, 9}, []int64{4, 9}, []int64{100, Forbidden, Forbidden, Forbidden}, MostEnergy}
+	s := mustSolve(t, p)
+	c := Certificate{U: []int64{75, 0}, V: []int64{75, 0}, Bonus: 50}
+	if err := Verify(p, s.Flows, c); !errors.Is(err, ErrUnproven) {
+		t.Errorf("got %v, want ErrUnproven", err)
+	}
+}
+
+// TestVerifyEveryPair checks that no position of a row is left out, whatever its
+// length.
+func TestVerifyEveryPair(t *testing.T) {
+	for n := 1; n < 12; n++ {
+		p := &Problem{[]int64{1}, make([]int64, n), make([]int64, n), AnyVolume}
+		for j := range p.Supply {
+			p.Supply[j] = 1
+		}
+		for j := range n {
+			p.Worth[j] = 1
+			if err := Verify(p, nil, Certificate{U: []int64{0}, V: make([]int64, n)}); !errors.Is(err, ErrUnproven) {
+				t.Errorf("pair %d of %d: got %v, want ErrUnproven", j, n, err)
+			}
+			p.Worth[j] = 0
+		}
+	}
+}
