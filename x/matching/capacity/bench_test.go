@@ -6,17 +6,26 @@ import (
 	"testing"
 )
 
-// BenchmarkCut cuts 5 000 trades on feeders of 2 000 nodes: bushy ones and such
-// with long lines; with few lines too weak, and with two thirds of all.
+// BenchmarkCut cuts 5 000 trades on feeders of 2 000 nodes, bushy ones and such
+// with long lines.
 func BenchmarkCut(b *testing.B) {
 	const nodes, count = 2000, 5000
-	for _, spread := range []int{nodes, 200, 20, 5} {
-		for _, limited := range []int{0, 20, 200, nodes} {
-			b.Run(fmt.Sprintf("spread=%d/limited=%d", spread, limited), func(b *testing.B) {
+	for _, c := range []struct {
+		name      string
+		limited   int
+		low, high int64 // per cent of the load
+	}{
+		{"no limits", 0, 100, 100},
+		{"200 limits, most exceeded", 200, 40, 120},
+		{"all limited, 2 per cent exceeded", nodes, 90, 590},
+		{"all limited, most exceeded", nodes, 40, 120},
+	} {
+		for _, spread := range []int{nodes, 20, 5} {
+			b.Run(fmt.Sprintf("%s/spread=%d", c.name, spread), func(b *testing.B) {
 				r := rand.New(rand.NewPCG(7, 7))
 				parent := drawFeeder(r, nodes, spread)
 				trades := drawTrades(r, nodes, count, 5000, 300_000)
-				f, err := NewFeeder(parent, drawCapacities(r, parent, trades, limited))
+				f, err := NewFeeder(parent, drawCapacities(r, parent, trades, c.limited, c.low, c.high))
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -25,8 +25,8 @@ type Cut struct {
 }
 
 // Cut cuts trades until every line's net flow is within its limit, so that the
-// worth lost, the sum of worth x energy cut, is the least possible. Where lines
-// have room for all trades, nothing is cut; a trade that still fits is never cut.
+// worth lost, the sum of worth x energy cut, is the least possible, and of what
+// loses the same the energy cut. So nothing is cut that would still fit.
 //
 // What trades of equal worth lose follows from their order: trades are taken up
 // from the most worth, of equals from the first position. Beyond that optima may
@@ -72,13 +72,10 @@ type cutting struct {
 func (c *cutting) relieve() (optimal bool) {
 	optimal = true
 	binding := make([]bool, len(c.parent))
-	for {
-		c.flow = c.flows(c.trades, c.carried)
-		if !c.addOverloaded(binding) {
-			break
-		}
+	c.flow = c.flows(c.trades, c.carried)
+	for c.addOverloaded(binding) {
 		c.last = newSearch(c.Feeder, c.trades, c.order, binding)
-		optimal = c.last.run()
+		optimal = c.last.solve()
 		for i, t := range c.trades {
 			c.carried[i] = t.EnergyWh
 		}
@@ -87,9 +84,7 @@ func (c *cutting) relieve() (optimal bool) {
 				c.carried[a.trade] = a.flow
 			}
 		}
-	}
-	if c.last != nil {
-		c.fill()
+		c.flow = c.flows(c.trades, c.carried)
 	}
 	return optimal
 }
@@ -105,21 +100,6 @@ func (c *cutting) addOverloaded(binding []bool) (found bool) {
 	return found
 }
 
-// fill lets trades grow where there is still room: in an optimum only those of no
-// worth can.
-func (c *cutting) fill() {
-	for _, i := range c.order {
-		t := c.trades[i]
-		room := t.EnergyWh - c.carried[i]
-		if room == 0 {
-			continue
-		}
-		c.way(t, func(n int, direction int64) { room = min(room, c.room(n, direction)) })
-		c.carried[i] += room
-		c.way(t, func(n int, direction int64) { c.flow[n] += direction * room })
-	}
-}
-
 // room returns by how much the flow on a node's line may grow in a direction.
 func (c *cutting) room(n int, direction int64) int64 {
 	if c.capacity[n] == 0 {
@@ -132,7 +112,7 @@ func (c *cutting) room(n int, direction int64) int64 {
 func (c *cutting) blocking(t Trade) int {
 	least, dearest, line := int64(math.MaxInt64), int64(0), Root
 	c.way(t, func(n int, direction int64) {
-		cost := c.last.cost
+		cost := c.last.price
 		room, price := c.room(n, direction), direction*(cost[c.last.place[n]]-cost[c.last.place[c.parent[n]]])
 		if cmp.Or(cmp.Compare(room, least), cmp.Compare(dearest, price), cmp.Compare(n, line)) < 0 {
 			least, dearest, line = room, price, n

@@ -23,20 +23,24 @@ func drawTrades(r *rand.Rand, nodes, count int, maxEnergy, maxWorth int64) []Tra
 	return trades
 }
 
-// drawCapacities limits some lines to 40 to 120 per cent of what they would
-// carry of the trades: most of them are overloaded.
-func drawCapacities(r *rand.Rand, parent []int, trades []Trade, limited int) []int64 {
+// drawCapacities limits some lines to low to high per cent of what they would
+// carry of the trades; those below 100 are overloaded.
+func drawCapacities(r *rand.Rand, parent []int, trades []Trade, limited int, low, high int64) []int64 {
 	free, err := NewFeeder(parent, make([]int64, len(parent)))
 	if err != nil {
 		panic(err)
 	}
-	energy := make([]int64, len(trades))
-	for i, t := range trades {
-		energy[i] = t.EnergyWh
-	}
-	flows, limits := free.flows(trades, energy), make([]int64, len(parent))
+	flows, limits := free.flows(trades, energies(trades)), make([]int64, len(parent))
 	for _, n := range r.Perm(len(parent))[:limited] {
-		limits[n] = max(1, max(flows[n], -flows[n])*(40+r.Int64N(81))/100)
+		limits[n] = max(1, max(flows[n], -flows[n])*(low+r.Int64N(high-low+1))/100)
 	}
 	return limits
+}
+
+func energies(trades []Trade) []int64 {
+	list := make([]int64, len(trades))
+	for i, t := range trades {
+		list[i] = t.EnergyWh
+	}
+	return list
 }

@@ -96,7 +96,7 @@ func TestLossAgainstOptimum(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 1))
 				parent := drawFeeder(r, c.nodes, c.spread)
 				trades := drawTrades(r, c.nodes, c.count, 5000, 300)
-				f, err := NewFeeder(parent, drawCapacities(r, parent, trades, c.nodes/2))
+				f, err := NewFeeder(parent, drawCapacities(r, parent, trades, c.nodes/2, 40, 120))
 				if err != nil {
 					t.Fatal(err)
 				}

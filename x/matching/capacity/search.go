@@ -1,5 +1,7 @@
 package capacity
 
+import "slices"
+
 // search finds the trades of most worth within the limits of some of the lines,
 // by the primal network simplex method.
 //
@@ -17,6 +19,7 @@ type search struct {
 	by    []int   // by which arc
 	level []int   // arcs to the root in the basis
 	cost  []int64 // what injecting a Wh at the place costs the objective
+	price []int64 // the same for the first objective, once solve has ended
 
 	child, next, before []int // the basis downwards: lists of children
 }
@@ -87,40 +90,104 @@ func (a *arc) room(forwards bool) int64 {
 // gain returns what a Wh more on an arc adds to the objective; 0 in the basis.
 func (s *search) gain(a *arc) int64 { return a.worth + s.cost[a.tail] - s.cost[a.head] }
 
-// Bounds of the search. Random feeders take about two pivots per arc. Looking at
-// a block of arcs for each pivot, and not at one or all, halves the time.
+// Bounds of the search. Random feeders take two pivots per arc at most. Looking
+// at a block of arcs for each pivot, and not at one or all, halves the time.
 const (
-	pivotsPerArc = 50
+	pivotsPerArc = 10
 	blockSize    = 50
 )
 
-// run improves until no arc gains, and says whether that was reached. The arcs
-// are looked at in turn, block by block; of each block the first that gains most
-// enters the basis.
+// solve finds the most worth, and of what is worth the same the most energy. It
+// says whether both were reached.
+func (s *search) solve() (optimal bool) {
+	optimal = s.run()
+	s.price = slices.Clone(s.cost)
+	// Whatever is worth as much leaves the arcs that gain or lose where they are.
+	for i := range s.arcs {
+		a := &s.arcs[i]
+		if s.gain(a) != 0 {
+			a.low, a.high = a.flow, a.flow
+		}
+	}
+	for i := range s.arcs {
+		if s.arcs[i].trade != none {
+			s.arcs[i].worth = 1
+		}
+	}
+	for p, above := range s.up {
+		if above == none {
+			s.cost[p] = 0
+			s.refresh(p)
+		}
+	}
+	return s.run() && optimal
+}
+
+// refresh sets the costs below a place so that no arc of the basis gains.
+func (s *search) refresh(top int) {
+	for p := s.below(top, top); p != none; p = s.below(p, top) {
+		a, above := &s.arcs[s.by[p]], s.cost[s.up[p]]
+		if s.cost[p] = above + a.worth; a.tail == p {
+			s.cost[p] = above - a.worth
+		}
+	}
+}
+
+// below returns the place that follows p in the walk through the basis below top,
+// none after the last.
+func (s *search) below(p, top int) int {
+	if s.child[p] != none {
+		return s.child[p]
+	}
+	for p != top && s.next[p] == none {
+		p = s.up[p]
+	}
+	if p == top {
+		return none
+	}
+	return s.next[p]
+}
+
+// run improves until no arc gains, and says whether that was reached. First each
+// arc in turn enters the basis if it gains, so that ties follow the order of the
+// trades; then the arcs are looked at block by block, and of each block the first
+// that gains most enters.
 func (s *search) run() (optimal bool) {
+	for i := range s.arcs {
+		s.enterBest(i, i+1)
+	}
 	pivots := pivotsPerArc * len(s.arcs)
 	for start, idle := 0, 0; idle < len(s.arcs); {
 		end := min(start+blockSize, len(s.arcs))
-		best, most := none, int64(0)
-		for i := start; i < end; i++ {
-			a := &s.arcs[i]
-			gain := s.gain(a)
-			if size := max(gain, -gain); size > most && a.room(gain > 0) > 0 {
-				best, most = i, size
-			}
-		}
 		idle += end - start
-		if best != none {
-			if pivots--; pivots < 0 {
+		if s.enterBest(start, end) {
+			idle = 0
+			if pivots--; pivots == 0 {
 				return false
 			}
-			s.pivot(best, s.gain(&s.arcs[best]) > 0)
-			idle = 0
 		}
 		if start = end; start == len(s.arcs) {
 			start = 0
 		}
 	}
+	return true
+}
+
+// enterBest makes the pivot of the arc from start to end - 1 that gains most, and
+// says whether any gains.
+func (s *search) enterBest(start, end int) bool {
+	best, most := none, int64(0)
+	for i := start; i < end; i++ {
+		a := &s.arcs[i]
+		gain := s.gain(a)
+		if size := max(gain, -gain); size > most && a.room(gain > 0) > 0 {
+			best, most = i, size
+		}
+	}
+	if best == none {
+		return false
+	}
+	s.pivot(best, s.gain(&s.arcs[best]) > 0)
 	return true
 }
 
@@ -221,20 +288,9 @@ func (s *search) rehang(inside, outside, cut, entering int) {
 	if a.tail == inside {
 		shift = -shift
 	}
-	for p := inside; ; {
+	for p := inside; p != none; p = s.below(p, inside) {
 		s.cost[p] += shift
 		s.level[p] = s.level[s.up[p]] + 1
-		if s.child[p] != none {
-			p = s.child[p]
-			continue
-		}
-		for p != inside && s.next[p] == none {
-			p = s.up[p]
-		}
-		if p == inside {
-			return
-		}
-		p = s.next[p]
 	}
 }
 
