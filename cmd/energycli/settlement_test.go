@@ -84,7 +84,8 @@ func TestSettlementUsageErrors(t *testing.T) {
 		{"no such command", "", []string{"ran"}, `energycli settlement: unknown command "ran"`},
 		{"not JSON", "{", []string{"run", "--in", "-"}, "-: line 1 column 1: expected JSON, got unexpected end of JSON input"},
 		{
-			"broken period", strings.Replace(contracts, "7000", "-7", 1), []string{"run", "--in", "-", "--json"},
+			"broken period", strings.Replace(contracts, "7000", "-7", 1),
+			[]string{"run", "--in", "-", "--json"},
 			"-: line 4 column 43: field consumption[0].energy_wh: expected 0 or more, got -7",
 		},
 	} {

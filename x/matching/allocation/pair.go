@@ -59,16 +59,17 @@ func (a *Allocation) Pair(eligible func(buy, sell int) bool) Pairing {
 type Reason uint8
 
 const (
-	// NothingTraded: no two orders' limits met, or one side had no orders.
+	// NothingTraded says that no two orders' limits met, or that one
+	// side had no orders.
 	NothingTraded Reason = iota + 1
-	// BeyondLimit: the price is above what the buy pays or below what the sell
+	// BeyondLimit says that the price is above what the buy pays or below what the sell
 	// takes.
 	BeyondLimit
-	// Rationed: the other side's energy did not suffice at this price, and this
-	// is what the order's share left.
+	// Rationed says that the other side's energy did not suffice at this price,
+	// and this is what the order's share left.
 	Rationed
-	// Unpaired: the order was given the energy, but no eligible partner had any
-	// left.
+	// Unpaired says that the order was given the energy, but no eligible partner
+	// had any left.
 	Unpaired
 )
 

@@ -16,6 +16,14 @@ import (
 
 type orders = []allocation.Order
 
+// priced makes orders of prices and energies in turn.
+func priced(numbers ...int64) (list orders) {
+	for i := 0; i < len(numbers); i += 2 {
+		list = append(list, allocation.Order{Price: numbers[i], EnergyWh: numbers[i+1]})
+	}
+	return list
+}
+
 func TestClearByHand(t *testing.T) {
 	const most = math.MaxInt64
 	for _, c := range []struct {
@@ -25,20 +33,20 @@ func TestClearByHand(t *testing.T) {
 		want        allocation.Allocation
 	}{
 		{"nobody", 0, nil, nil, allocation.Allocation{Bought: []int64{}, Sold: []int64{}}},
-		{"no buys", 0, nil, orders{{1, 1}}, allocation.Allocation{Bought: []int64{}, Sold: []int64{0}}},
-		{"apart", 0, orders{{9, 1}}, orders{{10, 1}}, allocation.Allocation{Bought: []int64{0}, Sold: []int64{0}}},
-		{"a fee apart", 1, orders{{10, 1}}, orders{{10, 1}}, allocation.Allocation{Bought: []int64{0}, Sold: []int64{0}}},
-		{"fee beyond the bid", 11, orders{{10, 1}}, orders{{0, 1}}, allocation.Allocation{Bought: []int64{0}, Sold: []int64{0}}},
-		{"ask + fee at the bid", 1, orders{{11, 4}}, orders{{10, 4}}, allocation.Allocation{Price: 10, EnergyWh: 4, Bought: []int64{4}, Sold: []int64{4}}},
+		{"no buys", 0, nil, priced(1, 1), allocation.Allocation{Bought: []int64{}, Sold: []int64{0}}},
+		{"apart", 0, priced(9, 1), priced(10, 1), allocation.Allocation{Bought: []int64{0}, Sold: []int64{0}}},
+		{"a fee apart", 1, priced(10, 1), priced(10, 1), allocation.Allocation{Bought: []int64{0}, Sold: []int64{0}}},
+		{"fee beyond the bid", 11, priced(10, 1), priced(0, 1), allocation.Allocation{Bought: []int64{0}, Sold: []int64{0}}},
+		{"ask + fee at the bid", 1, priced(11, 4), priced(10, 4), allocation.Allocation{Price: 10, EnergyWh: 4, Bought: []int64{4}, Sold: []int64{4}}},
 		// From 10 to 17 - 2: the floor of 12.5.
-		{"floor of the middle", 2, orders{{17, 4}}, orders{{10, 4}}, allocation.Allocation{Price: 12, EnergyWh: 4, Bought: []int64{4}, Sold: []int64{4}}},
+		{"floor of the middle", 2, priced(17, 4), priced(10, 4), allocation.Allocation{Price: 12, EnergyWh: 4, Bought: []int64{4}, Sold: []int64{4}}},
 		// The bid of 14 not served and the ask of 16 not served are nearer.
-		{"orders not served bound the price", 0, orders{{20, 4}, {14, 4}}, orders{{10, 4}, {17, 4}}, allocation.Allocation{Price: 15, EnergyWh: 4, Bought: []int64{4, 0}, Sold: []int64{4, 0}}},
-		{"a sell served in part sets the price", 0, orders{{20, 4}}, orders{{10, 6}}, allocation.Allocation{Price: 10, EnergyWh: 4, Bought: []int64{4}, Sold: []int64{4}}},
-		{"a buy served in part sets it, less the fee", 3, orders{{20, 7}}, orders{{10, 6}}, allocation.Allocation{Price: 17, EnergyWh: 6, Bought: []int64{6}, Sold: []int64{6}}},
+		{"orders not served bound the price", 0, priced(20, 4, 14, 4), priced(10, 4, 17, 4), allocation.Allocation{Price: 15, EnergyWh: 4, Bought: []int64{4, 0}, Sold: []int64{4, 0}}},
+		{"a sell served in part sets the price", 0, priced(20, 4), priced(10, 6), allocation.Allocation{Price: 10, EnergyWh: 4, Bought: []int64{4}, Sold: []int64{4}}},
+		{"a buy served in part sets it, less the fee", 3, priced(20, 7), priced(10, 6), allocation.Allocation{Price: 17, EnergyWh: 6, Bought: []int64{6}, Sold: []int64{6}}},
 		// The marginal asks of 10 share 7 of 5 + 10: 2.33 and 4.67.
-		{"marginal pro rata", 0, orders{{20, 9}}, orders{{10, 5}, {9, 2}, {10, 10}, {11, 1}}, allocation.Allocation{Price: 10, EnergyWh: 9, Bought: []int64{9}, Sold: []int64{2, 2, 5, 0}}},
-		{"largest numbers", 0, orders{{most, most}}, orders{{0, most}}, allocation.Allocation{Price: most / 2, EnergyWh: most, Bought: []int64{most}, Sold: []int64{most}}},
+		{"marginal pro rata", 0, priced(20, 9), priced(10, 5, 9, 2, 10, 10, 11, 1), allocation.Allocation{Price: 10, EnergyWh: 9, Bought: []int64{9}, Sold: []int64{2, 2, 5, 0}}},
+		{"largest numbers", 0, priced(most, most), priced(0, most), allocation.Allocation{Price: most / 2, EnergyWh: most, Bought: []int64{most}, Sold: []int64{most}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Clear(c.fee, c.buys, c.sells)
@@ -57,7 +65,7 @@ func TestErrors(t *testing.T) {
 		name string
 		fee  int64
 		buys orders
-	}{{"fee", -1, nil}, {"energy", 0, orders{{1, 0}}}, {"price", 0, orders{{-1, 1}}}} {
+	}{{"fee", -1, nil}, {"energy", 0, priced(1, 0)}, {"price", 0, priced(-1, 1)}} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Clear(c.fee, c.buys, nil)
 			_, _, second := HighLow(c.fee, c.buys, nil)
@@ -182,8 +190,8 @@ func TestClear(t *testing.T) { rapid.Check(t, testClear) }
 func FuzzClear(f *testing.F) { f.Fuzz(rapid.MakeFuzz(testClear)) }
 
 func TestHighLowByHand(t *testing.T) {
-	buys := orders{{15, 5}, {30, 7}, {22, 9}, {22, 3}}
-	sells := orders{{20, 4}, {10, 6}, {16, 8}}
+	buys := priced(15, 5, 30, 7, 22, 9, 22, 3)
+	sells := priced(20, 4, 10, 6, 16, 8)
 	// 30 with 10, the first 22 with 16; the second 22 with 20 + 3 is too dear.
 	price, trades, err := HighLow(3, buys, sells)
 	if err != nil || price != 17 { // floor of the middle of 16 and 22 - 3
@@ -192,7 +200,7 @@ func TestHighLowByHand(t *testing.T) {
 	if diff := cmp.Diff([]allocation.Trade{{Buy: 1, Sell: 1, EnergyWh: 6}, {Buy: 2, Sell: 2, EnergyWh: 8}}, trades); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if price, trades, err = HighLow(0, orders{{9, 1}}, orders{{10, 1}}); price != 0 || trades != nil || err != nil {
+	if price, trades, err = HighLow(0, priced(9, 1), priced(10, 1)); price != 0 || trades != nil || err != nil {
 		t.Errorf("curves apart: got %d, %v, %v", price, trades, err)
 	}
 }

@@ -39,13 +39,10 @@ func (f *Feeder) Cut(trades []Trade) (*Result, error) {
 	if err := f.check(trades); err != nil {
 		return nil, err
 	}
-	c := cutting{Feeder: f, trades: trades, carried: make([]int64, len(trades)), order: make([]int, len(trades))}
+	c := cutting{Feeder: f, trades: trades, carried: make([]int64, len(trades))}
 	for i, t := range trades {
-		c.carried[i], c.order[i] = t.EnergyWh, i
+		c.carried[i] = t.EnergyWh
 	}
-	slices.SortFunc(c.order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(trades[b].Worth, trades[a].Worth), cmp.Compare(a, b))
-	})
 	r := &Result{Carried: c.carried, Optimal: c.relieve()}
 	for i, t := range trades {
 		if short := t.EnergyWh - c.carried[i]; short > 0 {
@@ -59,7 +56,6 @@ func (f *Feeder) Cut(trades []Trade) (*Result, error) {
 type cutting struct {
 	*Feeder
 	trades  []Trade
-	order   []int // positions, most worth first
 	carried []int64
 	flow    []int64 // on each node's line, towards the root
 	last    *search // the one that found carried, nil if nothing was cut
@@ -73,8 +69,12 @@ func (c *cutting) relieve() (optimal bool) {
 	optimal = true
 	binding := make([]bool, len(c.parent))
 	c.flow = c.flows(c.trades, c.carried)
+	var order []int
 	for c.addOverloaded(binding) {
-		c.last = newSearch(c.Feeder, c.trades, c.order, binding)
+		if order == nil {
+			order = mostWorthFirst(c.trades)
+		}
+		c.last = newSearch(c.Feeder, c.trades, order, binding)
 		optimal = c.last.solve()
 		for i, t := range c.trades {
 			c.carried[i] = t.EnergyWh
@@ -87,6 +87,18 @@ func (c *cutting) relieve() (optimal bool) {
 		c.flow = c.flows(c.trades, c.carried)
 	}
 	return optimal
+}
+
+// mostWorthFirst returns the positions of trades, of equals the first first.
+func mostWorthFirst(trades []Trade) []int {
+	order := make([]int, len(trades))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(trades[b].Worth, trades[a].Worth), cmp.Compare(a, b))
+	})
+	return order
 }
 
 // addOverloaded adds the lines that carry too much, and says whether there are

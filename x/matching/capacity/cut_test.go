@@ -266,3 +266,41 @@ func TestPermuted(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchStops: a search that meets its bound says so, and has kept within
+// the limits until then.
+func TestSearchStops(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	parent := drawFeeder(r, 300, 30)
+	trades := drawTrades(r, 300, 700, 5000, 300)
+	limits := drawCapacities(r, parent, trades, 300, 40, 120)
+	f, err := NewFeeder(parent, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binding := make([]bool, len(parent))
+	for n := range binding {
+		binding[n] = limits[n] > 0
+	}
+	last := int64(-1)
+	for _, pivots := range []int{1, 100, 1_000_000} {
+		s, carried := newSearch(f, trades, mostWorthFirst(trades), binding), energies(trades)
+		s.pivots = pivots
+		if optimal := s.solve(); optimal != (pivots == 1_000_000) {
+			t.Errorf("%d pivots: optimal %v", pivots, optimal)
+		}
+		for _, a := range s.arcs {
+			if a.trade != none {
+				carried[a.trade] = a.flow
+			}
+		}
+		if !withinLimits(parent, limits, loads(parent, trades, carried)) {
+			t.Errorf("%d pivots: beyond the limits", pivots)
+		}
+		if now := worth(trades, carried); now <= last {
+			t.Errorf("%d pivots: worth %d, with fewer %d", pivots, now, last)
+		} else {
+			last = now
+		}
+	}
+}

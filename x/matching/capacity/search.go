@@ -22,6 +22,8 @@ type search struct {
 	price []int64 // the same for the first objective, once solve has ended
 
 	child, next, before []int // the basis downwards: lists of children
+
+	pivots int // how many are left before the search stops
 }
 
 // arc is a line towards the root, or a trade from the buyer's place to the
@@ -65,6 +67,7 @@ func newSearch(f *Feeder, trades []Trade, order []int, binding []bool) *search {
 	}
 	places, ofTrades := len(s.up), len(s.arcs)
 	s.arcs = append(s.arcs, lines...)
+	s.pivots = pivotsPerArc * len(s.arcs)
 	s.cost = make([]int64, places)
 	s.child, s.next, s.before = make([]int, places), make([]int, places), make([]int, places)
 	for p := range places {
@@ -156,13 +159,12 @@ func (s *search) run() (optimal bool) {
 	for i := range s.arcs {
 		s.enterBest(i, i+1)
 	}
-	pivots := pivotsPerArc * len(s.arcs)
 	for start, idle := 0, 0; idle < len(s.arcs); {
 		end := min(start+blockSize, len(s.arcs))
 		idle += end - start
 		if s.enterBest(start, end) {
 			idle = 0
-			if pivots--; pivots == 0 {
+			if s.pivots--; s.pivots <= 0 {
 				return false
 			}
 		}

@@ -71,6 +71,14 @@ func TestRatioPriceDefinition(t *testing.T) {
 
 type orders = []allocation.Order
 
+// priced makes orders of prices and energies in turn.
+func priced(numbers ...int64) (list orders) {
+	for i := 0; i < len(numbers); i += 2 {
+		list = append(list, allocation.Order{Price: numbers[i], EnergyWh: numbers[i+1]})
+	}
+	return list
+}
+
 func TestClearByHand(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -79,13 +87,13 @@ func TestClearByHand(t *testing.T) {
 		want        allocation.Allocation
 	}{
 		{"nobody", 5, 0, nil, nil, allocation.Allocation{Price: 5, Bought: []int64{}, Sold: []int64{}}},
-		{"at both limits", 10, 2, orders{{12, 5}}, orders{{10, 5}}, allocation.Allocation{Price: 10, EnergyWh: 5, Bought: []int64{5}, Sold: []int64{5}}},
-		{"the fee is beyond the bid", 10, 3, orders{{12, 5}}, orders{{10, 5}}, allocation.Allocation{Price: 10, Bought: []int64{0}, Sold: []int64{0}}},
-		{"ask beyond the price", 9, 0, orders{{12, 5}}, orders{{10, 5}}, allocation.Allocation{Price: 9, Bought: []int64{0}, Sold: []int64{0}}},
+		{"at both limits", 10, 2, priced(12, 5), priced(10, 5), allocation.Allocation{Price: 10, EnergyWh: 5, Bought: []int64{5}, Sold: []int64{5}}},
+		{"the fee is beyond the bid", 10, 3, priced(12, 5), priced(10, 5), allocation.Allocation{Price: 10, Bought: []int64{0}, Sold: []int64{0}}},
+		{"ask beyond the price", 9, 0, priced(12, 5), priced(10, 5), allocation.Allocation{Price: 9, Bought: []int64{0}, Sold: []int64{0}}},
 		// 10 of 4 + 16 sold: 2 and 8; the ask of 11 takes no part.
-		{"sells rationed", 10, 0, orders{{12, 3}, {10, 7}}, orders{{1, 4}, {11, 9}, {10, 16}}, allocation.Allocation{Price: 10, EnergyWh: 10, Bought: []int64{3, 7}, Sold: []int64{2, 0, 8}}},
+		{"sells rationed", 10, 0, priced(12, 3, 10, 7), priced(1, 4, 11, 9, 10, 16), allocation.Allocation{Price: 10, EnergyWh: 10, Bought: []int64{3, 7}, Sold: []int64{2, 0, 8}}},
 		// 5 of 5 + 5 bought: 2.5 each, the tie to the first; what they bid is alike.
-		{"buys rationed", 10, 0, orders{{10, 5}, {90, 5}}, orders{{1, 5}}, allocation.Allocation{Price: 10, EnergyWh: 5, Bought: []int64{3, 2}, Sold: []int64{5}}},
+		{"buys rationed", 10, 0, priced(10, 5, 90, 5), priced(1, 5), allocation.Allocation{Price: 10, EnergyWh: 5, Bought: []int64{3, 2}, Sold: []int64{5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Clear(c.price, c.fee, c.buys, c.sells)
@@ -100,7 +108,7 @@ func TestClearByHand(t *testing.T) {
 	for _, err := range []error{
 		func() error { _, err := Clear(-1, 0, nil, nil); return err }(),
 		func() error { _, err := Clear(0, -1, nil, nil); return err }(),
-		func() error { _, err := Clear(0, 0, orders{{1, 0}}, nil); return err }(),
+		func() error { _, err := Clear(0, 0, priced(1, 0), nil); return err }(),
 	} {
 		if mistake := (*allocation.OrderError)(nil); !errors.As(err, &mistake) {
 			t.Errorf("got %v", err)
