@@ -93,7 +93,7 @@ func (a *arc) room(forwards bool) int64 {
 // gain returns what a Wh more on an arc adds to the objective; 0 in the basis.
 func (s *search) gain(a *arc) int64 { return a.worth + s.cost[a.tail] - s.cost[a.head] }
 
-// Bounds of the search. Random feeders take two pivots per arc at most. Looking
+// Bounds of the search. Random feeders take a few pivots per arc. Looking
 // at a block of arcs for each pivot, and not at one or all, halves the time.
 const (
 	pivotsPerArc = 10
