@@ -3,6 +3,7 @@ package grid
 import (
 	"cmp"
 	"container/heap"
+	"math"
 
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	"github.com/energyd/energyd/state"
@@ -35,8 +36,9 @@ type Paths struct {
 	// radial: no two paths lead between the same nodes, as on most feeders, so
 	// that following the lines is enough and none need be compared.
 	radial bool
-	// lossFrom[i][j] in ppm or unreachable; nil until i is asked for.
-	lossFrom [][]int32
+	// lossFrom[i][j] in ppm or unreachable, metresFrom[i][j] the length of that
+	// path; nil until i is asked for.
+	lossFrom, metresFrom [][]int32
 }
 
 // edge is a line in one of its directions.
@@ -167,6 +169,23 @@ func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
 	return int64(loss), loss != unreachable
 }
 
+// LengthBetween returns the length in m of the path of least loss, false if
+// there is none.
+func (p *Paths) LengthBetween(source, target int32) (metres int64, ok bool) {
+	if len(p.edges) == 0 {
+		found, ok := p.direct(source, target)
+		return found.length / 1000, ok
+	}
+	if p.metresFrom == nil {
+		p.metresFrom = make([][]int32, len(p.nodes))
+	}
+	if p.metresFrom[source] == nil {
+		found := p.search(source)
+		p.lossFrom[source], p.metresFrom[source] = losses(found), lengths(found)
+	}
+	return int64(p.metresFrom[source][target]), p.lossFrom[source][target] != unreachable
+}
+
 // path returns loss and length from one node to another.
 func (p *Paths) path(from, to string) (reach, bool) {
 	source, target, ok := p.places(from, to)
@@ -196,6 +215,15 @@ func losses(found []reach) []int32 {
 		if out[i] = unreachable; r.sum != unreachable {
 			out[i] = int32(r.lossPPM())
 		}
+	}
+	return out
+}
+
+// lengths keeps the lengths of a search in m, the greatest int32 for longer ones.
+func lengths(found []reach) []int32 {
+	out := make([]int32, len(found))
+	for i, r := range found {
+		out[i] = int32(min(r.length/1000, math.MaxInt32))
 	}
 	return out
 }

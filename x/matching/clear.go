@@ -21,12 +21,24 @@ import (
 
 // clearBook makes a book's pre-matches and opens its confirmation window.
 func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
-	params := registry.ParamsAt(ctx.Store, book.Period)
-	c := loadClearing(ctx, book.Period, params)
-	for _, trade := range kproto.Clear(solverParams(params), c.demands, c.offers, kproto.LossFunc(c.loss)) {
-		if err := c.prematch(ctx, book, params, trade); err != nil {
+	c := loadClearing(ctx, book.Period)
+	found, err := c.run()
+	if err != nil {
+		return err
+	}
+	for _, trade := range found.trades {
+		if err := c.prematch(ctx, book, trade); err != nil {
 			return err
 		}
+	}
+	book.Mechanism, book.Objective, book.Fallback = c.market.Mechanism, found.objective, found.fallback
+	if book.SurplusUcoin, err = c.surplus(found.trades); err != nil {
+		return err
+	}
+	book.Auction = c.compare()
+	if certificate := found.certificate; certificate != nil && !found.fallback {
+		certificate.Period, certificate.PrevAppHash = book.Period, ctx.PrevAppHash
+		certificates.Set(ctx.Store, certificateKey(book.Period), certificate)
 	}
 	dropDue(ctx, book)
 	book.Phase = matchingv1.Phase_PHASE_CONFIRM
@@ -42,29 +54,38 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 		buys.Set(ctx.Store, buyKey(order.Period, order.Account, order.Id), order)
 	}
 	// Not after the start of the period: a round is no longer than the gate's lead.
-	book.ConfirmUntilMs = confirmUntil(params, book.Period, ctx.TimeMs)
+	book.ConfirmUntilMs = confirmUntil(c.params, book.Period, ctx.TimeMs)
 	setDue(ctx, book)
 	books.Set(ctx.Store, bookKey(book.Period), book)
 	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
 	return nil
 }
 
-// clearing is a book laid out for the solver: orders in the order of their tie
-// breaks, and the same orders as the solver takes them.
+// clearing is a book laid out for a mechanism: orders in the order of their tie
+// breaks, whose they are, and what lies between them.
 type clearing struct {
-	params  kproto.Params
-	sells   []*matchingv1.SellOrder
-	buys    []*matchingv1.BuyOrder
-	meters  []*registryv1.Meter // of the sells
-	offers  []kproto.Sell
-	demands []kproto.Buy
-	paths   *grid.Paths
+	params          *registryv1.Params
+	market          *matchingv1.Market
+	sells           []*matchingv1.SellOrder
+	buys            []*matchingv1.BuyOrder
+	sellers, buyers []party             // of the orders
+	meters          []*registryv1.Meter // of the sells
+	paths           *grid.Paths
 }
 
-func loadClearing(ctx *module.Ctx, period int64, params *registryv1.Params) *clearing {
+// party is who stands behind an order: identity and connection point are numbers
+// that equal ones share, and the credit value is in points.
+type party struct {
+	identity, point int32
+	credit          int64
+}
+
+func loadClearing(ctx *module.Ctx, period int64) *clearing {
 	r := ctx.Store
+	params := registry.ParamsAt(r, period)
 	c := &clearing{
-		params: solverParams(params),
+		params: params,
+		market: marketAt(r, period).Market,
 		sells:  collect(values(sells.All(r, sells.Key().Int64(period)))),
 		buys:   collect(values(buys.All(r, buys.Key().Int64(period)))),
 		paths:  grid.NewPaths(r, params.DefaultLossPpmPerKm),
@@ -73,24 +94,23 @@ func loadClearing(ctx *module.Ctx, period int64, params *registryv1.Params) *cle
 	sortByTieBreak(c.buys, period, ctx.PrevAppHash)
 	identities := numbering{}
 	for _, order := range c.sells {
-		address := protocol.Address(order.Account)
-		account, _ := registry.AccountOf(r, address)
 		meter, _ := registry.MeterOf(r, order.Meter)
 		c.meters = append(c.meters, meter)
-		c.offers = append(c.offers, kproto.Sell{
-			Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: meter.GetEnvironment(),
-			Credit: reputation.ValueOf(r, address), EnergyType: int32(meter.GetEnergyType()),
-			Identity: identities.of(string(account.GetIdentity())), Point: c.point(account),
-		})
+		c.sellers = append(c.sellers, c.party(r, order.Account, identities))
 	}
 	for _, order := range c.buys {
-		account, _ := registry.AccountOf(r, protocol.Address(order.Account))
-		buy := wishes(order, params)
-		buy.Identity = identities.of(string(account.GetIdentity()))
-		buy.Point = c.point(account)
-		c.demands = append(c.demands, buy)
+		c.buyers = append(c.buyers, c.party(r, order.Account, identities))
 	}
 	return c
+}
+
+func (c *clearing) party(r state.Reader, address []byte, identities numbering) party {
+	account, _ := registry.AccountOf(r, protocol.Address(address))
+	return party{
+		identity: identities.of(string(account.GetIdentity())),
+		point:    c.point(account),
+		credit:   reputation.ValueOf(r, protocol.Address(address)),
+	}
 }
 
 // sortByTieBreak orders by SHA-256(period | previous app hash | order id)
@@ -114,7 +134,8 @@ func sortByTieBreak[O interface{ GetId() []byte }](orders []O, period int64, app
 	}
 }
 
-// point numbers an account's connection point.
+// point numbers an account's connection point; kproto.None if its node was
+// removed since it ordered.
 func (c *clearing) point(account *registryv1.Account) int32 {
 	place, ok := c.paths.Place(account.GetGridNode())
 	if !ok {
@@ -123,36 +144,45 @@ func (c *clearing) point(account *registryv1.Account) int32 {
 	return place
 }
 
-func (c *clearing) loss(buy, sell int) (int64, bool) {
-	from, to := c.offers[sell].Point, c.demands[buy].Point
+func (c *clearing) loss(buy, sell int) (ppm int64, ok bool) {
+	from, to := c.sellers[sell].point, c.buyers[buy].point
 	if from == kproto.None || to == kproto.None {
 		return 0, false
 	}
 	return c.paths.LossBetween(from, to)
 }
 
-// prematch records one trade of the solver and confirms it for the sides that
+// distance is the length in m of the way from sell to buy.
+func (c *clearing) distance(buy, sell int) (metres int64, ok bool) {
+	from, to := c.sellers[sell].point, c.buyers[buy].point
+	if from == kproto.None || to == kproto.None {
+		return 0, false
+	}
+	return c.paths.LengthBetween(from, to)
+}
+
+// prematch records one trade of the mechanism and confirms it for the sides that
 // gave a standing consent.
-func (c *clearing) prematch(ctx *module.Ctx, book *matchingv1.Book, params *registryv1.Params, trade kproto.Trade) error {
-	sell, buy, meter := c.sells[trade.Sell], c.buys[trade.Buy], c.meters[trade.Sell]
-	escrow, err := cost(sell.PriceUcoinPerKwh, params.FeeUcoinPerKwh, trade.EnergyWh)
+func (c *clearing) prematch(ctx *module.Ctx, book *matchingv1.Book, trade trade) error {
+	sell, buy, meter := c.sells[trade.sell], c.buys[trade.buy], c.meters[trade.sell]
+	escrow, err := cost(trade.price, c.params.FeeUcoinPerKwh, trade.energyWh)
 	if err != nil {
 		return err
 	}
-	sell.AvailableWh -= trade.EnergyWh
-	buy.OpenWh -= trade.EnergyWh
+	sell.AvailableWh -= trade.energyWh
+	buy.OpenWh -= trade.energyWh
 	buy.EscrowUcoin -= escrow
 	id := module.DeriveID("match", buy.Id, sell.Id)
 	match := &matchingv1.Match{
 		Id: id.Bytes(), Period: book.Period, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
-		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: sell.PriceUcoinPerKwh, FeeUcoinPerKwh: params.FeeUcoinPerKwh,
-		LossPpm: trade.LossPPM, Environment: meter.GetEnvironment(), EnergyType: meter.GetEnergyType(),
-		SellerSatisfactionPpm: units.PPM, BuyerSatisfactionPpm: kproto.Satisfaction(c.params, c.demands[trade.Buy], trade),
+		EnergyWh: trade.energyWh, PriceUcoinPerKwh: trade.price, FeeUcoinPerKwh: c.params.FeeUcoinPerKwh,
+		LossPpm: trade.lossPPM, Environment: meter.GetEnvironment(), EnergyType: meter.GetEnergyType(),
+		SellerSatisfactionPpm: trade.sellerPPM, BuyerSatisfactionPpm: trade.buyerPPM,
 		EscrowUcoin: escrow, Meter: sell.Meter,
 	}
 	match.SellerConfirmed = consents(sell.Consent, match.SellerSatisfactionPpm)
 	match.BuyerConfirmed = consents(buy.Consent, match.BuyerSatisfactionPpm)
-	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {
+	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.energyWh); err != nil {
 		return err
 	}
 	if match.SellerConfirmed && match.BuyerConfirmed {

@@ -54,6 +54,9 @@ func TestClear(t *testing.T) {
 	want := &matchingv1.Book{
 		Period: p, Phase: matchingv1.Phase_PHASE_FINAL, Orders: 3, Sells: 2, Buys: 1, ConfirmUntilMs: gate,
 		PrematchedWh: 1000, MatchedWh: 1000, CleanWh: 1000, Matches: 2,
+		Mechanism: matchingv1.Mechanism_MECHANISM_KPROTOTYPES, SurplusUcoin: 46_000,
+		// All the cheapest energy first; the dearest sell is served in part and sets the price.
+		Auction: &matchingv1.Auction{PriceUcoinPerKwh: 290_000, MatchedWh: 1000, CleanWh: 1000, SurplusUcoin: 64_000},
 	}
 	if !proto.Equal(book(m), want) {
 		t.Errorf("book %v,\nwant %v", book(m), want)

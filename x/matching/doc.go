@@ -1,6 +1,6 @@
 // Package matching runs the trading cycle of SPEC 5: it takes orders for a
-// period until its gate, clears the period's book in one batch by K-prototypes,
-// collects confirmations, and leaves confirmed matches for settlement. It
+// period until its gate, clears the period's book in one batch by the market's
+// mechanism, collects confirmations, and leaves confirmed matches for settlement. It
 // exists so that what is sold when, to whom and at what price follows from the
 // orders alone, whoever proposes the block.
 //
@@ -14,12 +14,19 @@
 //	6 bought      period, buyer, match      BoughtFrom: leads to the row in matches
 //	7 presences   account, period           Presence, until the book is final
 //	8 dues        time, period              Due: when a book needs the hook next
+//	9 markets     period, newest first      MarketEntry: how periods from it on are cleared
+//	10 certificates period                  Certificate of CMAP or welfare, as long as the book
 //
-// Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm. Replacing an
-// order is a cancel and a place in one envelope.
+// Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm, and the
+// authority's MsgSetMarket. Replacing an order is a cancel and a place in one
+// envelope.
+//
+// The mechanisms (mechanism*.go) turn a clearing into trades: K-prototypes, CMAP,
+// welfare, uniform-price auction, posted price. Whatever the mechanism, ask + fee
+// <= bid, and the book says what the auction would have made of it.
 //
 // A buyer escrows bid x energy + fee x energy when it orders. A pre-match takes
-// ask x v + fee x v of that with it; what is left of an order's escrow goes back
+// price x v + fee x v of that with it; what is left of an order's escrow goes back
 // when the book is final. Since ask + fee <= bid, the escrow always suffices.
 //
 // K-prototypes asks nothing about the buyer: it gives each seller its ask. The

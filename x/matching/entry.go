@@ -9,7 +9,6 @@ import (
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/grid"
-	"github.com/energyd/energyd/x/matching/kproto"
 	"github.com/energyd/energyd/x/metering"
 	"github.com/energyd/energyd/x/registry"
 )
@@ -57,6 +56,7 @@ type entry struct {
 	terms    terms
 	account  *registryv1.Account
 	params   *registryv1.Params
+	market   *matchingv1.Market
 	book     *matchingv1.Book
 	presence *matchingv1.Presence
 }
@@ -67,6 +67,7 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 	if err := checkWindow(ctx, e.params, t.period); err != nil {
 		return nil, err
 	}
+	e.market = marketAt(ctx.Store, t.period).Market
 	if t.price < e.params.PriceMinUcoinPerKwh || t.price > e.params.PriceMaxUcoinPerKwh {
 		return nil, ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(e.params.PriceMinUcoinPerKwh),
 			units.FormatPrice(e.params.PriceMaxUcoinPerKwh), units.FormatPrice(t.price))
@@ -121,6 +122,13 @@ func (e *entry) checkCaps(r state.Reader) error {
 	if e.book.Orders >= p.MaxOrders {
 		return ErrBookFull.With("period: expected fewer than %d orders in the book of %s", p.MaxOrders, units.FormatTime(e.terms.period))
 	}
+	side := e.book.Buys
+	if e.terms.sell {
+		side = e.book.Sells
+	}
+	if most := e.market.MaxOrdersPerSide; most > 0 && side >= most {
+		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, units.FormatTime(e.terms.period))
+	}
 	if mine.Sells+mine.Buys >= p.MaxOrdersPerAccount {
 		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, units.FormatTime(e.terms.period))
 	}
@@ -156,16 +164,4 @@ func (e *entry) record(ctx *module.Ctx) {
 	}
 	books.Set(ctx.Store, bookKey(e.book.Period), e.book)
 	presences.Set(ctx.Store, presenceKey(e.presence.Account, e.presence.Period), e.presence)
-}
-
-// solverParams are the market's parameters as K-prototypes takes them.
-func solverParams(p *registryv1.Params) kproto.Params {
-	return kproto.Params{
-		RespectLimits: true,
-		Fee:           p.FeeUcoinPerKwh,
-		RangePrice:    p.RangePriceUcoinPerKwh,
-		RangeEnergyWh: p.RangeEnergyWh,
-		RangeCredit:   p.RangeCredit,
-		RangeLossPPM:  p.RangeLossPpm,
-	}
 }

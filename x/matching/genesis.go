@@ -28,6 +28,15 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := initOrders(ctx, genesis); err != nil {
 		return err
 	}
+	for i, entry := range genesis.Markets {
+		if err := checkMarket(entry.Market); err != nil {
+			return fmt.Errorf("matching.markets[%d]: %w", i, err)
+		}
+		markets.Set(ctx.Store, marketKey(entry.FromPeriod), entry)
+	}
+	for _, certificate := range genesis.Certificates {
+		certificates.Set(ctx.Store, certificateKey(certificate.Period), certificate)
+	}
 	for i, match := range genesis.Prematches {
 		if err := checkMatch(ctx, match); err != nil {
 			return fmt.Errorf("matching.prematches[%d]: %w", i, err)
@@ -110,6 +119,9 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		Buys:       collect(values(buys.All(r, buys.Key()))),
 		Prematches: collect(values(prematches.All(r, prematches.Key()))),
 		Matches:    collect(values(matches.All(r, matches.Key()))),
+
+		Markets:      collect(values(markets.All(r, markets.Key()))),
+		Certificates: collect(values(certificates.All(r, certificates.Key()))),
 	})
 }
 

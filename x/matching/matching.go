@@ -20,6 +20,9 @@ var (
 	bought     = state.NewMap[matchingv1.BoughtFrom](protocol.ModuleMatching, 6)
 	presences  = state.NewMap[matchingv1.Presence](protocol.ModuleMatching, 7)
 	dues       = state.NewMap[matchingv1.Due](protocol.ModuleMatching, 8)
+	markets    = state.NewMap[matchingv1.MarketEntry](protocol.ModuleMatching, 9)
+
+	certificates = state.NewMap[matchingv1.Certificate](protocol.ModuleMatching, 10)
 )
 
 func bookKey(period int64) state.Key { return books.Key().Int64(period) }
@@ -67,6 +70,7 @@ func (Module) Routes() []module.Route {
 		module.Handle(module.LaneOrders, traders, checkPlaceBuy, placeBuy),
 		module.Handle(module.LaneOrders, traders, checkCancel, cancel),
 		module.Handle(module.LaneOrders, traders, checkConfirm, confirm),
+		module.Handle(module.LaneRest, []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}, checkSetMarket, setMarket),
 	}
 }
 
@@ -122,7 +126,10 @@ func Take(ctx *module.Ctx, match *matchingv1.Match) {
 }
 
 // CloseBook removes the book of a period that settlement is done with.
-func CloseBook(ctx *module.Ctx, period int64) { books.Delete(ctx.Store, bookKey(period)) }
+func CloseBook(ctx *module.Ctx, period int64) {
+	books.Delete(ctx.Store, bookKey(period))
+	certificates.Delete(ctx.Store, certificateKey(period))
+}
 
 // dueTime is when the hook must look at a book next: at the gate, then at the
 // end of the confirmation window. It is not asked about final books.

@@ -229,10 +229,16 @@ func TestCancelLast(t *testing.T) {
 // TestRolesOnRoutes: gateways place no orders; frozen accounts send nothing.
 func TestRolesOnRoutes(t *testing.T) {
 	routes := matching.New().Routes()
-	if len(routes) != 4 {
-		t.Fatalf("got %d routes, want 4", len(routes))
+	if len(routes) != 5 {
+		t.Fatalf("got %d routes, want 5", len(routes))
 	}
 	for _, route := range routes {
+		if route.Type == "energy.matching.v1.MsgSetMarket" {
+			if len(route.Roles) != 1 || route.Roles[0] != registryv1.Role_ROLE_AUTHORITY {
+				t.Errorf("%s: roles %v, want the authority's", route.Type, route.Roles)
+			}
+			continue
+		}
 		if route.Lane != module.LaneOrders || route.WhileFrozen {
 			t.Errorf("%s: want the lane of orders, not while frozen", route.Type)
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
-	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/matching/cmap"
 )
 
 const (
@@ -63,9 +63,9 @@ func placeBuy(ctx *module.Ctx, m *matchingv1.MsgPlaceBuy) error {
 		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		EnergyWh: m.EnergyWh, WantedLossPpm: m.WantedLossPpm, MaxLossPpm: m.MaxLossPpm,
 		WantedEnvironment: m.WantedEnvironment, WantedEnergyType: m.WantedEnergyType, WantedCredit: m.WantedCredit,
-		Weights: m.Weights, Consent: m.Consent, OpenWh: m.EnergyWh, EscrowUcoin: escrow,
+		Weights: m.Weights, Preferences: m.Preferences, Consent: m.Consent, OpenWh: m.EnergyWh, EscrowUcoin: escrow,
 	}
-	if err := solverParams(e.params).CheckBuy(wishes(order, e.params)); err != nil {
+	if err := e.checkBuy(order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
 	key := buyKey(order.Period, order.Account, order.Id)
@@ -95,31 +95,14 @@ func cost(price, fee, energyWh int64) (int64, error) {
 	return units.Add(amount, feeAmount)
 }
 
-// wishes is an order as K-prototypes takes it; identity and point are left to
-// the clearing. A wish that was not stated has weight 0.
-func wishes(order *matchingv1.BuyOrder, params *registryv1.Params) kproto.Buy {
-	w := order.Weights
-	buy := kproto.Buy{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh,
-		Environment: order.GetWantedEnvironment(), Credit: order.GetWantedCredit(),
-		WantedLossPPM: order.WantedLossPpm, EnergyType: int32(order.WantedEnergyType),
-		Weights: kproto.Weights{
-			Price: w.GetPrice(), Energy: w.GetEnergy(), Environment: w.GetEnvironment(),
-			Credit: w.GetCredit(), Loss: w.GetLoss(), EnergyType: w.GetEnergyType(),
-		},
-		MaxLossPPM: params.MaxLossPpm, Identity: kproto.None, Point: kproto.None,
+// checkBuy says whether the period's mechanism can take the order.
+func (e *entry) checkBuy(order *matchingv1.BuyOrder) error {
+	if e.market.Mechanism == matchingv1.Mechanism_MECHANISM_KPROTOTYPES {
+		return kprotoParams(e.params).CheckBuy(wishes(order))
 	}
-	if order.MaxLossPpm != nil {
-		buy.MaxLossPPM = min(*order.MaxLossPpm, params.MaxLossPpm)
+	rated, err := ratedBuy(order, 0)
+	if err != nil {
+		return err
 	}
-	if order.WantedEnvironment == nil {
-		buy.Weights.Environment = 0
-	}
-	if order.WantedCredit == nil {
-		buy.Weights.Credit = 0
-	}
-	if order.WantedEnergyType == registryv1.EnergyType_ENERGY_TYPE_UNSPECIFIED {
-		buy.Weights.EnergyType = 0
-	}
-	return buy
+	return cmap.CheckBuy(rated)
 }

@@ -2,9 +2,11 @@ package matching
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching/cmap"
 	"github.com/energyd/energyd/x/matching/kproto"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
@@ -36,17 +38,13 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 	if protocol.Address(meter.Account) != sender || meter.BoundAtMs > m.Period {
 		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(m.Period), m.Meter)
 	}
-	offered := kproto.Sell{
-		Price: m.PriceUcoinPerKwh, EnergyWh: m.EnergyWh, Environment: meter.Environment,
-		Credit: reputation.ValueOf(ctx.Store, sender), EnergyType: int32(meter.EnergyType),
-	}
-	if err := solverParams(e.params).CheckSell(offered); err != nil {
-		return ErrOutOfRange.With("%v", err)
-	}
 	id := ctx.ID()
 	order := &matchingv1.SellOrder{
 		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
-		EnergyWh: m.EnergyWh, Meter: m.Meter, Consent: m.Consent, AvailableWh: m.EnergyWh,
+		EnergyWh: m.EnergyWh, Meter: m.Meter, Preferences: m.Preferences, Consent: m.Consent, AvailableWh: m.EnergyWh,
+	}
+	if err := e.checkSell(order, meter, reputation.ValueOf(ctx.Store, sender)); err != nil {
+		return ErrOutOfRange.With("%v", err)
 	}
 	key := sellKey(order.Period, order.Account, order.Id)
 	if sells.Has(ctx.Store, key) {
@@ -56,4 +54,19 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 	e.record(ctx)
 	ctx.Emit(&matchingv1.SellPlaced{Order: order})
 	return nil
+}
+
+// checkSell says whether the period's mechanism can take the order.
+func (e *entry) checkSell(order *matchingv1.SellOrder, meter *registryv1.Meter, credit int64) error {
+	if e.market.Mechanism == matchingv1.Mechanism_MECHANISM_KPROTOTYPES {
+		return kprotoParams(e.params).CheckSell(kproto.Sell{
+			Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: meter.Environment,
+			Credit: credit, EnergyType: int32(meter.EnergyType),
+		})
+	}
+	rated, err := ratedSell(order, meter, credit)
+	if err != nil {
+		return err
+	}
+	return cmap.CheckSell(rated)
 }

@@ -20,6 +20,8 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryOrders),
 		module.Answer(queryMatches),
 		module.Answer(queryPeriods),
+		module.Answer(queryMarket),
+		module.Answer(queryCertificate),
 	}
 }
 
@@ -86,4 +88,20 @@ func queryPeriods(ctx module.QueryCtx, _ *matchingv1.QueryPeriodsRequest) (*matc
 		}
 	}
 	return answer, nil
+}
+
+func queryMarket(ctx module.QueryCtx, q *matchingv1.QueryMarketRequest) (*matchingv1.QueryMarketResponse, error) {
+	period := q.Period
+	if period == 0 { // the present one
+		period = registry.PeriodOf(ctx.Store, ctx.TimeMs)
+	}
+	return &matchingv1.QueryMarketResponse{Entry: marketAt(ctx.Store, period)}, nil
+}
+
+func queryCertificate(ctx module.QueryCtx, q *matchingv1.QueryCertificateRequest) (*matchingv1.QueryCertificateResponse, error) {
+	certificate, ok := CertificateOf(ctx.Store, q.Period)
+	if !ok {
+		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare that is not settled yet, got %s", units.FormatTime(q.Period))
+	}
+	return &matchingv1.QueryCertificateResponse{Certificate: certificate}, nil
 }

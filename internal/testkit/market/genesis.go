@@ -7,6 +7,7 @@ import (
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/state"
@@ -33,6 +34,7 @@ type Genesis struct {
 	Registry *registryv1.GenesisState
 	Bank     *bankv1.GenesisState
 	Grid     *gridv1.GenesisState
+	Matching *matchingv1.GenesisState
 }
 
 // Params are those of every period.
@@ -97,7 +99,8 @@ func newGenesis(names []string) *Genesis {
 			Authority: &registryv1.Authority{Threshold: 1, Keys: [][]byte{key("authority")}},
 			Params:    []*registryv1.ParamsEntry{{Params: params}},
 		},
-		Bank: &bankv1.GenesisState{Supply: &bankv1.Supply{}},
+		Bank:     &bankv1.GenesisState{Supply: &bankv1.Supply{}},
+		Matching: &matchingv1.GenesisState{},
 		Grid: &gridv1.GenesisState{Tariffs: []*gridv1.Tariff{
 			{TariffClass: class, RetailUcoinPerKwh: Retail, FeedInUcoinPerKwh: FeedIn},
 		}},
@@ -139,7 +142,7 @@ func (g *Genesis) encode(t TB) map[string]json.RawMessage {
 		g.Bank.Supply.MintedUcoin += balance.FreeUcoin + balance.EscrowUcoin
 	}
 	parts := map[string]json.RawMessage{}
-	for name, part := range map[string]proto.Message{"registry": g.Registry, "bank": g.Bank, "grid": g.Grid} {
+	for name, part := range map[string]proto.Message{"registry": g.Registry, "bank": g.Bank, "grid": g.Grid, "matching": g.Matching} {
 		data, err := module.MarshalGenesis(part)
 		if err != nil {
 			t.Fatal(err)

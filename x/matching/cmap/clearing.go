@@ -145,7 +145,7 @@ func (c *clearing) trades(flows []transport.Flow) []Trade {
 		trades[k] = Trade{
 			Buy: f.Buy, Sell: f.Sell, EnergyWh: f.EnergyWh,
 			Price:           (c.buys[f.Buy].Price - fee + c.sells[f.Sell].Price) / 2,
-			SatisfactionPPM: (c.a[at] + c.b[at]) / 2,
+			SatisfactionPPM: (c.a[at] + c.b[at]) / 2, BuyerPPM: c.a[at], SellerPPM: c.b[at],
 		}
 	}
 	return trades

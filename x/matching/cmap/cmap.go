@@ -67,6 +67,8 @@ type Trade struct {
 	EnergyWh        int64
 	Price           int64 // ucoin per kWh, between ask and bid - fee
 	SatisfactionPPM int64 // of the pair: the mean of both sides'
+	BuyerPPM        int64 // satisfaction of the buyer
+	SellerPPM       int64 // and of the seller
 }
 
 // Side is one side's view of a clearing.

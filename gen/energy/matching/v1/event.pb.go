@@ -469,6 +469,50 @@ func (x *ClearingFailed) GetReason() string {
 	return ""
 }
 
+type MarketSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         *MarketEntry           `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarketSet) Reset() {
+	*x = MarketSet{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarketSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarketSet) ProtoMessage() {}
+
+func (x *MarketSet) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarketSet.ProtoReflect.Descriptor instead.
+func (*MarketSet) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MarketSet) GetEntry() *MarketEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
 var File_energy_matching_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_event_proto_rawDesc = "" +
@@ -499,7 +543,9 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"@\n" +
 	"\x0eClearingFailed\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reasonB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
+	"\tMarketSet\x125\n" +
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entryB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_event_proto_rawDescOnce sync.Once
@@ -513,7 +559,7 @@ func file_energy_matching_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_event_proto_rawDescData
 }
 
-var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_matching_v1_event_proto_goTypes = []any{
 	(*SellPlaced)(nil),     // 0: energy.matching.v1.SellPlaced
 	(*BuyPlaced)(nil),      // 1: energy.matching.v1.BuyPlaced
@@ -524,23 +570,26 @@ var file_energy_matching_v1_event_proto_goTypes = []any{
 	(*PeriodCleared)(nil),  // 6: energy.matching.v1.PeriodCleared
 	(*PeriodFinal)(nil),    // 7: energy.matching.v1.PeriodFinal
 	(*ClearingFailed)(nil), // 8: energy.matching.v1.ClearingFailed
-	(*SellOrder)(nil),      // 9: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),       // 10: energy.matching.v1.BuyOrder
-	(*Match)(nil),          // 11: energy.matching.v1.Match
-	(*Book)(nil),           // 12: energy.matching.v1.Book
+	(*MarketSet)(nil),      // 9: energy.matching.v1.MarketSet
+	(*SellOrder)(nil),      // 10: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),       // 11: energy.matching.v1.BuyOrder
+	(*Match)(nil),          // 12: energy.matching.v1.Match
+	(*Book)(nil),           // 13: energy.matching.v1.Book
+	(*MarketEntry)(nil),    // 14: energy.matching.v1.MarketEntry
 }
 var file_energy_matching_v1_event_proto_depIdxs = []int32{
-	9,  // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
-	10, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
-	11, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
-	11, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
-	12, // 4: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
-	12, // 5: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
+	11, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
+	12, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
+	12, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
+	13, // 4: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
+	13, // 5: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
+	14, // 6: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_event_proto_init() }
@@ -555,7 +604,7 @@ func file_energy_matching_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_event_proto_rawDesc), len(file_energy_matching_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -477,6 +477,183 @@ func (x *OpenPeriod) GetGateMs() int64 {
 	return 0
 }
 
+// QueryMarketRequest asks how a period is cleared.
+type QueryMarketRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketRequest) Reset() {
+	*x = QueryMarketRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketRequest) ProtoMessage() {}
+
+func (x *QueryMarketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketRequest.ProtoReflect.Descriptor instead.
+func (*QueryMarketRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *QueryMarketRequest) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+type QueryMarketResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         *MarketEntry           `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketResponse) Reset() {
+	*x = QueryMarketResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketResponse) ProtoMessage() {}
+
+func (x *QueryMarketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketResponse.ProtoReflect.Descriptor instead.
+func (*QueryMarketResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *QueryMarketResponse) GetEntry() *MarketEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+type QueryCertificateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryCertificateRequest) Reset() {
+	*x = QueryCertificateRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryCertificateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryCertificateRequest) ProtoMessage() {}
+
+func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryCertificateRequest.ProtoReflect.Descriptor instead.
+func (*QueryCertificateRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryCertificateRequest) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+type QueryCertificateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Certificate   *Certificate           `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryCertificateResponse) Reset() {
+	*x = QueryCertificateResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryCertificateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryCertificateResponse) ProtoMessage() {}
+
+func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryCertificateResponse.ProtoReflect.Descriptor instead.
+func (*QueryCertificateResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *QueryCertificateResponse) GetCertificate() *Certificate {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
 var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_query_proto_rawDesc = "" +
@@ -509,7 +686,15 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"OpenPeriod\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x17\n" +
-	"\agate_ms\x18\x02 \x01(\x03R\x06gateMsB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\",\n" +
+	"\x12QueryMarketRequest\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\"L\n" +
+	"\x13QueryMarketResponse\x125\n" +
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"1\n" +
+	"\x17QueryCertificateRequest\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\"]\n" +
+	"\x18QueryCertificateResponse\x12A\n" +
+	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificateB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_query_proto_rawDescOnce sync.Once
@@ -523,34 +708,42 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_energy_matching_v1_query_proto_goTypes = []any{
-	(*QueryBookRequest)(nil),     // 0: energy.matching.v1.QueryBookRequest
-	(*QueryBookResponse)(nil),    // 1: energy.matching.v1.QueryBookResponse
-	(*QueryOrdersRequest)(nil),   // 2: energy.matching.v1.QueryOrdersRequest
-	(*QueryOrdersResponse)(nil),  // 3: energy.matching.v1.QueryOrdersResponse
-	(*QueryMatchesRequest)(nil),  // 4: energy.matching.v1.QueryMatchesRequest
-	(*QueryMatchesResponse)(nil), // 5: energy.matching.v1.QueryMatchesResponse
-	(*QueryPeriodsRequest)(nil),  // 6: energy.matching.v1.QueryPeriodsRequest
-	(*QueryPeriodsResponse)(nil), // 7: energy.matching.v1.QueryPeriodsResponse
-	(*OpenPeriod)(nil),           // 8: energy.matching.v1.OpenPeriod
-	(*Book)(nil),                 // 9: energy.matching.v1.Book
-	(*SellOrder)(nil),            // 10: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),             // 11: energy.matching.v1.BuyOrder
-	(*Match)(nil),                // 12: energy.matching.v1.Match
+	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
+	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
+	(*QueryOrdersRequest)(nil),       // 2: energy.matching.v1.QueryOrdersRequest
+	(*QueryOrdersResponse)(nil),      // 3: energy.matching.v1.QueryOrdersResponse
+	(*QueryMatchesRequest)(nil),      // 4: energy.matching.v1.QueryMatchesRequest
+	(*QueryMatchesResponse)(nil),     // 5: energy.matching.v1.QueryMatchesResponse
+	(*QueryPeriodsRequest)(nil),      // 6: energy.matching.v1.QueryPeriodsRequest
+	(*QueryPeriodsResponse)(nil),     // 7: energy.matching.v1.QueryPeriodsResponse
+	(*OpenPeriod)(nil),               // 8: energy.matching.v1.OpenPeriod
+	(*QueryMarketRequest)(nil),       // 9: energy.matching.v1.QueryMarketRequest
+	(*QueryMarketResponse)(nil),      // 10: energy.matching.v1.QueryMarketResponse
+	(*QueryCertificateRequest)(nil),  // 11: energy.matching.v1.QueryCertificateRequest
+	(*QueryCertificateResponse)(nil), // 12: energy.matching.v1.QueryCertificateResponse
+	(*Book)(nil),                     // 13: energy.matching.v1.Book
+	(*SellOrder)(nil),                // 14: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                 // 15: energy.matching.v1.BuyOrder
+	(*Match)(nil),                    // 16: energy.matching.v1.Match
+	(*MarketEntry)(nil),              // 17: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),              // 18: energy.matching.v1.Certificate
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	9,  // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	10, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	11, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	12, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	12, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	13, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	14, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	15, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	16, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	16, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
 	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	17, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	18, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }
@@ -565,7 +758,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -22,6 +22,133 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Mechanism is how a market clears (SPEC 6).
+type Mechanism int32
+
+const (
+	Mechanism_MECHANISM_UNSPECIFIED Mechanism = 0
+	Mechanism_MECHANISM_KPROTOTYPES Mechanism = 1
+	Mechanism_MECHANISM_CMAP        Mechanism = 2
+	Mechanism_MECHANISM_WELFARE     Mechanism = 3
+	Mechanism_MECHANISM_AUCTION     Mechanism = 4
+	Mechanism_MECHANISM_POSTED      Mechanism = 5
+)
+
+// Enum value maps for Mechanism.
+var (
+	Mechanism_name = map[int32]string{
+		0: "MECHANISM_UNSPECIFIED",
+		1: "MECHANISM_KPROTOTYPES",
+		2: "MECHANISM_CMAP",
+		3: "MECHANISM_WELFARE",
+		4: "MECHANISM_AUCTION",
+		5: "MECHANISM_POSTED",
+	}
+	Mechanism_value = map[string]int32{
+		"MECHANISM_UNSPECIFIED": 0,
+		"MECHANISM_KPROTOTYPES": 1,
+		"MECHANISM_CMAP":        2,
+		"MECHANISM_WELFARE":     3,
+		"MECHANISM_AUCTION":     4,
+		"MECHANISM_POSTED":      5,
+	}
+)
+
+func (x Mechanism) Enum() *Mechanism {
+	p := new(Mechanism)
+	*p = x
+	return p
+}
+
+func (x Mechanism) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Mechanism) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_state_proto_enumTypes[0].Descriptor()
+}
+
+func (Mechanism) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_state_proto_enumTypes[0]
+}
+
+func (x Mechanism) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Mechanism.Descriptor instead.
+func (Mechanism) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{0}
+}
+
+// Attribute is what one side looks at in the other (S3 tables 4.1, 4.2).
+type Attribute int32
+
+const (
+	Attribute_ATTRIBUTE_UNSPECIFIED Attribute = 0
+	Attribute_ATTRIBUTE_PRICE       Attribute = 1
+	// Of a sell.
+	Attribute_ATTRIBUTE_SUPPLY Attribute = 2
+	// Of a buy.
+	Attribute_ATTRIBUTE_DEMAND Attribute = 3
+	Attribute_ATTRIBUTE_LOSS   Attribute = 4
+	// Of a sell.
+	Attribute_ATTRIBUTE_ENERGY_TYPE Attribute = 5
+	Attribute_ATTRIBUTE_ENVIRONMENT Attribute = 6
+	Attribute_ATTRIBUTE_REPUTATION  Attribute = 7
+)
+
+// Enum value maps for Attribute.
+var (
+	Attribute_name = map[int32]string{
+		0: "ATTRIBUTE_UNSPECIFIED",
+		1: "ATTRIBUTE_PRICE",
+		2: "ATTRIBUTE_SUPPLY",
+		3: "ATTRIBUTE_DEMAND",
+		4: "ATTRIBUTE_LOSS",
+		5: "ATTRIBUTE_ENERGY_TYPE",
+		6: "ATTRIBUTE_ENVIRONMENT",
+		7: "ATTRIBUTE_REPUTATION",
+	}
+	Attribute_value = map[string]int32{
+		"ATTRIBUTE_UNSPECIFIED": 0,
+		"ATTRIBUTE_PRICE":       1,
+		"ATTRIBUTE_SUPPLY":      2,
+		"ATTRIBUTE_DEMAND":      3,
+		"ATTRIBUTE_LOSS":        4,
+		"ATTRIBUTE_ENERGY_TYPE": 5,
+		"ATTRIBUTE_ENVIRONMENT": 6,
+		"ATTRIBUTE_REPUTATION":  7,
+	}
+)
+
+func (x Attribute) Enum() *Attribute {
+	p := new(Attribute)
+	*p = x
+	return p
+}
+
+func (x Attribute) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Attribute) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_state_proto_enumTypes[1].Descriptor()
+}
+
+func (Attribute) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_state_proto_enumTypes[1]
+}
+
+func (x Attribute) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Attribute.Descriptor instead.
+func (Attribute) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{1}
+}
+
 // Phase of a period's book.
 type Phase int32
 
@@ -62,11 +189,11 @@ func (x Phase) String() string {
 }
 
 func (Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_energy_matching_v1_state_proto_enumTypes[0].Descriptor()
+	return file_energy_matching_v1_state_proto_enumTypes[2].Descriptor()
 }
 
 func (Phase) Type() protoreflect.EnumType {
-	return &file_energy_matching_v1_state_proto_enumTypes[0]
+	return &file_energy_matching_v1_state_proto_enumTypes[2]
 }
 
 func (x Phase) Number() protoreflect.EnumNumber {
@@ -75,7 +202,7 @@ func (x Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{0}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
 }
 
 // Consent says when a pre-match is confirmed without a further signature.
@@ -217,6 +344,389 @@ func (x *Weights) GetEnergyType() int64 {
 	return 0
 }
 
+// Market is how periods are cleared; prices, fee, caps and limits of loss are
+// parameters of the chain.
+type Market struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Mechanism Mechanism              `protobuf:"varint,1,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
+	// CMAP and welfare: the longest path that is rated above 0, in m.
+	MaxRatedDistanceM int64 `protobuf:"varint,2,opt,name=max_rated_distance_m,json=maxRatedDistanceM,proto3" json:"max_rated_distance_m,omitempty"`
+	// CMAP: satisfaction on the fixed scale, not between the least and the most
+	// of the book.
+	FixedScale bool `protobuf:"varint,3,opt,name=fixed_scale,json=fixedScale,proto3" json:"fixed_scale,omitempty"`
+	// Welfare: what full satisfaction of a pair counts.
+	BetaUcoinPerKwh int64 `protobuf:"varint,4,opt,name=beta_ucoin_per_kwh,json=betaUcoinPerKwh,proto3" json:"beta_ucoin_per_kwh,omitempty"`
+	// Posted price; 0: by the ratio of supply to demand between the two below.
+	PostedPriceUcoinPerKwh  int64 `protobuf:"varint,5,opt,name=posted_price_ucoin_per_kwh,json=postedPriceUcoinPerKwh,proto3" json:"posted_price_ucoin_per_kwh,omitempty"`
+	PostedFeedInUcoinPerKwh int64 `protobuf:"varint,6,opt,name=posted_feed_in_ucoin_per_kwh,json=postedFeedInUcoinPerKwh,proto3" json:"posted_feed_in_ucoin_per_kwh,omitempty"`
+	PostedRetailUcoinPerKwh int64 `protobuf:"varint,7,opt,name=posted_retail_ucoin_per_kwh,json=postedRetailUcoinPerKwh,proto3" json:"posted_retail_ucoin_per_kwh,omitempty"`
+	// Most orders of either side; 0: only max_orders of the chain counts.
+	MaxOrdersPerSide int64 `protobuf:"varint,8,opt,name=max_orders_per_side,json=maxOrdersPerSide,proto3" json:"max_orders_per_side,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Market) Reset() {
+	*x = Market{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Market) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Market) ProtoMessage() {}
+
+func (x *Market) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Market.ProtoReflect.Descriptor instead.
+func (*Market) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Market) GetMechanism() Mechanism {
+	if x != nil {
+		return x.Mechanism
+	}
+	return Mechanism_MECHANISM_UNSPECIFIED
+}
+
+func (x *Market) GetMaxRatedDistanceM() int64 {
+	if x != nil {
+		return x.MaxRatedDistanceM
+	}
+	return 0
+}
+
+func (x *Market) GetFixedScale() bool {
+	if x != nil {
+		return x.FixedScale
+	}
+	return false
+}
+
+func (x *Market) GetBetaUcoinPerKwh() int64 {
+	if x != nil {
+		return x.BetaUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Market) GetPostedPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PostedPriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Market) GetPostedFeedInUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PostedFeedInUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Market) GetPostedRetailUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PostedRetailUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Market) GetMaxOrdersPerSide() int64 {
+	if x != nil {
+		return x.MaxOrdersPerSide
+	}
+	return 0
+}
+
+// MarketEntry is a market and the first period that it clears.
+type MarketEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromPeriod    int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
+	Market        *Market                `protobuf:"bytes,2,opt,name=market,proto3" json:"market,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarketEntry) Reset() {
+	*x = MarketEntry{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarketEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarketEntry) ProtoMessage() {}
+
+func (x *MarketEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarketEntry.ProtoReflect.Descriptor instead.
+func (*MarketEntry) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MarketEntry) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+func (x *MarketEntry) GetMarket() *Market {
+	if x != nil {
+		return x.Market
+	}
+	return nil
+}
+
+// Preference is an attribute that CMAP and welfare rate for an order. The
+// weights of an order sum to 1000.
+type Preference struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Attribute      Attribute              `protobuf:"varint,1,opt,name=attribute,proto3,enum=energy.matching.v1.Attribute" json:"attribute,omitempty"`
+	WeightPerMille int64                  `protobuf:"varint,2,opt,name=weight_per_mille,json=weightPerMille,proto3" json:"weight_per_mille,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Preference) Reset() {
+	*x = Preference{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Preference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Preference) ProtoMessage() {}
+
+func (x *Preference) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Preference.ProtoReflect.Descriptor instead.
+func (*Preference) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Preference) GetAttribute() Attribute {
+	if x != nil {
+		return x.Attribute
+	}
+	return Attribute_ATTRIBUTE_UNSPECIFIED
+}
+
+func (x *Preference) GetWeightPerMille() int64 {
+	if x != nil {
+		return x.WeightPerMille
+	}
+	return 0
+}
+
+// Certificate proves a clearing by CMAP or welfare: potentials by the place of
+// the orders, which are sorted by their tie breaks (matching.md 3).
+type Certificate struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	// The hash that the tie breaks were made with.
+	PrevAppHash    []byte  `protobuf:"bytes,2,opt,name=prev_app_hash,json=prevAppHash,proto3" json:"prev_app_hash,omitempty"`
+	BuyPotentials  []int64 `protobuf:"varint,3,rep,packed,name=buy_potentials,json=buyPotentials,proto3" json:"buy_potentials,omitempty"`
+	SellPotentials []int64 `protobuf:"varint,4,rep,packed,name=sell_potentials,json=sellPotentials,proto3" json:"sell_potentials,omitempty"`
+	// What each Wh counts on top of its worth, where the most energy comes first.
+	Bonus int64 `protobuf:"varint,5,opt,name=bonus,proto3" json:"bonus,omitempty"`
+	// CMAP: the weights of the two sides, in 2^-20.
+	BuyersWeight  int64 `protobuf:"varint,6,opt,name=buyers_weight,json=buyersWeight,proto3" json:"buyers_weight,omitempty"`
+	SellersWeight int64 `protobuf:"varint,7,opt,name=sellers_weight,json=sellersWeight,proto3" json:"sellers_weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Certificate) Reset() {
+	*x = Certificate{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Certificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Certificate) ProtoMessage() {}
+
+func (x *Certificate) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
+func (*Certificate) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Certificate) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Certificate) GetPrevAppHash() []byte {
+	if x != nil {
+		return x.PrevAppHash
+	}
+	return nil
+}
+
+func (x *Certificate) GetBuyPotentials() []int64 {
+	if x != nil {
+		return x.BuyPotentials
+	}
+	return nil
+}
+
+func (x *Certificate) GetSellPotentials() []int64 {
+	if x != nil {
+		return x.SellPotentials
+	}
+	return nil
+}
+
+func (x *Certificate) GetBonus() int64 {
+	if x != nil {
+		return x.Bonus
+	}
+	return 0
+}
+
+func (x *Certificate) GetBuyersWeight() int64 {
+	if x != nil {
+		return x.BuyersWeight
+	}
+	return 0
+}
+
+func (x *Certificate) GetSellersWeight() int64 {
+	if x != nil {
+		return x.SellersWeight
+	}
+	return 0
+}
+
+// Auction is what a uniform-price double auction would have made of a book: the
+// comparison that every period is reported with.
+type Auction struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	PriceUcoinPerKwh int64                  `protobuf:"varint,1,opt,name=price_ucoin_per_kwh,json=priceUcoinPerKwh,proto3" json:"price_ucoin_per_kwh,omitempty"`
+	MatchedWh        int64                  `protobuf:"varint,2,opt,name=matched_wh,json=matchedWh,proto3" json:"matched_wh,omitempty"`
+	CleanWh          int64                  `protobuf:"varint,3,opt,name=clean_wh,json=cleanWh,proto3" json:"clean_wh,omitempty"`
+	// Bids less asks of what is matched.
+	SurplusUcoin  int64 `protobuf:"varint,4,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Auction) Reset() {
+	*x = Auction{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Auction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Auction) ProtoMessage() {}
+
+func (x *Auction) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Auction.ProtoReflect.Descriptor instead.
+func (*Auction) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Auction) GetPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Auction) GetMatchedWh() int64 {
+	if x != nil {
+		return x.MatchedWh
+	}
+	return 0
+}
+
+func (x *Auction) GetCleanWh() int64 {
+	if x != nil {
+		return x.CleanWh
+	}
+	return 0
+}
+
+func (x *Auction) GetSurplusUcoin() int64 {
+	if x != nil {
+		return x.SurplusUcoin
+	}
+	return 0
+}
+
 // SellOrder is a sell record (S3 table 3.2): the order and what the chain
 // adds to it.
 type SellOrder struct {
@@ -229,14 +739,15 @@ type SellOrder struct {
 	Meter            string                 `protobuf:"bytes,6,opt,name=meter,proto3" json:"meter,omitempty"`
 	Consent          *Consent               `protobuf:"bytes,7,opt,name=consent,proto3" json:"consent,omitempty"`
 	// Energy still available.
-	AvailableWh   int64 `protobuf:"varint,8,opt,name=available_wh,json=availableWh,proto3" json:"available_wh,omitempty"`
+	AvailableWh   int64         `protobuf:"varint,8,opt,name=available_wh,json=availableWh,proto3" json:"available_wh,omitempty"`
+	Preferences   []*Preference `protobuf:"bytes,9,rep,name=preferences,proto3" json:"preferences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SellOrder) Reset() {
 	*x = SellOrder{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[2]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -248,7 +759,7 @@ func (x *SellOrder) String() string {
 func (*SellOrder) ProtoMessage() {}
 
 func (x *SellOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[2]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -261,7 +772,7 @@ func (x *SellOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SellOrder.ProtoReflect.Descriptor instead.
 func (*SellOrder) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SellOrder) GetId() []byte {
@@ -320,6 +831,13 @@ func (x *SellOrder) GetAvailableWh() int64 {
 	return 0
 }
 
+func (x *SellOrder) GetPreferences() []*Preference {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -338,15 +856,16 @@ type BuyOrder struct {
 	Weights           *Weights      `protobuf:"bytes,11,opt,name=weights,proto3" json:"weights,omitempty"`
 	Consent           *Consent      `protobuf:"bytes,12,opt,name=consent,proto3" json:"consent,omitempty"`
 	// Demand still open and what is escrowed for it (bid + fee).
-	OpenWh        int64 `protobuf:"varint,13,opt,name=open_wh,json=openWh,proto3" json:"open_wh,omitempty"`
-	EscrowUcoin   int64 `protobuf:"varint,14,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	OpenWh        int64         `protobuf:"varint,13,opt,name=open_wh,json=openWh,proto3" json:"open_wh,omitempty"`
+	EscrowUcoin   int64         `protobuf:"varint,14,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	Preferences   []*Preference `protobuf:"bytes,15,rep,name=preferences,proto3" json:"preferences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BuyOrder) Reset() {
 	*x = BuyOrder{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +877,7 @@ func (x *BuyOrder) String() string {
 func (*BuyOrder) ProtoMessage() {}
 
 func (x *BuyOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +890,7 @@ func (x *BuyOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuyOrder.ProtoReflect.Descriptor instead.
 func (*BuyOrder) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BuyOrder) GetId() []byte {
@@ -472,6 +991,13 @@ func (x *BuyOrder) GetEscrowUcoin() int64 {
 	return 0
 }
 
+func (x *BuyOrder) GetPreferences() []*Preference {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -502,7 +1028,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +1040,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +1053,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Match) GetId() []byte {
@@ -675,14 +1201,22 @@ type Book struct {
 	// No block came between the gate and the start: nothing was cleared.
 	Missed bool `protobuf:"varint,11,opt,name=missed,proto3" json:"missed,omitempty"`
 	// Pre-matches that wait for a signature.
-	Pending       int64 `protobuf:"varint,12,opt,name=pending,proto3" json:"pending,omitempty"`
+	Pending int64 `protobuf:"varint,12,opt,name=pending,proto3" json:"pending,omitempty"`
+	// How it was cleared, the objective of CMAP and welfare, and whether the
+	// solver gave up and chose greedily.
+	Mechanism Mechanism `protobuf:"varint,13,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
+	Objective string    `protobuf:"bytes,14,opt,name=objective,proto3" json:"objective,omitempty"`
+	Fallback  bool      `protobuf:"varint,15,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	// Bids less asks of what was pre-matched.
+	SurplusUcoin  int64    `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
+	Auction       *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Book) Reset() {
 	*x = Book{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +1228,7 @@ func (x *Book) String() string {
 func (*Book) ProtoMessage() {}
 
 func (x *Book) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +1241,7 @@ func (x *Book) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Book.ProtoReflect.Descriptor instead.
 func (*Book) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Book) GetPeriod() int64 {
@@ -794,6 +1328,41 @@ func (x *Book) GetPending() int64 {
 	return 0
 }
 
+func (x *Book) GetMechanism() Mechanism {
+	if x != nil {
+		return x.Mechanism
+	}
+	return Mechanism_MECHANISM_UNSPECIFIED
+}
+
+func (x *Book) GetObjective() string {
+	if x != nil {
+		return x.Objective
+	}
+	return ""
+}
+
+func (x *Book) GetFallback() bool {
+	if x != nil {
+		return x.Fallback
+	}
+	return false
+}
+
+func (x *Book) GetSurplusUcoin() int64 {
+	if x != nil {
+		return x.SurplusUcoin
+	}
+	return 0
+}
+
+func (x *Book) GetAuction() *Auction {
+	if x != nil {
+		return x.Auction
+	}
+	return nil
+}
+
 // Due says when a period's book is to be looked at next: at its gate, then at
 // the end of its confirmation window.
 type Due struct {
@@ -806,7 +1375,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +1387,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +1400,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Due) GetTimeMs() int64 {
@@ -858,7 +1427,7 @@ type BoughtFrom struct {
 
 func (x *BoughtFrom) Reset() {
 	*x = BoughtFrom{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +1439,7 @@ func (x *BoughtFrom) String() string {
 func (*BoughtFrom) ProtoMessage() {}
 
 func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +1452,7 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
 func (*BoughtFrom) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *BoughtFrom) GetSeller() []byte {
@@ -909,7 +1478,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1490,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1503,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -986,13 +1555,15 @@ type GenesisState struct {
 	Buys          []*BuyOrder            `protobuf:"bytes,3,rep,name=buys,proto3" json:"buys,omitempty"`
 	Prematches    []*Match               `protobuf:"bytes,4,rep,name=prematches,proto3" json:"prematches,omitempty"`
 	Matches       []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
+	Markets       []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
+	Certificates  []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1575,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1588,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{9}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -1055,6 +1626,20 @@ func (x *GenesisState) GetMatches() []*Match {
 	return nil
 }
 
+func (x *GenesisState) GetMarkets() []*MarketEntry {
+	if x != nil {
+		return x.Markets
+	}
+	return nil
+}
+
+func (x *GenesisState) GetCertificates() []*Certificate {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
 var File_energy_matching_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_state_proto_rawDesc = "" +
@@ -1070,7 +1655,39 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x04 \x01(\x03R\x06credit\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x03R\x04loss\x12\x1f\n" +
 	"\venergy_type\x18\x06 \x01(\x03R\n" +
-	"energyType\"\x89\x02\n" +
+	"energyType\"\xac\x03\n" +
+	"\x06Market\x12;\n" +
+	"\tmechanism\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12/\n" +
+	"\x14max_rated_distance_m\x18\x02 \x01(\x03R\x11maxRatedDistanceM\x12\x1f\n" +
+	"\vfixed_scale\x18\x03 \x01(\bR\n" +
+	"fixedScale\x12+\n" +
+	"\x12beta_ucoin_per_kwh\x18\x04 \x01(\x03R\x0fbetaUcoinPerKwh\x12:\n" +
+	"\x1aposted_price_ucoin_per_kwh\x18\x05 \x01(\x03R\x16postedPriceUcoinPerKwh\x12=\n" +
+	"\x1cposted_feed_in_ucoin_per_kwh\x18\x06 \x01(\x03R\x17postedFeedInUcoinPerKwh\x12<\n" +
+	"\x1bposted_retail_ucoin_per_kwh\x18\a \x01(\x03R\x17postedRetailUcoinPerKwh\x12-\n" +
+	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\"b\n" +
+	"\vMarketEntry\x12\x1f\n" +
+	"\vfrom_period\x18\x01 \x01(\x03R\n" +
+	"fromPeriod\x122\n" +
+	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\"s\n" +
+	"\n" +
+	"Preference\x12;\n" +
+	"\tattribute\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.AttributeR\tattribute\x12(\n" +
+	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xfb\x01\n" +
+	"\vCertificate\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\"\n" +
+	"\rprev_app_hash\x18\x02 \x01(\fR\vprevAppHash\x12%\n" +
+	"\x0ebuy_potentials\x18\x03 \x03(\x03R\rbuyPotentials\x12'\n" +
+	"\x0fsell_potentials\x18\x04 \x03(\x03R\x0esellPotentials\x12\x14\n" +
+	"\x05bonus\x18\x05 \x01(\x03R\x05bonus\x12#\n" +
+	"\rbuyers_weight\x18\x06 \x01(\x03R\fbuyersWeight\x12%\n" +
+	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\"\x97\x01\n" +
+	"\aAuction\x12-\n" +
+	"\x13price_ucoin_per_kwh\x18\x01 \x01(\x03R\x10priceUcoinPerKwh\x12\x1d\n" +
+	"\n" +
+	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
+	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xcb\x02\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1079,7 +1696,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\tenergy_wh\x18\x05 \x01(\x03R\benergyWh\x12\x14\n" +
 	"\x05meter\x18\x06 \x01(\tR\x05meter\x125\n" +
 	"\aconsent\x18\a \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12!\n" +
-	"\favailable_wh\x18\b \x01(\x03R\vavailableWh\"\xf7\x04\n" +
+	"\favailable_wh\x18\b \x01(\x03R\vavailableWh\x12@\n" +
+	"\vpreferences\x18\t \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\"\xb9\x05\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1096,7 +1714,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\aweights\x18\v \x01(\v2\x1b.energy.matching.v1.WeightsR\aweights\x125\n" +
 	"\aconsent\x18\f \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12\x17\n" +
 	"\aopen_wh\x18\r \x01(\x03R\x06openWh\x12!\n" +
-	"\fescrow_ucoin\x18\x0e \x01(\x03R\vescrowUcoinB\x0f\n" +
+	"\fescrow_ucoin\x18\x0e \x01(\x03R\vescrowUcoin\x12@\n" +
+	"\vpreferences\x18\x0f \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferencesB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
 	"\x0e_wanted_credit\"\x89\x05\n" +
@@ -1121,7 +1740,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xe6\x02\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xb9\x04\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1136,7 +1755,12 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\amatches\x18\n" +
 	" \x01(\x03R\amatches\x12\x16\n" +
 	"\x06missed\x18\v \x01(\bR\x06missed\x12\x18\n" +
-	"\apending\x18\f \x01(\x03R\apending\"6\n" +
+	"\apending\x18\f \x01(\x03R\apending\x12;\n" +
+	"\tmechanism\x18\r \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12\x1c\n" +
+	"\tobjective\x18\x0e \x01(\tR\tobjective\x12\x1a\n" +
+	"\bfallback\x18\x0f \x01(\bR\bfallback\x12#\n" +
+	"\rsurplus_ucoin\x18\x10 \x01(\x03R\fsurplusUcoin\x125\n" +
+	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\"6\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
@@ -1149,7 +1773,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x95\x02\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x95\x03\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -1157,7 +1781,25 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"prematches\x18\x04 \x03(\v2\x19.energy.matching.v1.MatchR\n" +
 	"prematches\x123\n" +
-	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches*R\n" +
+	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches\x129\n" +
+	"\amarkets\x18\x06 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\x12C\n" +
+	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates*\x99\x01\n" +
+	"\tMechanism\x12\x19\n" +
+	"\x15MECHANISM_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15MECHANISM_KPROTOTYPES\x10\x01\x12\x12\n" +
+	"\x0eMECHANISM_CMAP\x10\x02\x12\x15\n" +
+	"\x11MECHANISM_WELFARE\x10\x03\x12\x15\n" +
+	"\x11MECHANISM_AUCTION\x10\x04\x12\x14\n" +
+	"\x10MECHANISM_POSTED\x10\x05*\xcb\x01\n" +
+	"\tAttribute\x12\x19\n" +
+	"\x15ATTRIBUTE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fATTRIBUTE_PRICE\x10\x01\x12\x14\n" +
+	"\x10ATTRIBUTE_SUPPLY\x10\x02\x12\x14\n" +
+	"\x10ATTRIBUTE_DEMAND\x10\x03\x12\x12\n" +
+	"\x0eATTRIBUTE_LOSS\x10\x04\x12\x19\n" +
+	"\x15ATTRIBUTE_ENERGY_TYPE\x10\x05\x12\x19\n" +
+	"\x15ATTRIBUTE_ENVIRONMENT\x10\x06\x12\x18\n" +
+	"\x14ATTRIBUTE_REPUTATION\x10\a*R\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1177,39 +1819,55 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_state_proto_rawDescData
 }
 
-var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_energy_matching_v1_state_proto_goTypes = []any{
-	(Phase)(0),           // 0: energy.matching.v1.Phase
-	(*Consent)(nil),      // 1: energy.matching.v1.Consent
-	(*Weights)(nil),      // 2: energy.matching.v1.Weights
-	(*SellOrder)(nil),    // 3: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),     // 4: energy.matching.v1.BuyOrder
-	(*Match)(nil),        // 5: energy.matching.v1.Match
-	(*Book)(nil),         // 6: energy.matching.v1.Book
-	(*Due)(nil),          // 7: energy.matching.v1.Due
-	(*BoughtFrom)(nil),   // 8: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),     // 9: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 10: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 11: energy.registry.v1.EnergyType
+	(Mechanism)(0),       // 0: energy.matching.v1.Mechanism
+	(Attribute)(0),       // 1: energy.matching.v1.Attribute
+	(Phase)(0),           // 2: energy.matching.v1.Phase
+	(*Consent)(nil),      // 3: energy.matching.v1.Consent
+	(*Weights)(nil),      // 4: energy.matching.v1.Weights
+	(*Market)(nil),       // 5: energy.matching.v1.Market
+	(*MarketEntry)(nil),  // 6: energy.matching.v1.MarketEntry
+	(*Preference)(nil),   // 7: energy.matching.v1.Preference
+	(*Certificate)(nil),  // 8: energy.matching.v1.Certificate
+	(*Auction)(nil),      // 9: energy.matching.v1.Auction
+	(*SellOrder)(nil),    // 10: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),     // 11: energy.matching.v1.BuyOrder
+	(*Match)(nil),        // 12: energy.matching.v1.Match
+	(*Book)(nil),         // 13: energy.matching.v1.Book
+	(*Due)(nil),          // 14: energy.matching.v1.Due
+	(*BoughtFrom)(nil),   // 15: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),     // 16: energy.matching.v1.Presence
+	(*GenesisState)(nil), // 17: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),   // 18: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
-	1,  // 0: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
-	11, // 1: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	2,  // 2: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
-	1,  // 3: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	11, // 4: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
-	0,  // 5: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
-	6,  // 6: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	3,  // 7: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	4,  // 8: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	5,  // 9: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	5,  // 10: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
+	5,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
+	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
+	3,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
+	7,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
+	18, // 5: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	4,  // 6: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
+	3,  // 7: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
+	7,  // 8: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
+	18, // 9: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	2,  // 10: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
+	0,  // 11: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
+	9,  // 12: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
+	13, // 13: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	10, // 14: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	11, // 15: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	12, // 16: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	12, // 17: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	6,  // 18: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	8,  // 19: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -1217,14 +1875,14 @@ func file_energy_matching_v1_state_proto_init() {
 	if File_energy_matching_v1_state_proto != nil {
 		return
 	}
-	file_energy_matching_v1_state_proto_msgTypes[3].OneofWrappers = []any{}
+	file_energy_matching_v1_state_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   10,
+			NumEnums:      3,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

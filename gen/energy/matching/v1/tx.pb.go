@@ -30,8 +30,10 @@ type MsgPlaceSell struct {
 	EnergyWh         int64                  `protobuf:"varint,3,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
 	Meter            string                 `protobuf:"bytes,4,opt,name=meter,proto3" json:"meter,omitempty"`
 	Consent          *Consent               `protobuf:"bytes,5,opt,name=consent,proto3" json:"consent,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What CMAP and welfare rate buys by; none: price 500, demand 300, loss 200.
+	Preferences   []*Preference `protobuf:"bytes,6,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MsgPlaceSell) Reset() {
@@ -99,6 +101,13 @@ func (x *MsgPlaceSell) GetConsent() *Consent {
 	return nil
 }
 
+func (x *MsgPlaceSell) GetPreferences() []*Preference {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
 // MsgPlaceBuy asks for energy in a period; bid + fee is escrowed in full.
 type MsgPlaceBuy struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -112,8 +121,11 @@ type MsgPlaceBuy struct {
 	WantedCredit      *int64                 `protobuf:"varint,8,opt,name=wanted_credit,json=wantedCredit,proto3,oneof" json:"wanted_credit,omitempty"`
 	Weights           *Weights               `protobuf:"bytes,9,opt,name=weights,proto3" json:"weights,omitempty"`
 	Consent           *Consent               `protobuf:"bytes,10,opt,name=consent,proto3" json:"consent,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What CMAP and welfare rate sells by; none: price 500, loss 300, environment
+	// 200.
+	Preferences   []*Preference `protobuf:"bytes,11,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MsgPlaceBuy) Reset() {
@@ -212,6 +224,13 @@ func (x *MsgPlaceBuy) GetWeights() *Weights {
 func (x *MsgPlaceBuy) GetConsent() *Consent {
 	if x != nil {
 		return x.Consent
+	}
+	return nil
+}
+
+func (x *MsgPlaceBuy) GetPreferences() []*Preference {
+	if x != nil {
+		return x.Preferences
 	}
 	return nil
 }
@@ -331,17 +350,64 @@ func (x *MsgConfirm) GetVeto() bool {
 	return false
 }
 
+// MsgSetMarket changes how periods are cleared, from the first one whose orders
+// are not open yet. By the authority.
+type MsgSetMarket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Market        *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetMarket) Reset() {
+	*x = MsgSetMarket{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetMarket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetMarket) ProtoMessage() {}
+
+func (x *MsgSetMarket) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetMarket.ProtoReflect.Descriptor instead.
+func (*MsgSetMarket) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MsgSetMarket) GetMarket() *Market {
+	if x != nil {
+		return x.Market
+	}
+	return nil
+}
+
 var File_energy_matching_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x1benergy/matching/v1/tx.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\xbf\x01\n" +
+	"\x1benergy/matching/v1/tx.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\x81\x02\n" +
 	"\fMsgPlaceSell\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x02 \x01(\x03R\x10priceUcoinPerKwh\x12\x1b\n" +
 	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\x12\x14\n" +
 	"\x05meter\x18\x04 \x01(\tR\x05meter\x125\n" +
-	"\aconsent\x18\x05 \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\"\x94\x04\n" +
+	"\aconsent\x18\x05 \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12@\n" +
+	"\vpreferences\x18\x06 \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\"\xd6\x04\n" +
 	"\vMsgPlaceBuy\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x02 \x01(\x03R\x10priceUcoinPerKwh\x12\x1b\n" +
@@ -354,7 +420,8 @@ const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"\rwanted_credit\x18\b \x01(\x03H\x02R\fwantedCredit\x88\x01\x01\x125\n" +
 	"\aweights\x18\t \x01(\v2\x1b.energy.matching.v1.WeightsR\aweights\x125\n" +
 	"\aconsent\x18\n" +
-	" \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsentB\x0f\n" +
+	" \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12@\n" +
+	"\vpreferences\x18\v \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferencesB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
 	"\x0e_wanted_credit\"9\n" +
@@ -365,7 +432,9 @@ const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"MsgConfirm\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\fR\x05match\x12\x12\n" +
-	"\x04veto\x18\x03 \x01(\bR\x04vetoB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x04veto\x18\x03 \x01(\bR\x04veto\"B\n" +
+	"\fMsgSetMarket\x122\n" +
+	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06marketB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_tx_proto_rawDescOnce sync.Once
@@ -379,26 +448,32 @@ func file_energy_matching_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_tx_proto_rawDescData
 }
 
-var file_energy_matching_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_matching_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_energy_matching_v1_tx_proto_goTypes = []any{
 	(*MsgPlaceSell)(nil), // 0: energy.matching.v1.MsgPlaceSell
 	(*MsgPlaceBuy)(nil),  // 1: energy.matching.v1.MsgPlaceBuy
 	(*MsgCancel)(nil),    // 2: energy.matching.v1.MsgCancel
 	(*MsgConfirm)(nil),   // 3: energy.matching.v1.MsgConfirm
-	(*Consent)(nil),      // 4: energy.matching.v1.Consent
-	(v1.EnergyType)(0),   // 5: energy.registry.v1.EnergyType
-	(*Weights)(nil),      // 6: energy.matching.v1.Weights
+	(*MsgSetMarket)(nil), // 4: energy.matching.v1.MsgSetMarket
+	(*Consent)(nil),      // 5: energy.matching.v1.Consent
+	(*Preference)(nil),   // 6: energy.matching.v1.Preference
+	(v1.EnergyType)(0),   // 7: energy.registry.v1.EnergyType
+	(*Weights)(nil),      // 8: energy.matching.v1.Weights
+	(*Market)(nil),       // 9: energy.matching.v1.Market
 }
 var file_energy_matching_v1_tx_proto_depIdxs = []int32{
-	4, // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
-	5, // 1: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	6, // 2: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
-	4, // 3: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
+	6, // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
+	7, // 2: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	8, // 3: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
+	5, // 4: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
+	6, // 5: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
+	9, // 6: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_tx_proto_init() }
@@ -414,7 +489,7 @@ func file_energy_matching_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_tx_proto_rawDesc), len(file_energy_matching_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

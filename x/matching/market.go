@@ -1,0 +1,73 @@
+package matching
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/matching/cmap"
+	"github.com/energyd/energyd/x/matching/welfare"
+)
+
+// maxPrice bounds what a market may post or add, in ucoin per kWh: 1000 coins.
+const maxPrice = 1_000_000_000
+
+// defaultMarket clears the periods before the first one that was set.
+func defaultMarket() *matchingv1.Market {
+	return &matchingv1.Market{Mechanism: matchingv1.Mechanism_MECHANISM_KPROTOTYPES, MaxRatedDistanceM: 20_000}
+}
+
+// marketKey orders entries newest first, so that the one which clears a period
+// is the first at or after the key of that period.
+func marketKey(period int64) state.Key { return markets.Key().Int64(-period) }
+
+// marketAt returns how a period is cleared.
+func marketAt(r state.Reader, period int64) *matchingv1.MarketEntry {
+	for _, entry := range markets.From(r, markets.Key(), marketKey(max(period, 0))) {
+		return entry
+	}
+	return &matchingv1.MarketEntry{Market: defaultMarket()}
+}
+
+// checkMarket refuses a market that could not clear.
+func checkMarket(m *matchingv1.Market) error {
+	if _, known := matchingv1.Mechanism_name[int32(m.GetMechanism())]; !known || m.GetMechanism() == 0 {
+		return ErrMalformed.With("market.mechanism: expected a known mechanism, got %d", m.GetMechanism())
+	}
+	for _, field := range []struct {
+		name         string
+		value, least int64
+		most         int64
+	}{
+		{"market.max_rated_distance_m", m.MaxRatedDistanceM, 1, 1_000_000_000},
+		{"market.beta_ucoin_per_kwh", m.BetaUcoinPerKwh, 0, maxPrice},
+		{"market.posted_price_ucoin_per_kwh", m.PostedPriceUcoinPerKwh, 0, maxPrice},
+		{"market.posted_retail_ucoin_per_kwh", m.PostedRetailUcoinPerKwh, 0, maxPrice},
+		{"market.posted_feed_in_ucoin_per_kwh", m.PostedFeedInUcoinPerKwh, 0, m.PostedRetailUcoinPerKwh},
+		{"market.max_orders_per_side", m.MaxOrdersPerSide, 0, 100_000},
+	} {
+		if field.value < field.least || field.value > field.most {
+			return ErrOutOfRange.With("%s: expected %d to %d, got %d", field.name, field.least, field.most, field.value)
+		}
+	}
+	return nil
+}
+
+// scores are the parameters of CMAP's scores.
+func scores(m *matchingv1.Market, p *registryv1.Params) cmap.Params {
+	return cmap.Params{
+		Limit: true, PriceMin: p.PriceMinUcoinPerKwh, PriceMax: p.PriceMaxUcoinPerKwh,
+		RMaxM: m.MaxRatedDistanceM, FixedScale: m.FixedScale,
+	}
+}
+
+func welfareParams(m *matchingv1.Market, p *registryv1.Params) welfare.Params {
+	return welfare.Params{Scores: scores(m, p), Beta: m.BetaUcoinPerKwh}
+}
+
+// CertificateOf returns what proves a period's clearing, until settlement closes
+// the period; only CMAP and welfare have one.
+func CertificateOf(r state.Reader, period int64) (*matchingv1.Certificate, bool) {
+	return certificates.Get(r, certificateKey(period))
+}
+
+func certificateKey(period int64) state.Key { return certificates.Key().Int64(period) }

@@ -1,0 +1,73 @@
+package matching
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching/kproto"
+)
+
+// runKPrototypes serves the buys in turn (S3 3.3). The mechanism asks nothing
+// about the buyer, so that the seller, who gets its ask, is satisfied always.
+func (c *clearing) runKPrototypes() (*outcome, error) {
+	offers, demands := make([]kproto.Sell, len(c.sells)), make([]kproto.Buy, len(c.buys))
+	for i, order := range c.sells {
+		meter, seller := c.meters[i], c.sellers[i]
+		offers[i] = kproto.Sell{
+			Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: meter.GetEnvironment(),
+			Credit: seller.credit, EnergyType: int32(meter.GetEnergyType()), Identity: seller.identity, Point: seller.point,
+		}
+	}
+	for i, order := range c.buys {
+		demands[i] = wishes(order)
+		demands[i].MaxLossPPM = c.maxLoss(order)
+		demands[i].Identity, demands[i].Point = c.buyers[i].identity, c.buyers[i].point
+	}
+	params := kprotoParams(c.params)
+	found := new(outcome)
+	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.loss)) {
+		found.trades = append(found.trades, trade{
+			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: offers[t.Sell].Price, lossPPM: t.LossPPM,
+			buyerPPM: kproto.Satisfaction(params, demands[t.Buy], t), sellerPPM: units.PPM,
+		})
+	}
+	return found, nil
+}
+
+// kprotoParams are the chain's parameters as K-prototypes takes them.
+func kprotoParams(p *registryv1.Params) kproto.Params {
+	return kproto.Params{
+		RespectLimits: true,
+		Fee:           p.FeeUcoinPerKwh,
+		RangePrice:    p.RangePriceUcoinPerKwh,
+		RangeEnergyWh: p.RangeEnergyWh,
+		RangeCredit:   p.RangeCredit,
+		RangeLossPPM:  p.RangeLossPpm,
+	}
+}
+
+// wishes is an order as K-prototypes takes it; loss limit, identity and point are
+// left to the clearing. A wish that was not stated has weight 0.
+func wishes(order *matchingv1.BuyOrder) kproto.Buy {
+	w := order.Weights
+	buy := kproto.Buy{
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh,
+		Environment: order.GetWantedEnvironment(), Credit: order.GetWantedCredit(),
+		WantedLossPPM: order.WantedLossPpm, EnergyType: int32(order.WantedEnergyType),
+		Weights: kproto.Weights{
+			Price: w.GetPrice(), Energy: w.GetEnergy(), Environment: w.GetEnvironment(),
+			Credit: w.GetCredit(), Loss: w.GetLoss(), EnergyType: w.GetEnergyType(),
+		},
+		MaxLossPPM: -1, Identity: kproto.None, Point: kproto.None,
+	}
+	if order.WantedEnvironment == nil {
+		buy.Weights.Environment = 0
+	}
+	if order.WantedCredit == nil {
+		buy.Weights.Credit = 0
+	}
+	if order.WantedEnergyType == registryv1.EnergyType_ENERGY_TYPE_UNSPECIFIED {
+		buy.Weights.EnergyType = 0
+	}
+	return buy
+}

@@ -1,0 +1,134 @@
+package matching
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/x/matching/cmap"
+	"github.com/energyd/energyd/x/matching/transport"
+	"github.com/energyd/energyd/x/matching/welfare"
+)
+
+// Preferences of orders that name none: those of the papers' draws (matching.md
+// 4), with the weights of S3 4.3.
+var (
+	buyersPreferences  = []cmap.Preference{{Attribute: cmap.Price, Weight: 500}, {Attribute: cmap.Loss, Weight: 300}, {Attribute: cmap.Environment, Weight: 200}}
+	sellersPreferences = []cmap.Preference{{Attribute: cmap.Price, Weight: 500}, {Attribute: cmap.Demand, Weight: 300}, {Attribute: cmap.Loss, Weight: 200}}
+)
+
+// attributes are those of cmap by their number in a message.
+var attributes = []cmap.Attribute{
+	matchingv1.Attribute_ATTRIBUTE_PRICE:       cmap.Price,
+	matchingv1.Attribute_ATTRIBUTE_SUPPLY:      cmap.Supply,
+	matchingv1.Attribute_ATTRIBUTE_DEMAND:      cmap.Demand,
+	matchingv1.Attribute_ATTRIBUTE_LOSS:        cmap.Loss,
+	matchingv1.Attribute_ATTRIBUTE_ENERGY_TYPE: cmap.EnergyType,
+	matchingv1.Attribute_ATTRIBUTE_ENVIRONMENT: cmap.Environment,
+	matchingv1.Attribute_ATTRIBUTE_REPUTATION:  cmap.Reputation,
+}
+
+// preferences turns an order's into those of cmap, which judges them.
+func preferences(stated []*matchingv1.Preference, otherwise []cmap.Preference) ([]cmap.Preference, error) {
+	if len(stated) == 0 {
+		return otherwise, nil
+	}
+	out := make([]cmap.Preference, len(stated))
+	for i, p := range stated {
+		if p.Attribute <= 0 || int(p.Attribute) >= len(attributes) {
+			return nil, ErrMalformed.With("preferences[%d].attribute: expected a known attribute, got %d", i, p.Attribute)
+		}
+		out[i] = cmap.Preference{Attribute: attributes[p.Attribute], Weight: p.WeightPerMille}
+	}
+	return out, nil
+}
+
+// rated is a buy as CMAP takes it.
+func ratedBuy(order *matchingv1.BuyOrder, credit int64) (cmap.Buy, error) {
+	prefer, err := preferences(order.Preferences, buyersPreferences)
+	return cmap.Buy{
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: credit,
+		EnergyType: int32(order.WantedEnergyType), Prefer: prefer,
+	}, err
+}
+
+// ratedSell is a sell as CMAP takes it.
+func ratedSell(order *matchingv1.SellOrder, meter *registryv1.Meter, credit int64) (cmap.Sell, error) {
+	prefer, err := preferences(order.Preferences, sellersPreferences)
+	return cmap.Sell{
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: credit,
+		EnergyType: int32(meter.GetEnergyType()), Clean: meter.GetEnvironment() > 0, Prefer: prefer,
+	}, err
+}
+
+// rated lists the book as CMAP and welfare take it.
+func (c *clearing) rated() (buys []cmap.Buy, sells []cmap.Sell, err error) {
+	buys, sells = make([]cmap.Buy, len(c.buys)), make([]cmap.Sell, len(c.sells))
+	for i, order := range c.buys {
+		if buys[i], err = ratedBuy(order, c.buyers[i].credit); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, order := range c.sells {
+		if sells[i], err = ratedSell(order, c.meters[i], c.sellers[i].credit); err != nil {
+			return nil, nil, err
+		}
+	}
+	return buys, sells, nil
+}
+
+// link is what lies between a buy and a sell.
+func (c *clearing) link(buy, sell int) welfare.Link {
+	l := welfare.Link{Link: cmap.Link{DistanceM: c.market.MaxRatedDistanceM + 1, Fee: c.params.FeeUcoinPerKwh}}
+	if length, ok := c.distance(buy, sell); ok {
+		l.DistanceM = length
+	}
+	l.LossPPM, l.Eligible = c.eligible(buy, sell)
+	return l
+}
+
+// runCMAP takes the clearing that satisfies the two sides together most (S3
+// ch. 4), of those of most energy within all limits.
+func (c *clearing) runCMAP() (*outcome, error) {
+	buys, sells, err := c.rated()
+	if err != nil {
+		return nil, err
+	}
+	result, err := cmap.Clear(scores(c.market, c.params), buys, sells, func(buy, sell int) cmap.Link { return c.link(buy, sell).Link })
+	if err != nil {
+		return nil, err
+	}
+	found := &outcome{objective: result.Objective.String(), fallback: result.Fallback, certificate: certify(result.Combined)}
+	found.certificate.BuyersWeight, found.certificate.SellersWeight = result.Buyers.K, result.Sellers.K
+	for _, t := range result.Trades {
+		loss, _ := c.loss(t.Buy, t.Sell)
+		found.trades = append(found.trades, trade{
+			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss, buyerPPM: t.BuyerPPM, sellerPPM: t.SellerPPM,
+		})
+	}
+	return found, nil
+}
+
+// runWelfare takes the clearing that gains the most (SPEC 6.5). The satisfaction
+// that it adds is the pair's.
+func (c *clearing) runWelfare() (*outcome, error) {
+	buys, sells, err := c.rated()
+	if err != nil {
+		return nil, err
+	}
+	result, err := welfare.Clear(welfareParams(c.market, c.params), buys, sells, c.link)
+	if err != nil {
+		return nil, err
+	}
+	found := &outcome{objective: result.Objective.String(), fallback: result.Solution.Fallback, certificate: certify(result.Solution)}
+	for _, t := range result.Trades {
+		loss, _ := c.loss(t.Buy, t.Sell)
+		found.trades = append(found.trades, trade{
+			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss,
+			buyerPPM: t.SatisfactionPPM, sellerPPM: t.SatisfactionPPM,
+		})
+	}
+	return found, nil
+}
+
+func certify(s *transport.Solution) *matchingv1.Certificate {
+	return &matchingv1.Certificate{BuyPotentials: s.Certificate.U, SellPotentials: s.Certificate.V, Bonus: s.Certificate.Bonus}
+}

@@ -1,0 +1,99 @@
+package matching
+
+import (
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching/allocation"
+	"github.com/energyd/energyd/x/matching/auction"
+	"github.com/energyd/energyd/x/matching/posted"
+)
+
+// limits lists the book as the markets with one price take it.
+func (c *clearing) limits() (buys, sells []allocation.Order) {
+	for _, order := range c.buys {
+		buys = append(buys, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
+	}
+	for _, order := range c.sells {
+		sells = append(sells, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
+	}
+	return buys, sells
+}
+
+// runAuction clears by a uniform-price double auction (SPEC 6.4).
+func (c *clearing) runAuction() (*outcome, error) {
+	buys, sells := c.limits()
+	given, err := auction.Clear(c.params.FeeUcoinPerKwh, buys, sells)
+	if err != nil {
+		return nil, err
+	}
+	return &outcome{trades: c.pair(given)}, nil
+}
+
+// runPosted clears at the market's price, or at that of the ratio of what is
+// offered to what is wanted (SPEC 6.6).
+func (c *clearing) runPosted() (*outcome, error) {
+	buys, sells := c.limits()
+	price := c.market.PostedPriceUcoinPerKwh
+	if price == 0 {
+		var wanted, offered int64
+		var err error
+		for _, order := range buys {
+			if wanted, err = units.Add(wanted, order.EnergyWh); err != nil {
+				return nil, err
+			}
+		}
+		for _, order := range sells {
+			if offered, err = units.Add(offered, order.EnergyWh); err != nil {
+				return nil, err
+			}
+		}
+		if price, err = posted.RatioPrice(c.market.PostedRetailUcoinPerKwh, c.market.PostedFeedInUcoinPerKwh, offered, wanted); err != nil {
+			return nil, err
+		}
+	}
+	given, err := posted.Clear(price, c.params.FeeUcoinPerKwh, buys, sells)
+	if err != nil {
+		return nil, err
+	}
+	return &outcome{trades: c.pair(given)}, nil
+}
+
+// pair makes trades of what each order was given. These markets ask for a price
+// only: whoever gets it is satisfied.
+func (c *clearing) pair(given *allocation.Allocation) []trade {
+	pairing := given.Pair(func(buy, sell int) bool {
+		_, ok := c.eligible(buy, sell)
+		return ok
+	})
+	trades := make([]trade, len(pairing.Trades))
+	for i, t := range pairing.Trades {
+		loss, _ := c.loss(t.Buy, t.Sell)
+		trades[i] = trade{
+			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: given.Price, lossPPM: loss,
+			buyerPPM: units.PPM, sellerPPM: units.PPM,
+		}
+	}
+	return trades
+}
+
+// compare says what an auction would have made of the book. An auction that
+// cannot be computed is left out: it changes nothing.
+func (c *clearing) compare() *matchingv1.Auction {
+	buys, sells := c.limits()
+	given, err := auction.Clear(c.params.FeeUcoinPerKwh, buys, sells)
+	if err != nil {
+		return nil
+	}
+	trades := c.pair(given)
+	report := &matchingv1.Auction{PriceUcoinPerKwh: given.Price}
+	for _, t := range trades {
+		report.MatchedWh += t.energyWh // at most the energy of the book, which was added up
+		if c.meters[t.sell].GetEnvironment() > 0 {
+			report.CleanWh += t.energyWh
+		}
+	}
+	if report.SurplusUcoin, err = c.surplus(trades); err != nil {
+		return nil
+	}
+	return report
+}
