@@ -79,8 +79,28 @@ func DefaultGenesis(chainID string, periodLengthMs int64) *Genesis {
 	g.Registry.Chain = &registryv1.Chain{ChainId: chainID, PeriodLengthMs: periodLengthMs}
 	g.Registry.Authority = &registryv1.Authority{Threshold: 1}
 	g.Registry.Params = []*registryv1.ParamsEntry{{Params: scaledParams(periodLengthMs)}}
-	g.Grid.Tariffs = []*gridv1.Tariff{{TariffClass: DefaultTariffClass, RetailUcoinPerKwh: 600_000, FeedInUcoinPerKwh: 250_000}}
+	g.Grid.Tariffs = []*gridv1.Tariff{{TariffClass: DefaultTariffClass, RetailUcoinPerKwh: defaultRetail, FeedInUcoinPerKwh: defaultFeedIn}}
 	return g
+}
+
+// Prices of the default tariff class, in ucoin per kWh.
+const defaultRetail, defaultFeedIn = 600_000, 250_000
+
+// DefaultMarket returns a market with settings that suit the default tariff:
+// paths are rated up to 20 km (S3 ch. 4), satisfaction counts a twentieth of
+// retail - feed-in at most (SPEC 6.5), and the posted price is halfway between.
+func DefaultMarket(mechanism matchingv1.Mechanism) *matchingv1.Market {
+	m := &matchingv1.Market{Mechanism: mechanism, MaxRatedDistanceM: 20_000}
+	switch mechanism {
+	case matchingv1.Mechanism_MECHANISM_CMAP:
+		m.MaxOrdersPerSide = 500
+	case matchingv1.Mechanism_MECHANISM_WELFARE:
+		m.MaxOrdersPerSide = 1000
+		m.BetaUcoinPerKwh = (defaultRetail - defaultFeedIn) / 20
+	case matchingv1.Mechanism_MECHANISM_POSTED:
+		m.PostedPriceUcoinPerKwh = (defaultRetail + defaultFeedIn) / 2
+	}
+	return m
 }
 
 // scaledParams are the default parameters, which are for periods of 900 s. A

@@ -56,6 +56,17 @@ type Sums struct {
 	Grid      Grid  `json:"grid"`
 	Fees      int64 `json:"fees"`
 	Members   []Row `json:"members"`
+	// Surplus is what bids exceeded asks by over the energy matched. Auction is
+	// what a uniform-price double auction would have made of the same orders.
+	Surplus int64   `json:"surplus"`
+	Auction Auction `json:"auction"`
+}
+
+// Auction is the comparison that the chain computes with each clearing.
+type Auction struct {
+	MatchedWh int64 `json:"matched_wh"`
+	CleanWh   int64 `json:"clean_wh"`
+	Surplus   int64 `json:"surplus"`
 }
 
 // Grid is the grid's side: what it bought from the members and paid for it,
@@ -166,6 +177,10 @@ func (s *Sums) add(p Sums) {
 	s.Grid.Paid += p.Grid.Paid
 	s.Grid.Received += p.Grid.Received
 	s.Fees += p.Fees
+	s.Surplus += p.Surplus
+	s.Auction.MatchedWh += p.Auction.MatchedWh
+	s.Auction.CleanWh += p.Auction.CleanWh
+	s.Auction.Surplus += p.Auction.Surplus
 	at := make(map[string]int, len(s.Members))
 	for i, m := range s.Members {
 		at[m.Member] = i

@@ -27,6 +27,8 @@ type Options struct {
 	// LossPPMPerKm of every line, ppm per km.
 	LossPPMPerKm int64
 	Seed         uint64
+	// Mechanism is how the market clears; empty: K-prototypes.
+	Mechanism string
 	// Dir holds the nodes' homes.
 	Dir string
 	// Out gets the table, Progress (may be nil) a bar on a terminal.
@@ -104,6 +106,7 @@ const deadlinePeriods = 20
 func (o Options) manifest() testnet.Manifest {
 	m := testnet.Simple()
 	m.ChainID, m.Validators, m.PeriodLength = "energy-demo", o.Validators, o.PeriodLength
+	m.Mechanism = o.Mechanism
 	m.Params = map[string]int64{"default_loss_ppm_per_km": o.LossPPMPerKm, "deadline_periods": deadlinePeriods}
 	return m
 }

@@ -53,6 +53,11 @@ func PrintTotals(w io.Writer, r *Report) {
 	net := paid - received
 	fmt.Fprintf(w, "Members %s net; with the grid alone they would have %s: saved %s.\n",
 		spent(net), spent(net+r.Saved), fixed(r.Saved, 6, 6))
+	if r.Totals.Auction == (Auction{}) {
+		return // nobody could have traded
+	}
+	fmt.Fprintf(w, "The market matched %s kWh, bids %s coins above asks; a uniform-price auction of the same orders %s kWh, %s coins.\n",
+		fixed(r.Totals.MatchedWh, 3, 3), fixed(r.Totals.Surplus, 6, 2), fixed(r.Totals.Auction.MatchedWh, 3, 3), fixed(r.Totals.Auction.Surplus, 6, 2))
 }
 
 // spent says in words which way the coins went. All of them are shown, so that

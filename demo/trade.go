@@ -230,7 +230,9 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 	}
 	t, book := root.Totals, d.book(period)
 	p := Period{Period: period, LocalTime: d.market.Scenario.LocalTime(d.first + i), Sums: Sums{
-		Orders: book.Orders, MatchedWh: book.MatchedWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
+		Surplus: book.SurplusUcoin,
+		Auction: Auction{MatchedWh: book.GetAuction().GetMatchedWh(), CleanWh: book.GetAuction().GetCleanWh(), Surplus: book.GetAuction().GetSurplusUcoin()},
+		Orders:  book.Orders, MatchedWh: book.MatchedWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
 		Grid: Grid{BoughtWh: t.GridBoughtWh, SoldWh: t.GridSoldWh, Paid: t.GridPaidUcoin, Received: t.GridReceivedUcoin},
 	}}
 	for _, m := range d.members {

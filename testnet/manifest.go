@@ -31,6 +31,8 @@ type Manifest struct {
 	// Params are consensus parameters other than the defaults, by the names in
 	// registry/v1/state.proto.
 	Params map[string]int64 `toml:"params"`
+	// Mechanism is how the market clears, kprototypes if empty.
+	Mechanism string `toml:"mechanism"`
 	// Seed, if not empty, makes all keys the same every time.
 	Seed string `toml:"seed"`
 }
@@ -92,6 +94,9 @@ func (m Manifest) initArgs(dir string) []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Params)) {
 		args = append(args, "--param", fmt.Sprintf("%s=%d", name, m.Params[name]))
+	}
+	if m.Mechanism != "" {
+		args = append(args, "--mechanism", m.Mechanism)
 	}
 	if m.Seed != "" {
 		args = append(args, "--seed", m.Seed)

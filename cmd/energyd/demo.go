@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/energyd/energyd/client"
 	"github.com/energyd/energyd/demo"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/testnet"
 )
 
@@ -37,6 +39,7 @@ func demoCommand() *cobra.Command {
 	flags.DurationVar(&o.PeriodLength, "period-length", 3*time.Second, "length of a period on the chain")
 	flags.Int64Var(&o.LossPPMPerKm, "loss-ppm-per-km", 10_000, "loss of the lines, ppm per km")
 	flags.Uint64Var(&o.Seed, "seed", 1, "draws prices, wishes and consents, and the generated scenario")
+	flags.StringVar(&o.Mechanism, "mechanism", "", mechanismHelp)
 	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' homes, kept afterwards; default: a temporary one")
 	flags.StringVar(&jsonFile, "json", "", "write the report (Wh, ucoin) to this file, - for standard output")
 	return cmd
@@ -103,6 +106,11 @@ func checkDemo(o demo.Options) error {
 		return usage("--period-length: expected at least 2s, in whole milliseconds, so that blocks come between gate and start, got %s", o.PeriodLength)
 	case o.LossPPMPerKm < 0 || o.LossPPMPerKm > 1_000_000:
 		return usage("--loss-ppm-per-km: expected 0 to 1000000, got %d", o.LossPPMPerKm)
+	}
+	if o.Mechanism != "" {
+		if _, err := client.ParseEnum(matchingv1.Mechanism(0).Descriptor(), o.Mechanism); err != nil {
+			return usage("--mechanism: %w", err)
+		}
 	}
 	if o.Dir == "" {
 		return nil

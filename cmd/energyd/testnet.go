@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/energyd/energyd/app"
 	"github.com/energyd/energyd/client"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/testnet"
 )
 
@@ -34,6 +36,7 @@ func manifestFlags(cmd *cobra.Command, m *testnet.Manifest) {
 	flags.DurationVar(&m.TimeoutPropose, "timeout-propose", m.TimeoutPropose, "how long a proposer may stay silent")
 	flags.DurationVar(&m.TimeoutCommit, "timeout-commit", m.TimeoutCommit, "pause after each block")
 	flags.StringToInt64Var(&m.Params, "param", m.Params, "consensus parameters other than the defaults, name=value,...")
+	flags.StringVar(&m.Mechanism, "mechanism", m.Mechanism, mechanismHelp)
 	flags.StringVar(&m.Seed, "seed", m.Seed, "make the same keys every time; for tests only")
 }
 
@@ -71,6 +74,9 @@ func makeTestnet(dir string, m testnet.Manifest, now time.Time) error {
 		return err
 	}
 	if err := setParams(g, m.Params); err != nil {
+		return err
+	}
+	if err := setMechanism(g, m.Mechanism); err != nil {
 		return err
 	}
 	if err := checkParams(g); err != nil {
@@ -175,6 +181,21 @@ func setParams(g *genesis, params map[string]int64) error {
 			m.Set(field, protoreflect.ValueOfInt64(value))
 		}
 	}
+	return nil
+}
+
+const mechanismHelp = "how the market clears: kprototypes (default), cmap, welfare, auction or posted"
+
+// setMechanism sets how the genesis's market clears.
+func setMechanism(g *genesis, name string) error {
+	if name == "" {
+		return nil
+	}
+	mechanism, err := client.ParseEnum(matchingv1.Mechanism(0).Descriptor(), name)
+	if err != nil {
+		return usage("--mechanism: %w", err)
+	}
+	g.state.Matching.Markets = []*matchingv1.MarketEntry{{Market: app.DefaultMarket(matchingv1.Mechanism(mechanism))}}
 	return nil
 }
 
