@@ -9,12 +9,18 @@ import (
 	"testing"
 	"time"
 
+	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/libs/bytes"
 	"github.com/cometbft/cometbft/libs/log"
 	"github.com/cometbft/cometbft/p2p"
 	coretypes "github.com/cometbft/cometbft/rpc/core/types"
 	"github.com/cometbft/cometbft/rpc/jsonrpc/server"
 	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
 	"github.com/cometbft/cometbft/types"
+
+	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
+	"github.com/energyd/energyd/protocol"
 )
 
 // rpcNode serves functions of the engine's RPC.
@@ -115,5 +121,61 @@ func TestSendReplayed(t *testing.T) {
 	rejected, ok := errors.AsType[*Rejected](err)
 	if !ok || rejected.Code != 10 || offers.Load() != 3 {
 		t.Errorf("%v after %d offers, want a refusal after the third", err, offers.Load())
+	}
+}
+
+// TestSendAfterExpiry: an envelope that a node knows already and no new block
+// holds has expired only if its sequence was never used.
+func TestSendAfterExpiry(t *testing.T) {
+	key, err := KeyFromSeed(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const highest = 7
+	// Used are 7 and 5: bits 0 and 2, counted down from the highest.
+	window, err := protocol.Marshal(&txv1.QueryWindowResponse{Window: &txv1.Window{Highest: highest, Bitmap: []byte{0b101}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int64
+	node := rpcNode(t, map[string]*server.RPCFunc{
+		"status": statusOf("chain", &calls),
+		"broadcast_tx_sync": server.NewRPCFunc(func(*rpctypes.Context, types.Tx) (*coretypes.ResultBroadcastTx, error) {
+			return nil, errors.New("tx already exists in cache")
+		}, "tx"),
+		"abci_query": server.NewRPCFunc(func(*rpctypes.Context, string, bytes.HexBytes, int64, bool) (*coretypes.ResultABCIQuery, error) {
+			return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: window}}, nil
+		}, "path,data,height,prove"),
+	})
+	c, err := New(node.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel) // after the parallel cases
+	s := NewSender(c, "chain")
+	go func() { _ = s.Run(ctx) }()
+	for _, tc := range []struct {
+		name     string
+		sequence uint64
+		expired  bool
+	}{
+		{"not reached yet", highest + 1, true},
+		{"the highest", highest, false},
+		{"passed over", 6, true},
+		{"used", 5, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			tx, err := key.Sign("chain", tc.sequence, 4, &bankv1.MsgTransfer{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Send(ctx, tx, 4)
+			_, unknown := errors.AsType[*Unknown](err)
+			if errors.Is(err, ErrExpired) != tc.expired || unknown == tc.expired {
+				t.Errorf("%v, want expired %v, else unknown", err, tc.expired)
+			}
+		})
 	}
 }

@@ -41,6 +41,8 @@ func (u *Unknown) Unwrap() error { return u.Err }
 // ErrExpired says that an envelope's last height passed and no block holds it.
 var ErrExpired = errors.New("expired: no block up to its expiry height holds it")
 
+var errUsedBefore = errors.New("its sequence was used, perhaps by a block before the sender began to follow")
+
 const (
 	// pollEvery is how often a follower looks for the next block.
 	pollEvery = 25 * time.Millisecond
@@ -244,7 +246,7 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 		default:
 		}
 		if head > expiry {
-			return Outcome{}, fmt.Errorf("transaction %X: %w", hash, ErrExpired)
+			return Outcome{}, s.expired(ctx, tx, hash)
 		}
 		again, err := s.offer(ctx, tx, attempt)
 		taken = taken || again
@@ -261,6 +263,41 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 			}
 		}
 	}
+}
+
+// expired says what is known of an envelope whose last height passed and that
+// no block held since Run began: if its sequence was used, an earlier block may
+// hold it, and sending its messages anew would do them twice.
+func (s *Sender) expired(ctx context.Context, tx []byte, hash [32]byte) error {
+	used, err := s.sequenceUsed(ctx, tx)
+	if err == nil && used {
+		err = errUsedBefore
+	}
+	if err != nil {
+		return &Unknown{Hash: hash, Err: err}
+	}
+	return fmt.Errorf("transaction %X: %w", hash, ErrExpired)
+}
+
+// sequenceUsed says whether the chain has seen the sequence of an envelope, or
+// one so far above it that it has forgotten. It needs an envelope that a node
+// takes.
+func (s *Sender) sequenceUsed(ctx context.Context, tx []byte) (bool, error) {
+	envelope, _, err := protocol.DecodeEnvelope(tx)
+	if err != nil {
+		return false, err
+	}
+	key := protocol.KeyAddress(envelope.Signer)
+	answer := new(txv1.QueryWindowResponse)
+	if _, err := s.Query(ctx, &txv1.QueryWindowRequest{KeyAddress: key[:]}, answer, 0); err != nil {
+		return false, err
+	}
+	highest, bitmap := answer.Window.GetHighest(), answer.Window.GetBitmap()
+	if envelope.Sequence > highest {
+		return false, nil
+	}
+	back := highest - envelope.Sequence
+	return back/8 >= uint64(len(bitmap)) || bitmap[back/8]&(1<<(back%8)) != 0, nil
 }
 
 // since completes an outcome that a block holds; a code makes it an error.
