@@ -68,9 +68,9 @@ func queryNodes(ctx module.QueryCtx, q *gridv1.QueryNodesRequest) (*gridv1.Query
 }
 
 func queryLoss(ctx module.QueryCtx, q *gridv1.QueryLossRequest) (*gridv1.QueryLossResponse, error) {
-	for _, name := range []string{q.From, q.To} {
-		if !HasNode(ctx.Store, name) {
-			return nil, ErrUnknownNode.With("no node %q", name)
+	for _, end := range []struct{ field, node string }{{"from", q.From}, {"to", q.To}} {
+		if !HasNode(ctx.Store, end.node) {
+			return nil, ErrUnknownNode.With("%s: no node %q", end.field, end.node)
 		}
 	}
 	params := registry.ParamsNow(ctx.Store, ctx.TimeMs)
