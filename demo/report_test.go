@@ -208,10 +208,10 @@ func TestReportJSON(t *testing.T) {
 	const want = `{"periods":[{"period":3000,"local_time":"2013-03-02T07:30","orders":2,"matched_wh":1100,"sold_wh":1000,"bought_wh":990,"loss_wh":10,` +
 		`"clean_ppm":600000,"mean_price":500000,"grid":{"bought_wh":200,"sold_wh":510,"paid":50000,"received":306000},"fees":10000,` +
 		`"members":[{"member":"a","import_wh":0,"export_wh":1200,"bought_wh":0,"sold_wh":1000,"grid_import_wh":0,"grid_export_wh":200,` +
-		`"paid":0,"received":550000,"balance":1550000,"reputation":100}]}],` +
+		`"paid":0,"received":550000,"balance":1550000,"reputation":100}],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}}],` +
 		`"app_hash_height":77,"app_hashes":{"node0":"ab","node1":"ab","node2":"ab","node3":"ab"},` +
 		`"totals":{"orders":0,"matched_wh":0,"sold_wh":0,"bought_wh":0,"loss_wh":0,"clean_ppm":0,"mean_price":0,` +
-		`"grid":{"bought_wh":0,"sold_wh":0,"paid":0,"received":0},"fees":0,"members":[]},` +
+		`"grid":{"bought_wh":0,"sold_wh":0,"paid":0,"received":0},"fees":0,"members":[],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}},` +
 		`"latency_ms":{"p50":210,"p95":400},"blocks":80,"txs":400,"missed_gates":0,"invariants":{"I1":true},"saved":334000}`
 	if diff := cmp.Diff(want, strings.TrimSpace(got.String())); diff != "" {
 		t.Error(diff)
