@@ -122,6 +122,9 @@ func checkNode(node *gridv1.Node) error {
 	return checkRange("y_mm", node.GetYMm(), -MaxLengthMM, MaxLengthMM)
 }
 
+// MaxCapacityW bounds a line's capacity: 10 GW.
+const MaxCapacityW = 10_000_000_000
+
 func checkLine(line *gridv1.Line) error {
 	if err := checkEnds(line); err != nil {
 		return err
@@ -129,7 +132,10 @@ func checkLine(line *gridv1.Line) error {
 	if err := checkRange("length_mm", line.LengthMm, 0, MaxLengthMM); err != nil {
 		return err
 	}
-	return checkRange("loss_ppm_per_km", line.GetLossPpmPerKm(), 0, units.PPM)
+	if err := checkRange("loss_ppm_per_km", line.GetLossPpmPerKm(), 0, units.PPM); err != nil {
+		return err
+	}
+	return checkRange("capacity_w", line.CapacityW, 0, MaxCapacityW)
 }
 
 func checkEnds(line *gridv1.Line) error {

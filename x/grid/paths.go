@@ -47,6 +47,8 @@ type edge struct {
 	sum    int64 // length_mm * loss_ppm_per_km
 	length int64 // mm
 	oneWay bool
+	// capacity in W, 0 for no limit.
+	capacity int64
 }
 
 // reach is the best known path to a node: less loss first, then shorter, so
@@ -88,7 +90,7 @@ func (p *Paths) readLines(r state.Reader) {
 		if line.LossPpmPerKm != nil {
 			loss = *line.LossPpmPerKm
 		}
-		all = append(all, directed{from, edge{to: to, sum: line.LengthMm * loss, length: line.LengthMm, oneWay: line.OneWay}})
+		all = append(all, directed{from, edge{to: to, sum: line.LengthMm * loss, length: line.LengthMm, oneWay: line.OneWay, capacity: line.CapacityW}})
 		p.first[from+1]++
 	}
 	for _, line := range lines.All(r, lines.Key()) {

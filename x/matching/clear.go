@@ -26,6 +26,9 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	if err != nil {
 		return err
 	}
+	if err := c.carry(ctx, book, found); err != nil {
+		return err
+	}
 	for _, trade := range found.trades {
 		if err := c.prematch(ctx, book, trade); err != nil {
 			return err

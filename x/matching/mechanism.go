@@ -13,6 +13,7 @@ type trade struct {
 	price               int64 // ucoin per kWh: the ask or more, with the fee the bid or less
 	lossPPM             int64
 	buyerPPM, sellerPPM int64 // satisfactions
+	worth               int64 // of a Wh to the mechanism's objective: what lines cannot carry goes least worth first
 }
 
 // outcome is what a mechanism made of a book.

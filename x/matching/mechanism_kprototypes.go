@@ -26,9 +26,10 @@ func (c *clearing) runKPrototypes() (*outcome, error) {
 	params := kprotoParams(c.params)
 	found := new(outcome)
 	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.loss)) {
+		satisfaction := kproto.Satisfaction(params, demands[t.Buy], t)
 		found.trades = append(found.trades, trade{
 			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: offers[t.Sell].Price, lossPPM: t.LossPPM,
-			buyerPPM: kproto.Satisfaction(params, demands[t.Buy], t), sellerPPM: units.PPM,
+			buyerPPM: satisfaction, sellerPPM: units.PPM, worth: satisfaction,
 		})
 	}
 	return found, nil

@@ -3,6 +3,7 @@ package matching
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/cmap"
 	"github.com/energyd/energyd/x/matching/transport"
 	"github.com/energyd/energyd/x/matching/welfare"
@@ -102,6 +103,7 @@ func (c *clearing) runCMAP() (*outcome, error) {
 		loss, _ := c.loss(t.Buy, t.Sell)
 		found.trades = append(found.trades, trade{
 			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss, buyerPPM: t.BuyerPPM, sellerPPM: t.SellerPPM,
+			worth: t.SatisfactionPPM,
 		})
 	}
 	return found, nil
@@ -124,6 +126,7 @@ func (c *clearing) runWelfare() (*outcome, error) {
 		found.trades = append(found.trades, trade{
 			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss,
 			buyerPPM: t.SatisfactionPPM, sellerPPM: t.SatisfactionPPM,
+			worth: units.Net(buys[t.Buy].Price, loss) - sells[t.Sell].Price - c.params.FeeUcoinPerKwh + c.market.BetaUcoinPerKwh*t.SatisfactionPPM/units.PPM,
 		})
 	}
 	return found, nil

@@ -71,6 +71,7 @@ func (c *clearing) pair(given *allocation.Allocation) []trade {
 		trades[i] = trade{
 			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: given.Price, lossPPM: loss,
 			buyerPPM: units.PPM, sellerPPM: units.PPM,
+			worth: c.buys[t.Buy].PriceUcoinPerKwh - c.sells[t.Sell].PriceUcoinPerKwh,
 		}
 	}
 	return trades

@@ -108,8 +108,11 @@ type Line struct {
 	To       string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
 	LengthMm int64                  `protobuf:"varint,3,opt,name=length_mm,json=lengthMm,proto3" json:"length_mm,omitempty"`
 	// Absent: the default of the parameters.
-	LossPpmPerKm  *int64 `protobuf:"varint,4,opt,name=loss_ppm_per_km,json=lossPpmPerKm,proto3,oneof" json:"loss_ppm_per_km,omitempty"`
-	OneWay        bool   `protobuf:"varint,5,opt,name=one_way,json=oneWay,proto3" json:"one_way,omitempty"`
+	LossPpmPerKm *int64 `protobuf:"varint,4,opt,name=loss_ppm_per_km,json=lossPpmPerKm,proto3,oneof" json:"loss_ppm_per_km,omitempty"`
+	OneWay       bool   `protobuf:"varint,5,opt,name=one_way,json=oneWay,proto3" json:"one_way,omitempty"`
+	// What the line carries in either direction, net of opposite flows; 0: no
+	// limit. Held in a radial grid.
+	CapacityW     int64 `protobuf:"varint,6,opt,name=capacity_w,json=capacityW,proto3" json:"capacity_w,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +180,13 @@ func (x *Line) GetOneWay() bool {
 		return x.OneWay
 	}
 	return false
+}
+
+func (x *Line) GetCapacityW() int64 {
+	if x != nil {
+		return x.CapacityW
+	}
+	return 0
 }
 
 // Tariff of the upper grid for a class, from a period on: all-in prices,
@@ -323,13 +333,15 @@ const file_energy_grid_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"\b_path_mmB\a\n" +
 	"\x05_x_mmB\a\n" +
-	"\x05_y_mm\"\xa0\x01\n" +
+	"\x05_y_mm\"\xbf\x01\n" +
 	"\x04Line\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1b\n" +
 	"\tlength_mm\x18\x03 \x01(\x03R\blengthMm\x12*\n" +
 	"\x0floss_ppm_per_km\x18\x04 \x01(\x03H\x00R\flossPpmPerKm\x88\x01\x01\x12\x17\n" +
-	"\aone_way\x18\x05 \x01(\bR\x06oneWayB\x12\n" +
+	"\aone_way\x18\x05 \x01(\bR\x06oneWay\x12\x1d\n" +
+	"\n" +
+	"capacity_w\x18\x06 \x01(\x03R\tcapacityWB\x12\n" +
 	"\x10_loss_ppm_per_km\"\xaf\x01\n" +
 	"\x06Tariff\x12!\n" +
 	"\ftariff_class\x18\x01 \x01(\tR\vtariffClass\x12\x1f\n" +

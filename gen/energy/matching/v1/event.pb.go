@@ -513,6 +513,92 @@ func (x *MarketSet) GetEntry() *MarketEntry {
 	return nil
 }
 
+// Cut says that a line could not carry energy of a clearing: the line between
+// two nodes, and whose orders met.
+type Cut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	SellOrder     []byte                 `protobuf:"bytes,2,opt,name=sell_order,json=sellOrder,proto3" json:"sell_order,omitempty"`
+	BuyOrder      []byte                 `protobuf:"bytes,3,opt,name=buy_order,json=buyOrder,proto3" json:"buy_order,omitempty"`
+	EnergyWh      int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	LineFrom      string                 `protobuf:"bytes,5,opt,name=line_from,json=lineFrom,proto3" json:"line_from,omitempty"`
+	LineTo        string                 `protobuf:"bytes,6,opt,name=line_to,json=lineTo,proto3" json:"line_to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cut) Reset() {
+	*x = Cut{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cut) ProtoMessage() {}
+
+func (x *Cut) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cut.ProtoReflect.Descriptor instead.
+func (*Cut) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Cut) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Cut) GetSellOrder() []byte {
+	if x != nil {
+		return x.SellOrder
+	}
+	return nil
+}
+
+func (x *Cut) GetBuyOrder() []byte {
+	if x != nil {
+		return x.BuyOrder
+	}
+	return nil
+}
+
+func (x *Cut) GetEnergyWh() int64 {
+	if x != nil {
+		return x.EnergyWh
+	}
+	return 0
+}
+
+func (x *Cut) GetLineFrom() string {
+	if x != nil {
+		return x.LineFrom
+	}
+	return ""
+}
+
+func (x *Cut) GetLineTo() string {
+	if x != nil {
+		return x.LineTo
+	}
+	return ""
+}
+
 var File_energy_matching_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_event_proto_rawDesc = "" +
@@ -545,7 +631,15 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\tMarketSet\x125\n" +
-	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entryB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"\xac\x01\n" +
+	"\x03Cut\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1d\n" +
+	"\n" +
+	"sell_order\x18\x02 \x01(\fR\tsellOrder\x12\x1b\n" +
+	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\x12\x1b\n" +
+	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1b\n" +
+	"\tline_from\x18\x05 \x01(\tR\blineFrom\x12\x17\n" +
+	"\aline_to\x18\x06 \x01(\tR\x06lineToB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_event_proto_rawDescOnce sync.Once
@@ -559,7 +653,7 @@ func file_energy_matching_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_event_proto_rawDescData
 }
 
-var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_energy_matching_v1_event_proto_goTypes = []any{
 	(*SellPlaced)(nil),     // 0: energy.matching.v1.SellPlaced
 	(*BuyPlaced)(nil),      // 1: energy.matching.v1.BuyPlaced
@@ -571,20 +665,21 @@ var file_energy_matching_v1_event_proto_goTypes = []any{
 	(*PeriodFinal)(nil),    // 7: energy.matching.v1.PeriodFinal
 	(*ClearingFailed)(nil), // 8: energy.matching.v1.ClearingFailed
 	(*MarketSet)(nil),      // 9: energy.matching.v1.MarketSet
-	(*SellOrder)(nil),      // 10: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),       // 11: energy.matching.v1.BuyOrder
-	(*Match)(nil),          // 12: energy.matching.v1.Match
-	(*Book)(nil),           // 13: energy.matching.v1.Book
-	(*MarketEntry)(nil),    // 14: energy.matching.v1.MarketEntry
+	(*Cut)(nil),            // 10: energy.matching.v1.Cut
+	(*SellOrder)(nil),      // 11: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),       // 12: energy.matching.v1.BuyOrder
+	(*Match)(nil),          // 13: energy.matching.v1.Match
+	(*Book)(nil),           // 14: energy.matching.v1.Book
+	(*MarketEntry)(nil),    // 15: energy.matching.v1.MarketEntry
 }
 var file_energy_matching_v1_event_proto_depIdxs = []int32{
-	10, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
-	11, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
-	12, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
-	12, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
-	13, // 4: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
-	13, // 5: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
-	14, // 6: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
+	11, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
+	12, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
+	13, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
+	13, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
+	14, // 4: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
+	14, // 5: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
+	15, // 6: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
 	7,  // [7:7] is the sub-list for method output_type
 	7,  // [7:7] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
@@ -604,7 +699,7 @@ func file_energy_matching_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_event_proto_rawDesc), len(file_energy_matching_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1208,8 +1208,10 @@ type Book struct {
 	Objective string    `protobuf:"bytes,14,opt,name=objective,proto3" json:"objective,omitempty"`
 	Fallback  bool      `protobuf:"varint,15,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	// Bids less asks of what was pre-matched.
-	SurplusUcoin  int64    `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
-	Auction       *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
+	SurplusUcoin int64    `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
+	Auction      *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
+	// What the lines could not carry of the clearing.
+	CutWh         int64 `protobuf:"varint,18,opt,name=cut_wh,json=cutWh,proto3" json:"cut_wh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1361,6 +1363,13 @@ func (x *Book) GetAuction() *Auction {
 		return x.Auction
 	}
 	return nil
+}
+
+func (x *Book) GetCutWh() int64 {
+	if x != nil {
+		return x.CutWh
+	}
+	return 0
 }
 
 // Due says when a period's book is to be looked at next: at its gate, then at
@@ -1740,7 +1749,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xb9\x04\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xd0\x04\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1760,7 +1769,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\tobjective\x18\x0e \x01(\tR\tobjective\x12\x1a\n" +
 	"\bfallback\x18\x0f \x01(\bR\bfallback\x12#\n" +
 	"\rsurplus_ucoin\x18\x10 \x01(\x03R\fsurplusUcoin\x125\n" +
-	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\"6\n" +
+	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\x12\x15\n" +
+	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\"6\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
