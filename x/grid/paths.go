@@ -36,6 +36,10 @@ type Paths struct {
 	// radial: no two paths lead between the same nodes, as on most feeders, so
 	// that following the lines is enough and none need be compared.
 	radial bool
+	// oneWay: some line is, so that the way back may lose something else. Without
+	// one paths are searched from where they end: who asks for many pairs asks for
+	// one buyer after the other, whose losses then lie side by side.
+	oneWay bool
 	// lossFrom[i][j] in ppm or unreachable, metresFrom[i][j] the length of that
 	// path; nil until i is asked for.
 	lossFrom, metresFrom [][]int32
@@ -92,6 +96,7 @@ func (p *Paths) readLines(r state.Reader) {
 		}
 		all = append(all, directed{from, edge{to: to, sum: line.LengthMm * loss, length: line.LengthMm, oneWay: line.OneWay, capacity: line.CapacityW}})
 		p.first[from+1]++
+		p.oneWay = p.oneWay || line.OneWay
 	}
 	for _, line := range lines.All(r, lines.Key()) {
 		from, to := p.place[line.From], p.place[line.To]
@@ -164,6 +169,9 @@ func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
 		found, ok := p.direct(source, target)
 		return found.lossPPM(), ok
 	}
+	if !p.oneWay {
+		source, target = target, source
+	}
 	if p.lossFrom[source] == nil {
 		p.lossFrom[source] = losses(p.search(source))
 	}
@@ -177,6 +185,9 @@ func (p *Paths) LengthBetween(source, target int32) (metres int64, ok bool) {
 	if len(p.edges) == 0 {
 		found, ok := p.direct(source, target)
 		return found.length / 1000, ok
+	}
+	if !p.oneWay {
+		source, target = target, source
 	}
 	if p.metresFrom == nil {
 		p.metresFrom = make([][]int32, len(p.nodes))
