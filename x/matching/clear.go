@@ -10,13 +10,11 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
-	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching/kproto"
 	"github.com/energyd/energyd/x/registry"
-	"github.com/energyd/energyd/x/reputation"
 )
 
 // clearBook makes a book's pre-matches and opens its confirmation window.
@@ -71,17 +69,13 @@ type clearing struct {
 	market          *matchingv1.Market
 	sells           []*matchingv1.SellOrder
 	buys            []*matchingv1.BuyOrder
-	sellers, buyers []party             // of the orders
-	meters          []*registryv1.Meter // of the sells
+	sellers, buyers []party // of the orders
 	paths           *grid.Paths
 }
 
 // party is who stands behind an order: identity and connection point are numbers
-// that equal ones share, and the credit value is in points.
-type party struct {
-	identity, point int32
-	credit          int64
-}
+// that equal ones share.
+type party struct{ identity, point int32 }
 
 func loadClearing(ctx *module.Ctx, period int64) *clearing {
 	r := ctx.Store
@@ -97,23 +91,12 @@ func loadClearing(ctx *module.Ctx, period int64) *clearing {
 	sortByTieBreak(c.buys, period, ctx.PrevAppHash)
 	identities := numbering{}
 	for _, order := range c.sells {
-		meter, _ := registry.MeterOf(r, order.Meter)
-		c.meters = append(c.meters, meter)
-		c.sellers = append(c.sellers, c.party(r, order.Account, identities))
+		c.sellers = append(c.sellers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
 	}
 	for _, order := range c.buys {
-		c.buyers = append(c.buyers, c.party(r, order.Account, identities))
+		c.buyers = append(c.buyers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
 	}
 	return c
-}
-
-func (c *clearing) party(r state.Reader, address []byte, identities numbering) party {
-	account, _ := registry.AccountOf(r, protocol.Address(address))
-	return party{
-		identity: identities.of(string(account.GetIdentity())),
-		point:    c.point(account),
-		credit:   reputation.ValueOf(r, protocol.Address(address)),
-	}
 }
 
 // sortByTieBreak orders by SHA-256(period | previous app hash | order id)
@@ -137,10 +120,10 @@ func sortByTieBreak[O interface{ GetId() []byte }](orders []O, period int64, app
 	}
 }
 
-// point numbers an account's connection point; kproto.None if its node was
-// removed since it ordered.
-func (c *clearing) point(account *registryv1.Account) int32 {
-	place, ok := c.paths.Place(account.GetGridNode())
+// point numbers an order's connection point; kproto.None if the node was removed
+// since.
+func (c *clearing) point(node string) int32 {
+	place, ok := c.paths.Place(node)
 	if !ok {
 		return kproto.None
 	}
@@ -167,7 +150,7 @@ func (c *clearing) distance(buy, sell int) (metres int64, ok bool) {
 // prematch records one trade of the mechanism and confirms it for the sides that
 // gave a standing consent.
 func (c *clearing) prematch(ctx *module.Ctx, book *matchingv1.Book, trade trade) error {
-	sell, buy, meter := c.sells[trade.sell], c.buys[trade.buy], c.meters[trade.sell]
+	sell, buy := c.sells[trade.sell], c.buys[trade.buy]
 	escrow, err := cost(trade.price, c.params.FeeUcoinPerKwh, trade.energyWh)
 	if err != nil {
 		return err
@@ -179,7 +162,7 @@ func (c *clearing) prematch(ctx *module.Ctx, book *matchingv1.Book, trade trade)
 	match := &matchingv1.Match{
 		Id: id.Bytes(), Period: book.Period, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
 		EnergyWh: trade.energyWh, PriceUcoinPerKwh: trade.price, FeeUcoinPerKwh: c.params.FeeUcoinPerKwh,
-		LossPpm: trade.lossPPM, Environment: meter.GetEnvironment(), EnergyType: meter.GetEnergyType(),
+		LossPpm: trade.lossPPM, Environment: sell.Environment, EnergyType: sell.EnergyType,
 		SellerSatisfactionPpm: trade.sellerPPM, BuyerSatisfactionPpm: trade.buyerPPM,
 		EscrowUcoin: escrow, Meter: sell.Meter,
 	}

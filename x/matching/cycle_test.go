@@ -252,14 +252,14 @@ func TestClearingFails(t *testing.T) {
 	home := market.Address("home")
 	order := &matchingv1.SellOrder{
 		Id: bytes.Repeat([]byte{1}, 16), Account: home[:], Period: p, EnergyWh: 1 << 62, AvailableWh: 1 << 62,
-		PriceUcoinPerKwh: 1, Meter: "none",
+		PriceUcoinPerKwh: 1, Meter: "none", GridNode: market.Node("home"), Identity: []byte("home"),
 	}
 	genesis := &matchingv1.GenesisState{
 		Books: []*matchingv1.Book{{Period: p + length, Phase: matchingv1.Phase_PHASE_OPEN, Orders: 2, Sells: 1, Buys: 1}},
 		Sells: []*matchingv1.SellOrder{edited(order, func(o *matchingv1.SellOrder) { o.Period += length })},
 		Buys: []*matchingv1.BuyOrder{{
 			Id: bytes.Repeat([]byte{2}, 16), Account: market.Address("sun").Bytes(), Period: p + length,
-			EnergyWh: 1 << 62, OpenWh: 1 << 62, PriceUcoinPerKwh: 1 << 40,
+			EnergyWh: 1 << 62, OpenWh: 1 << 62, PriceUcoinPerKwh: 1 << 40, GridNode: market.Node("sun"), Identity: []byte("sun"),
 		}},
 	}
 	data, err := module.MarshalGenesis(genesis)

@@ -12,11 +12,8 @@ import (
 func (c *clearing) runKPrototypes() (*outcome, error) {
 	offers, demands := make([]kproto.Sell, len(c.sells)), make([]kproto.Buy, len(c.buys))
 	for i, order := range c.sells {
-		meter, seller := c.meters[i], c.sellers[i]
-		offers[i] = kproto.Sell{
-			Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: meter.GetEnvironment(),
-			Credit: seller.credit, EnergyType: int32(meter.GetEnergyType()), Identity: seller.identity, Point: seller.point,
-		}
+		offers[i] = offered(order)
+		offers[i].Identity, offers[i].Point = c.sellers[i].identity, c.sellers[i].point
 	}
 	for i, order := range c.buys {
 		demands[i] = wishes(order)
@@ -44,6 +41,15 @@ func kprotoParams(p *registryv1.Params) kproto.Params {
 		RangeEnergyWh: p.RangeEnergyWh,
 		RangeCredit:   p.RangeCredit,
 		RangeLossPPM:  p.RangeLossPpm,
+	}
+}
+
+// offered is an order as K-prototypes takes it; identity and point are left to the
+// clearing.
+func offered(order *matchingv1.SellOrder) kproto.Sell {
+	return kproto.Sell{
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: order.Environment, Credit: order.Credit,
+		EnergyType: int32(order.EnergyType), Identity: kproto.None, Point: kproto.None,
 	}
 }
 

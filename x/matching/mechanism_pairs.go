@@ -2,7 +2,6 @@ package matching
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
-	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/cmap"
 	"github.com/energyd/energyd/x/matching/transport"
@@ -42,21 +41,21 @@ func preferences(stated []*matchingv1.Preference, otherwise []cmap.Preference) (
 	return out, nil
 }
 
-// rated is a buy as CMAP takes it.
-func ratedBuy(order *matchingv1.BuyOrder, credit int64) (cmap.Buy, error) {
+// ratedBuy is a buy as CMAP takes it.
+func ratedBuy(order *matchingv1.BuyOrder) (cmap.Buy, error) {
 	prefer, err := preferences(order.Preferences, buyersPreferences)
 	return cmap.Buy{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: credit,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: order.Credit,
 		EnergyType: int32(order.WantedEnergyType), Prefer: prefer,
 	}, err
 }
 
 // ratedSell is a sell as CMAP takes it.
-func ratedSell(order *matchingv1.SellOrder, meter *registryv1.Meter, credit int64) (cmap.Sell, error) {
+func ratedSell(order *matchingv1.SellOrder) (cmap.Sell, error) {
 	prefer, err := preferences(order.Preferences, sellersPreferences)
 	return cmap.Sell{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: credit,
-		EnergyType: int32(meter.GetEnergyType()), Clean: meter.GetEnvironment() > 0, Prefer: prefer,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: order.Credit,
+		EnergyType: int32(order.EnergyType), Clean: order.Environment > 0, Prefer: prefer,
 	}, err
 }
 
@@ -64,12 +63,12 @@ func ratedSell(order *matchingv1.SellOrder, meter *registryv1.Meter, credit int6
 func (c *clearing) rated() (buys []cmap.Buy, sells []cmap.Sell, err error) {
 	buys, sells = make([]cmap.Buy, len(c.buys)), make([]cmap.Sell, len(c.sells))
 	for i, order := range c.buys {
-		if buys[i], err = ratedBuy(order, c.buyers[i].credit); err != nil {
+		if buys[i], err = ratedBuy(order); err != nil {
 			return nil, nil, err
 		}
 	}
 	for i, order := range c.sells {
-		if sells[i], err = ratedSell(order, c.meters[i], c.sellers[i].credit); err != nil {
+		if sells[i], err = ratedSell(order); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -89,7 +89,7 @@ func (c *clearing) compare() *matchingv1.Auction {
 	report := &matchingv1.Auction{PriceUcoinPerKwh: given.Price}
 	for _, t := range trades {
 		report.MatchedWh += t.energyWh // at most the energy of the book, which was added up
-		if c.meters[t.sell].GetEnvironment() > 0 {
+		if c.sells[t.sell].Environment > 0 {
 			report.CleanWh += t.energyWh
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching/cmap"
+	"github.com/energyd/energyd/x/reputation"
 )
 
 const (
@@ -64,6 +65,7 @@ func placeBuy(ctx *module.Ctx, m *matchingv1.MsgPlaceBuy) error {
 		EnergyWh: m.EnergyWh, WantedLossPpm: m.WantedLossPpm, MaxLossPpm: m.MaxLossPpm,
 		WantedEnvironment: m.WantedEnvironment, WantedEnergyType: m.WantedEnergyType, WantedCredit: m.WantedCredit,
 		Weights: m.Weights, Preferences: m.Preferences, Consent: m.Consent, OpenWh: m.EnergyWh, EscrowUcoin: escrow,
+		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
 	}
 	if err := e.checkBuy(order); err != nil {
 		return ErrOutOfRange.With("%v", err)
@@ -100,7 +102,7 @@ func (e *entry) checkBuy(order *matchingv1.BuyOrder) error {
 	if e.market.Mechanism == matchingv1.Mechanism_MECHANISM_KPROTOTYPES {
 		return kprotoParams(e.params).CheckBuy(wishes(order))
 	}
-	rated, err := ratedBuy(order, 0)
+	rated, err := ratedBuy(order)
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,10 @@ package matching
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
-	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/cmap"
-	"github.com/energyd/energyd/x/matching/kproto"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -42,8 +40,10 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 	order := &matchingv1.SellOrder{
 		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		EnergyWh: m.EnergyWh, Meter: m.Meter, Preferences: m.Preferences, Consent: m.Consent, AvailableWh: m.EnergyWh,
+		Environment: meter.Environment, EnergyType: meter.EnergyType,
+		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
 	}
-	if err := e.checkSell(order, meter, reputation.ValueOf(ctx.Store, sender)); err != nil {
+	if err := e.checkSell(order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
 	key := sellKey(order.Period, order.Account, order.Id)
@@ -57,14 +57,11 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 }
 
 // checkSell says whether the period's mechanism can take the order.
-func (e *entry) checkSell(order *matchingv1.SellOrder, meter *registryv1.Meter, credit int64) error {
+func (e *entry) checkSell(order *matchingv1.SellOrder) error {
 	if e.market.Mechanism == matchingv1.Mechanism_MECHANISM_KPROTOTYPES {
-		return kprotoParams(e.params).CheckSell(kproto.Sell{
-			Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: meter.Environment,
-			Credit: credit, EnergyType: int32(meter.EnergyType),
-		})
+		return kprotoParams(e.params).CheckSell(offered(order))
 	}
-	rated, err := ratedSell(order, meter, credit)
+	rated, err := ratedSell(order)
 	if err != nil {
 		return err
 	}

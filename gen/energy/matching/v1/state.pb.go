@@ -739,8 +739,14 @@ type SellOrder struct {
 	Meter            string                 `protobuf:"bytes,6,opt,name=meter,proto3" json:"meter,omitempty"`
 	Consent          *Consent               `protobuf:"bytes,7,opt,name=consent,proto3" json:"consent,omitempty"`
 	// Energy still available.
-	AvailableWh   int64         `protobuf:"varint,8,opt,name=available_wh,json=availableWh,proto3" json:"available_wh,omitempty"`
-	Preferences   []*Preference `protobuf:"bytes,9,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	AvailableWh int64         `protobuf:"varint,8,opt,name=available_wh,json=availableWh,proto3" json:"available_wh,omitempty"`
+	Preferences []*Preference `protobuf:"bytes,9,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	// Of the meter, and of the account when it ordered: what clearing needs.
+	Environment   int64         `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	EnergyType    v1.EnergyType `protobuf:"varint,11,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
+	Credit        int64         `protobuf:"varint,12,opt,name=credit,proto3" json:"credit,omitempty"`
+	Identity      []byte        `protobuf:"bytes,13,opt,name=identity,proto3" json:"identity,omitempty"`
+	GridNode      string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -838,6 +844,41 @@ func (x *SellOrder) GetPreferences() []*Preference {
 	return nil
 }
 
+func (x *SellOrder) GetEnvironment() int64 {
+	if x != nil {
+		return x.Environment
+	}
+	return 0
+}
+
+func (x *SellOrder) GetEnergyType() v1.EnergyType {
+	if x != nil {
+		return x.EnergyType
+	}
+	return v1.EnergyType(0)
+}
+
+func (x *SellOrder) GetCredit() int64 {
+	if x != nil {
+		return x.Credit
+	}
+	return 0
+}
+
+func (x *SellOrder) GetIdentity() []byte {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *SellOrder) GetGridNode() string {
+	if x != nil {
+		return x.GridNode
+	}
+	return ""
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -856,9 +897,13 @@ type BuyOrder struct {
 	Weights           *Weights      `protobuf:"bytes,11,opt,name=weights,proto3" json:"weights,omitempty"`
 	Consent           *Consent      `protobuf:"bytes,12,opt,name=consent,proto3" json:"consent,omitempty"`
 	// Demand still open and what is escrowed for it (bid + fee).
-	OpenWh        int64         `protobuf:"varint,13,opt,name=open_wh,json=openWh,proto3" json:"open_wh,omitempty"`
-	EscrowUcoin   int64         `protobuf:"varint,14,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
-	Preferences   []*Preference `protobuf:"bytes,15,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	OpenWh      int64         `protobuf:"varint,13,opt,name=open_wh,json=openWh,proto3" json:"open_wh,omitempty"`
+	EscrowUcoin int64         `protobuf:"varint,14,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	Preferences []*Preference `protobuf:"bytes,15,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	// Of the account when it ordered.
+	Credit        int64  `protobuf:"varint,16,opt,name=credit,proto3" json:"credit,omitempty"`
+	Identity      []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
+	GridNode      string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -996,6 +1041,27 @@ func (x *BuyOrder) GetPreferences() []*Preference {
 		return x.Preferences
 	}
 	return nil
+}
+
+func (x *BuyOrder) GetCredit() int64 {
+	if x != nil {
+		return x.Credit
+	}
+	return 0
+}
+
+func (x *BuyOrder) GetIdentity() []byte {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *BuyOrder) GetGridNode() string {
+	if x != nil {
+		return x.GridNode
+	}
+	return ""
 }
 
 // Match is a pre-match until both sides confirmed it, then a match
@@ -1696,7 +1762,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xcb\x02\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xff\x03\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1706,7 +1772,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05meter\x18\x06 \x01(\tR\x05meter\x125\n" +
 	"\aconsent\x18\a \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12!\n" +
 	"\favailable_wh\x18\b \x01(\x03R\vavailableWh\x12@\n" +
-	"\vpreferences\x18\t \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\"\xb9\x05\n" +
+	"\vpreferences\x18\t \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12 \n" +
+	"\venvironment\x18\n" +
+	" \x01(\x03R\venvironment\x12?\n" +
+	"\venergy_type\x18\v \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\n" +
+	"energyType\x12\x16\n" +
+	"\x06credit\x18\f \x01(\x03R\x06credit\x12\x1a\n" +
+	"\bidentity\x18\r \x01(\fR\bidentity\x12\x1b\n" +
+	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\"\x8a\x06\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1724,7 +1797,10 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\aconsent\x18\f \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12\x17\n" +
 	"\aopen_wh\x18\r \x01(\x03R\x06openWh\x12!\n" +
 	"\fescrow_ucoin\x18\x0e \x01(\x03R\vescrowUcoin\x12@\n" +
-	"\vpreferences\x18\x0f \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferencesB\x0f\n" +
+	"\vpreferences\x18\x0f \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12\x16\n" +
+	"\x06credit\x18\x10 \x01(\x03R\x06credit\x12\x1a\n" +
+	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
+	"\tgrid_node\x18\x12 \x01(\tR\bgridNodeB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
 	"\x0e_wanted_credit\"\x89\x05\n" +
@@ -1858,26 +1934,27 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
 	3,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
 	7,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 5: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	4,  // 6: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
-	3,  // 7: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	7,  // 8: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 9: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
-	2,  // 10: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
-	0,  // 11: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
-	9,  // 12: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
-	13, // 13: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	10, // 14: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	11, // 15: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	12, // 16: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	12, // 17: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	6,  // 18: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
-	8,  // 19: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	18, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	18, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	4,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
+	3,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
+	7,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
+	18, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	2,  // 11: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
+	0,  // 12: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
+	9,  // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
+	13, // 14: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	10, // 15: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	11, // 16: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	12, // 17: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	12, // 18: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	6,  // 19: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	8,  // 20: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
