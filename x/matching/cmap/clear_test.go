@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/energyd/energyd/x/matching/transport"
@@ -79,7 +80,7 @@ func TestClearByHand(t *testing.T) {
 		// Paper mode: the middle of bid and ask whatever they are.
 		price := [2][2]int64{{550, 450}, {650, 550}}[trade.Buy][trade.Sell]
 		satisfaction := [2][2]int64{{One / 2, 0}, {One, One / 2}}[trade.Buy][trade.Sell]
-		if trade.Price != price || trade.SatisfactionPPM != satisfaction {
+		if trade.Price != price || trade.SatisfactionPPM != satisfaction || (trade.BuyerPPM+trade.SellerPPM)/2 != satisfaction {
 			t.Errorf("trade %+v, want price %d and satisfaction %d", trade, price, satisfaction)
 		}
 	}
@@ -87,6 +88,9 @@ func TestClearByHand(t *testing.T) {
 		t.Errorf("trades of %d Wh, want 8", total)
 	}
 }
+
+// sides leaves out what the mean in SatisfactionPPM is made of.
+var sides = cmpopts.IgnoreFields(Trade{}, "BuyerPPM", "SellerPPM")
 
 // TestLimit: with a fee of 90, bid 500 meets ask 401 with 9 to spare, but not
 // 600; bid 700 meets both.
@@ -96,11 +100,11 @@ func TestLimit(t *testing.T) {
 	k.link = func(int, int) Link { return Link{Fee: 90, Eligible: true} }
 	r := mustClear(t, k)
 	// (500 - 90 + 401) / 2 = 405.5, (700 - 90 + 600) / 2 = 605.
-	want := []Trade{{0, 1, 4, 405, 0}, {1, 0, 4, 605, One}}
+	want := []Trade{{Buy: 0, Sell: 1, EnergyWh: 4, Price: 405, SatisfactionPPM: 0}, {Buy: 1, Sell: 0, EnergyWh: 4, Price: 605, SatisfactionPPM: One}}
 	if r.Trades[len(r.Trades)-1].Sell == 1 { // as good for the sellers, who alone count
-		want = []Trade{{0, 1, 4, 405, 0}, {1, 0, 2, 605, One}, {1, 1, 2, 505, One / 2}}
+		want = []Trade{{Buy: 0, Sell: 1, EnergyWh: 4, Price: 405, SatisfactionPPM: 0}, {Buy: 1, Sell: 0, EnergyWh: 2, Price: 605, SatisfactionPPM: One}, {Buy: 1, Sell: 1, EnergyWh: 2, Price: 505, SatisfactionPPM: One / 2}}
 	}
-	if diff := cmp.Diff(want, r.Trades); diff != "" {
+	if diff := cmp.Diff(want, r.Trades, sides); diff != "" {
 		t.Errorf("trades (-want +got):\n%s", diff)
 	}
 	// The extremes are those of all pairs in both modes.
@@ -109,7 +113,7 @@ func TestLimit(t *testing.T) {
 	}
 	// bid = ask + fee is within the limit, and eligibility comes on top.
 	k.link = func(b, s int) Link { return Link{Fee: 99, Eligible: b == 0 && s == 1} }
-	if diff := cmp.Diff([]Trade{{0, 1, 4, 401, 0}}, mustClear(t, k).Trades); diff != "" {
+	if diff := cmp.Diff([]Trade{{Buy: 0, Sell: 1, EnergyWh: 4, Price: 401, SatisfactionPPM: 0}}, mustClear(t, k).Trades, sides); diff != "" {
 		t.Errorf("one pair (-want +got):\n%s", diff)
 	}
 	k.link = func(b, s int) Link { return Link{Fee: 100, Eligible: b == 0 && s == 1} }
