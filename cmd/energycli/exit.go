@@ -43,9 +43,11 @@ var errNoPassphrase = errors.New("no passphrase: standard input is no terminal")
 // errDeclined is returned when the user does not confirm.
 var errDeclined = errors.New("not confirmed, nothing was sent")
 
-// errNotProved is returned for a bill that is well written and not proved, and
-// for a clearing that was made and not proved.
+// errNotProved is returned for a bill that is well written and not proved.
 var errNotProved = errors.New("not proved")
+
+// errWrongClearing is returned for a clearing that its check did not confirm.
+var errWrongClearing = errors.New("the clearing is not proved")
 
 // exitCode returns the process's exit code for err.
 func exitCode(err error) int {

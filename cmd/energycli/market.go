@@ -86,7 +86,7 @@ environment, or else if its energy_type is not fossil.`,
 				return err
 			}
 			if !result.Certificate.Verified {
-				return fmt.Errorf("%s: %w: %s", in, errNotProved, result.Certificate.Note)
+				return fmt.Errorf("%s: %w: %s", in, errWrongClearing, result.Certificate.Note)
 			}
 			return nil
 		},
