@@ -9,7 +9,7 @@ PERIODS ?= 24
 # One set of flags for all, so that programs and tests share what was compiled.
 export GOFLAGS := $(GOFLAGS) -trimpath
 
-.PHONY: all build test race lint gen gen-check demo e2e determinism bench ci clean
+.PHONY: all build test race lint gen gen-check paper demo e2e determinism bench ci clean
 
 all: build
 
@@ -41,6 +41,10 @@ gen:
 gen-check: gen
 	@changed=$$(git status --porcelain -- gen); \
 	if [ -n "$$changed" ]; then echo "gen differs from proto, run make gen: $$changed"; exit 1; fi
+
+# The papers' figures beside ours; a test checks that the file is up to date.
+paper: build
+	$(BUILD)/energycli market papers > docs/papers.md
 
 demo: build
 	$(BUILD)/energyd demo --periods $(PERIODS)

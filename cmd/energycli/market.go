@@ -23,7 +23,7 @@ func marketCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketClearCommand())
+	cmd.AddCommand(marketClearCommand(), marketSimulateCommand(), marketPapersCommand())
 	return cmd
 }
 

@@ -26,6 +26,9 @@ type terms struct {
 	lossPPMPerKM int64
 }
 
+// LossPPMPerKM returns the loss of a mechanism's parameters.
+func LossPPMPerKM(m Mechanism) int64 { return m.terms().lossPPMPerKM }
+
 // solver is a mechanism with a book that it accepted.
 type solver interface {
 	// clear clears the book and checks the trades by code of its own.

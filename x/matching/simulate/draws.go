@@ -53,10 +53,11 @@ type market struct {
 	priceMin, priceMax int64 // ucoin per kWh
 	energyWh           int64 // the most of an order
 	rMaxM              int64
+	lossPPMPerKM       int64
 }
 
-// lossPPMPerKM is the loss of S3 3.5, 1 % per km; S3 4.4 has none of its own.
-const lossPPMPerKM = 10_000
+// paperLoss is that of S3 3.5, 1 % per km; S3 4.4 has none of its own.
+const paperLoss = 10_000
 
 // betaPercent of the price range is the most that SPEC 6.5 lets satisfaction
 // count.
@@ -68,8 +69,8 @@ func (m market) variants() []Variant {
 	yes, no := true, false
 	price := (m.priceMin + m.priceMax) / 2
 	prototypes := book.KPrototypes{
-		RespectLimits: &no, LossPPMPerKM: lossPPMPerKM,
-		Range: book.Ranges{Price: m.priceMax - m.priceMin, EnergyWh: m.energyWh, Credit: 100, LossPPM: 10 * lossPPMPerKM},
+		RespectLimits: &no, LossPPMPerKM: m.lossPPMPerKM,
+		Range: book.Ranges{Price: m.priceMax - m.priceMin, EnergyWh: m.energyWh, Credit: 100, LossPPM: max(10*m.lossPPMPerKM, 1)},
 	}
 	limited := prototypes
 	limited.RespectLimits = &yes
@@ -80,16 +81,16 @@ func (m market) variants() []Variant {
 		{"cmap", paper},
 		{"cmap-limit", m.cmap(book.Limit)},
 		{"welfare", book.Welfare{
-			Beta: (m.priceMax - m.priceMin) * betaPercent / 100, PriceMin: m.priceMin, PriceMax: m.priceMax, RMaxM: m.rMaxM, LossPPMPerKM: lossPPMPerKM,
+			Beta: (m.priceMax - m.priceMin) * betaPercent / 100, PriceMin: m.priceMin, PriceMax: m.priceMax, RMaxM: m.rMaxM, LossPPMPerKM: m.lossPPMPerKM,
 		}},
-		{"auction", book.Auction{LossPPMPerKM: lossPPMPerKM}},
-		{"posted", book.Posted{Price: &price, LossPPMPerKM: lossPPMPerKM}},
-		{"highlow", book.HighLow{LossPPMPerKM: lossPPMPerKM}},
+		{"auction", book.Auction{LossPPMPerKM: m.lossPPMPerKM}},
+		{"posted", book.Posted{Price: &price, LossPPMPerKM: m.lossPPMPerKM}},
+		{"highlow", book.HighLow{LossPPMPerKM: m.lossPPMPerKM}},
 	}
 }
 
 func (m market) cmap(mode string) book.CMAP {
-	return book.CMAP{Mode: mode, PriceMin: m.priceMin, PriceMax: m.priceMax, RMaxM: m.rMaxM, LossPPMPerKM: lossPPMPerKM}
+	return book.CMAP{Mode: mode, PriceMin: m.priceMin, PriceMax: m.priceMax, RMaxM: m.rMaxM, LossPPMPerKM: m.lossPPMPerKM}
 }
 
 func (m market) notes() []string {
@@ -103,7 +104,7 @@ func (m market) notes() []string {
 // s3ch3 draws as S3 3.5 does, by the reading of matching.md 4.
 type s3ch3 struct{ buys, sells int }
 
-var marketCh3 = market{priceMin: 400_000, priceMax: 600_000, energyWh: 50_000, rMaxM: 10_000}
+var marketCh3 = market{priceMin: 400_000, priceMax: 600_000, energyWh: 50_000, rMaxM: 10_000, lossPPMPerKM: paperLoss}
 
 func (s3ch3) Name() string        { return S3Ch3 }
 func (s3ch3) Variants() []Variant { return marketCh3.variants() }
@@ -135,7 +136,7 @@ func (d s3ch3) Orders(r *random) (buys, sells []book.Order, err error) {
 // s3ch4 draws as S3 4.4 does, by the reading of matching.md 4.
 type s3ch4 struct{ buys, sells int }
 
-var marketCh4 = market{priceMin: 302_300, priceMax: 1_416_700, energyWh: 453_620, rMaxM: 20_000}
+var marketCh4 = market{priceMin: 302_300, priceMax: 1_416_700, energyWh: 453_620, rMaxM: 20_000, lossPPMPerKM: paperLoss}
 
 func (s3ch4) Name() string        { return S3Ch4 }
 func (s3ch4) Variants() []Variant { return marketCh4.variants() }

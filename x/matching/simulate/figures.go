@@ -38,8 +38,9 @@ type Figures struct {
 // low is the satisfaction below which S3 4.4.4 rejects a match.
 const low = 430_000
 
-// figuresOf sums a result up. rate measures the satisfaction of a pair.
-func figuresOf(r *book.Result, buys, sells []book.Order, rate func(buy, sell int) int64) Figures {
+// figuresOf sums a result up. rate measures the satisfaction
+// of a pair.
+func figuresOf(r *book.Result, buys, sells []book.Order, rate func(buy, sell int) int64, lossPPMPerKM int64) Figures {
 	f := Figures{
 		VolumeWh: r.TradedWh, SurplusUcoin: r.Stats.Surplus, CleanPPM: r.Stats.CleanPPM, LossPPM: r.Stats.LossPPM,
 		DistanceM: r.Stats.MeanDistanceM, LimitViolationsWh: r.Stats.LimitViolationsWh, Matches: int64(r.Stats.Matches), Price: r.Stats.MeanPrice,
@@ -59,7 +60,7 @@ func figuresOf(r *book.Result, buys, sells []book.Order, rate func(buy, sell int
 		if satisfactions[i] < low {
 			rejected++
 		}
-		f.NetSurplusUcoin += amount(buy.Price, t.EnergyWh-units.Loss(t.EnergyWh, lossOf(buy, sell))) - amount(sell.Price, t.EnergyWh)
+		f.NetSurplusUcoin += amount(buy.Price, t.EnergyWh-units.Loss(t.EnergyWh, lossOf(buy, sell, lossPPMPerKM))) - amount(sell.Price, t.EnergyWh)
 	}
 	slices.Sort(satisfactions)
 	n := len(satisfactions)
@@ -80,7 +81,7 @@ func positions(orders []book.Order) map[string]int {
 }
 
 // lossOf returns the loss of a pair in ppm, at most 10^6.
-func lossOf(buy, sell *book.Order) int64 {
+func lossOf(buy, sell *book.Order, lossPPMPerKM int64) int64 {
 	dx, dy := *buy.X-*sell.X, *buy.Y-*sell.Y
 	metres := int64(units.Sqrt(uint64(dx*dx + dy*dy)))
 	return min(metres*lossPPMPerKM/1000, units.PPM)

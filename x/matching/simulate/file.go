@@ -22,7 +22,7 @@ type FileDraw struct {
 func NewFileDraw(name string, b *book.Book) *FileDraw {
 	d := &FileDraw{name: name, own: b.Mechanism(), fields: map[string]int{}}
 	buys, sells := b.Orders()
-	d.market = market{priceMin: 1, priceMax: 2, energyWh: 1, rMaxM: 10_000}
+	d.market = market{priceMin: 1, priceMax: 2, energyWh: 1, rMaxM: 10_000, lossPPMPerKM: book.LossPPMPerKM(d.own)}
 	for i, list := range [][]book.Order{buys, sells} {
 		for _, o := range list {
 			if i == 0 && len(d.buys) == 0 || i == 1 && len(d.buys) == 0 && len(d.sells) == 0 {
@@ -110,8 +110,8 @@ func (d *FileDraw) Notes() []string {
 	m := d.market
 	notes := []string{
 		d.own.Name() + " has the parameters of the file",
-		fmt.Sprintf("others: prices %s to %s, longest distance rated %d km, loss 1 %% per km, limits respected, no fee, welfare beta 5 %% of the price range, posted price in the middle",
-			units.FormatPrice(m.priceMin), units.FormatPrice(m.priceMax), m.rMaxM/1000),
+		fmt.Sprintf("others: prices %s to %s, longest distance rated %d km, loss as in the file %s per km, limits respected, no fee, welfare beta 5 %% of the price range, posted price in the middle",
+			units.FormatPrice(m.priceMin), units.FormatPrice(m.priceMax), m.rMaxM/1000, units.FormatPercent(m.lossPPMPerKM)),
 	}
 	for _, f := range []struct{ name, otherwise string }{
 		{"x_m", "0"},

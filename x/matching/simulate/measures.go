@@ -1,6 +1,10 @@
 package simulate
 
-import "github.com/energyd/energyd/units"
+import (
+	"strings"
+
+	"github.com/energyd/energyd/units"
+)
 
 // Measure is a figure as people read it.
 type Measure struct {
@@ -54,5 +58,10 @@ func rounded(value int64, places, digits int) string {
 	default:
 		quotient++
 	}
-	return units.FormatScaled(quotient, digits)
+	text := units.FormatScaled(quotient, digits)
+	if digits == 0 {
+		return text
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	return whole + "." + fraction + strings.Repeat("0", digits-len(fraction)) // figures below each other
 }

@@ -47,14 +47,17 @@ var (
 		{"double auction: volume, kWh", "3947", "3451-4652", "auction", "volume kWh"},
 		{"double auction: transmission loss, %", "3.15", "3.7", "auction", "loss %"},
 		{"double auction: price per delivered kWh", "0.526", "0.525", "auction", "price delivered coin/kWh"},
-		{"any-volume auction (high-low): clean share, %", "", "15", "highlow", "clean share %"},
-		{"any-volume auction (high-low): price per delivered kWh", "", "0.525", "highlow", "price delivered coin/kWh"},
+		{"any-volume auction, ours high-low: clean share, %", "", "15", "highlow", "clean share %"},
+		{"high-low matching: volume, kWh", "", "", "highlow", "volume kWh"},
+		{"high-low matching: price per delivered kWh", "", "", "highlow", "price delivered coin/kWh"},
 	}
 )
 
 const papersHead = `# The papers' figures beside ours
 
 Written by ` + "`make paper`" + `; do not edit. Every figure of ours is the mean of %d runs with seed %d, each clearing checked. The columns "paper" and "reproduced" are those of matching.md 4: what the thesis prints, and what its draws come to with exact arithmetic. Means of ours are by energy, those of satisfaction by match.
+
+The thesis does not say which double auction it means in chapter 3. Ours is the uniform-price auction; that the reproduced 0.525 and the lower volume are near those of the high-low matching suggests pairs at the middle of bid and ask.
 `
 
 // WritePapers writes the papers' tables beside ours, all mechanisms on the
@@ -131,13 +134,16 @@ func (m *Misreport) markdown(b *strings.Builder) {
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---:|", len(Shades)+1) + "\n")
 	for _, l := range m.Lines {
-		fmt.Fprintf(b, "| %s | %s |", l.Name, rounded(l.HonestUcoin, 6, 2))
+		fmt.Fprintf(b, "| %s | %s |", l.Name, l.HonestText())
 		for k := range Shades {
 			b.WriteString(" " + l.Text(k) + " |")
 		}
 		b.WriteString("\n")
 	}
 }
+
+// HonestText returns the surplus with an honest ask in coins.
+func (l *MisreportLine) HonestText() string { return rounded(l.HonestUcoin, 6, 2) }
 
 // Text returns what a shade gains in coins, and in how many books.
 func (l *MisreportLine) Text(shade int) string {

@@ -10,6 +10,7 @@
 package simulate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,6 +64,10 @@ type Line struct {
 	Figures Figures        `json:"figures"`
 }
 
+// ErrUnproven is wrapped by errors about a clearing that its check did not
+// confirm; others are about what was asked for.
+var ErrUnproven = errors.New("the clearing is not proved")
+
 // Run draws the books and clears each by every mechanism. Errors name an unknown
 // mechanism, a number of runs below 1, a book that a mechanism cannot clear, and
 // a clearing that its check did not confirm.
@@ -93,7 +98,7 @@ func Run(c Config) (*Report, error) {
 			if err != nil {
 				return nil, err
 			}
-			sums[i].add(figuresOf(result, buys, sells, rate))
+			sums[i].add(figuresOf(result, buys, sells, rate, book.LossPPMPerKM(v.Mechanism)))
 		}
 	}
 	for i, v := range variants {
@@ -113,7 +118,7 @@ func clear(v Variant, buys, sells []book.Order) (*book.Result, error) {
 		return nil, fmt.Errorf("%s: %w", v.Name, err)
 	}
 	if !r.Certificate.Verified {
-		return nil, fmt.Errorf("%s: the clearing is not proved: %s", v.Name, r.Certificate.Note)
+		return nil, fmt.Errorf("%s: %w: %s", v.Name, ErrUnproven, r.Certificate.Note)
 	}
 	return r, nil
 }
