@@ -10,7 +10,7 @@ import (
 // replaySteps is how many sells a replay looks at. A step takes nanoseconds, so
 // that a book of any size is checked within seconds; 10 000 x 10 000 still are
 // replayed whole.
-const replaySteps = 400_000_000
+const replaySteps = 200_000_000
 
 // verify replays the trades against the definition in matching.md 2, with
 // arithmetic of its own: at each step the one trade that the rules allow must be

@@ -279,7 +279,10 @@ func TestDrawn(t *testing.T) {
 		CMAP{Mode: Limit, PriceMin: 300, PriceMax: 1300, RMaxM: 5000, Fee: 50},
 		CMAP{Mode: Limit, PriceMin: 300, PriceMax: 1300, RMaxM: 5000, FixedScale: true},
 		Welfare{Beta: 40, PriceMin: 300, PriceMax: 1300, RMaxM: 5000, Fee: 20, LossPPMPerKM: 20_000},
-		Auction{Fee: 30}, Posted{Price: &price, Fee: 10}, Posted{Retail: &retail, FeedIn: &feedIn}, HighLow{Fee: 10},
+		Auction{Fee: 30},
+		Posted{Price: &price, Fee: 10},
+		Posted{Retail: &retail, FeedIn: &feedIn},
+		HighLow{Fee: 10},
 	} {
 		for seed := range uint64(5) {
 			b := drawn(t, m, 5+int(seed)*7, seed)

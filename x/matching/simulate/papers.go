@@ -24,9 +24,9 @@ type claim struct {
 var (
 	claimsCh4 = []claim{
 		{"mean satisfaction", "0.70", "0.705", "cmap", "satisfaction"},
-		{"satisfaction, top tenth", "0.90", "0.894", "cmap", "  top tenth"},
-		{"satisfaction, worst tenth", "0.43", "0.445", "cmap", "  worst tenth"},
-		{"rejected below 0.43, %", "3.0", "3.2", "cmap", "  below 0.43, % of matches"},
+		{"satisfaction, top tenth", "0.90", "0.894", "cmap", "satisfaction, top tenth"},
+		{"satisfaction, worst tenth", "0.43", "0.445", "cmap", "satisfaction, worst tenth"},
+		{"rejected below 0.43, %", "3.0", "3.2", "cmap", "satisfaction below 0.43, % of matches"},
 		{"buyers' share of their optimum, %", "94.24", "93.5", "cmap", "buyers' share of their optimum %"},
 		{"sellers' share of their optimum, %", "96.44", "95.8", "cmap", "sellers' share of their optimum %"},
 		{"mean price", "0.87", "0.859", "cmap", "price coin/kWh"},
@@ -115,7 +115,7 @@ func (r *Report) markdown(b *strings.Builder) {
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---:|", len(r.Mechanisms)) + "\n")
 	for _, m := range Measures {
-		b.WriteString("| " + strings.TrimSpace(m.Name) + " |")
+		b.WriteString("| " + m.Name + " |")
 		for i := range r.Mechanisms {
 			b.WriteString(" " + m.Text(&r.Mechanisms[i]) + " |")
 		}

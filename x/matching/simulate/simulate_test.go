@@ -211,6 +211,9 @@ func TestRounded(t *testing.T) {
 
 // TestPapers: docs/papers.md is what make paper writes.
 func TestPapers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: seconds; make paper-check does the same")
+	}
 	want, err := os.ReadFile("../../../docs/papers.md")
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (r *Report) WriteSVG(w io.Writer) error {
 // panel draws the bars of a measure. Lengths are relative to the greatest; those
 // of negative values are hollow.
 func (r *Report) panel(b *strings.Builder, m Measure, x, y int) {
-	fmt.Fprintf(b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", x, y+16, escape(strings.TrimSpace(m.Name)))
+	fmt.Fprintf(b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", x, y+16, escape(m.Name))
 	greatest := int64(1)
 	for i := range r.Mechanisms {
 		greatest = max(greatest, magnitude(m.of(&r.Mechanisms[i].Figures)))
