@@ -9,7 +9,7 @@ PERIODS ?= 24
 # One set of flags for all, so that programs and tests share what was compiled.
 export GOFLAGS := $(GOFLAGS) -trimpath
 
-.PHONY: all build test race lint gen gen-check demo e2e determinism bench ci clean
+.PHONY: all build test race lint gen gen-check paper paper-check demo e2e determinism bench ci clean
 
 all: build
 
@@ -42,6 +42,13 @@ gen-check: gen
 	@changed=$$(git status --porcelain -- gen); \
 	if [ -n "$$changed" ]; then echo "gen differs from proto, run make gen: $$changed"; exit 1; fi
 
+# The papers' figures beside ours.
+paper: build
+	$(BUILD)/energycli market papers > docs/papers.md
+
+paper-check: build
+	@$(BUILD)/energycli market papers | cmp - docs/papers.md || { echo "docs/papers.md is not what the program writes, run make paper"; exit 1; }
+
 demo: build
 	$(BUILD)/energyd demo --periods $(PERIODS)
 
@@ -60,7 +67,7 @@ determinism:
 bench:
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench . -benchmem ./...
 
-ci: lint gen-check test determinism e2e
+ci: lint gen-check paper-check test determinism e2e
 	$(MAKE) demo PERIODS=4
 
 clean:

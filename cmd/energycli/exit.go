@@ -46,6 +46,9 @@ var errDeclined = errors.New("not confirmed, nothing was sent")
 // errNotProved is returned for a bill that is well written and not proved.
 var errNotProved = errors.New("not proved")
 
+// errWrongClearing is returned for a clearing that its check did not confirm.
+var errWrongClearing = errors.New("the clearing is not proved")
+
 // exitCode returns the process's exit code for err.
 func exitCode(err error) int {
 	switch {

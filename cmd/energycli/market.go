@@ -23,7 +23,7 @@ func marketCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketClearCommand())
+	cmd.AddCommand(marketClearCommand(), marketSimulateCommand(), marketPapersCommand())
 	return cmd
 }
 
@@ -36,7 +36,31 @@ func marketClearCommand() *cobra.Command {
 		Long: `Clear runs a market's mechanism on a book of orders, with the very code that
 the chain runs, checks the trades by other code and prints them with a summary.
 No node is needed. In files energies are in Wh and prices in ucoin per kWh; the
-printed table is in kWh and coins.`,
+printed table is in kWh and coins.
+
+A file is one JSON object {"mechanism", "params", "buys", "sells"}:
+
+  mechanism    params (? may be left out)
+  kprototypes  range {price, energy_wh, credit, loss_ppm}, loss_ppm_per_km,
+               respect_limits? (true), fee?
+  cmap         mode (paper or limit), price_min, price_max, r_max_m,
+               fixed_scale?, fee? (mode limit), loss_ppm_per_km?
+  welfare      price_min, price_max, r_max_m, beta?, fee?, loss_ppm_per_km?
+  auction      fee?, loss_ppm_per_km?
+  posted       price, or retail and feed_in; fee?, loss_ppm_per_km?
+  highlow      fee?, loss_ppm_per_km?
+
+  orders       id, price, energy_wh; and
+  kprototypes  x_m, y_m; buys weights {price?, energy?, environment?, credit?,
+               loss?, energy_type?} and the wishes environment?, credit?,
+               wanted_loss_ppm?, energy_type?, max_loss_ppm?;
+               sells environment, credit, energy_type
+  cmap,        x_m, y_m, reputation, energy_type, prefer [attributes],
+  welfare      weights? [per mille]; sells environment?
+  others       x_m?, y_m?, energy_type?, environment? for the statistics
+
+An order may say more than its mechanism looks at. A sell is clean by its
+environment, or else if its energy_type is not fossil.`,
 		Example: "  energycli market clear --in book.json\n  energycli market clear --in - --json < book.json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,12 +73,22 @@ printed table is in kWh and coins.`,
 				return usageError{fmt.Errorf("%s: %w", in, err)}
 			}
 			start := time.Now()
-			result := b.Clear()
-			elapsed := time.Since(start)
-			if asJSON {
-				return writeClearingJSON(cmd.OutOrStdout(), result, elapsed)
+			result, err := b.Clear()
+			if err != nil {
+				return fmt.Errorf("%s: %w", in, err)
 			}
-			return writeClearingText(cmd.OutOrStdout(), result)
+			elapsed := time.Since(start)
+			write := writeClearingText
+			if asJSON {
+				write = func(w io.Writer, r *book.Result) error { return writeClearingJSON(w, r, elapsed) }
+			}
+			if err := write(cmd.OutOrStdout(), result); err != nil {
+				return err
+			}
+			if !result.Certificate.Verified {
+				return fmt.Errorf("%s: %w: %s", in, errWrongClearing, result.Certificate.Note)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&in, "in", "", "book file, - for standard input")
@@ -113,6 +147,9 @@ func writeClearingText(w io.Writer, r *book.Result) error {
 	checked := "the trades follow the mechanism"
 	if !r.Certificate.Verified {
 		checked = "FAILED: the trades do not follow the mechanism"
+	}
+	if r.Certificate.Note != "" {
+		checked += "\n" + r.Certificate.Note
 	}
 	summary := newTable("Summary", "")
 	summary.AppendRows([]table.Row{

@@ -122,7 +122,7 @@ func TestMarketUsageErrors(t *testing.T) {
 		{
 			"broken book", "{\n \"mechanism\": \"lottery\"}",
 			[]string{"clear", "--in", "-", "--json"},
-			`-: line 2 column 15: field mechanism: expected "kprototypes", got "lottery"`,
+			`-: line 2 column 15: field mechanism: expected one of kprototypes, cmap, welfare, auction, posted, highlow, got "lottery"`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

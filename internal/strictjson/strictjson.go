@@ -81,7 +81,10 @@ func (e *Error) Within(outer *Error) *Error {
 		moved.Column += outer.Column - 1
 	}
 	moved.Field = outer.Field
-	if e.Field != "" {
+	switch {
+	case strings.HasPrefix(e.Field, "["):
+		moved.Field += e.Field
+	case e.Field != "":
 		moved.Field = strings.TrimPrefix(outer.Field+"."+e.Field, ".")
 	}
 	return &moved

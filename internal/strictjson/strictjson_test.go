@@ -219,6 +219,7 @@ func TestWithin(t *testing.T) {
 		{Error{Line: 1, Column: 2, Field: "a", Expected: "x", Got: "y"}, "line 2 column 12: field part.a: expected x, got y"},
 		{Error{Line: 2, Column: 2, Field: "b", Expected: "x", Got: "y"}, "line 3 column 2: field part.b: expected x, got y"},
 		{Error{Line: 1, Column: 1, Expected: "x", Got: "y"}, "line 2 column 11: field part: expected x, got y"},
+		{Error{Line: 1, Column: 2, Field: "[0].a", Expected: "x", Got: "y"}, "line 2 column 12: field part[0].a: expected x, got y"},
 	} {
 		if got := tc.inner.Within(outer).Error(); got != tc.want {
 			t.Errorf("got %s, want %s", got, tc.want)

@@ -33,6 +33,15 @@ func mustRead(t *testing.T, text string) *Book {
 	return b
 }
 
+func mustClear(t *testing.T, b *Book) *Result {
+	t.Helper()
+	r, err := b.Clear()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // TestClearByHand compares whole results with those worked out on paper.
 //
 // limits: the t of 50 000 in 100 000 is 16384, so b0-s0 is 100 * 16384^2; b0-s1
@@ -50,7 +59,7 @@ func TestClearByHand(t *testing.T) {
 			if err := strictjson.Decode(readFile(t, "testdata/"+name+".want.json"), &want); err != nil {
 				t.Fatal(err)
 			}
-			got := mustRead(t, string(readFile(t, "testdata/"+name+".book.json"))).Clear()
+			got := mustClear(t, mustRead(t, string(readFile(t, "testdata/"+name+".book.json"))))
 			if diff := cmp.Diff(&want, got); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)
 			}
@@ -83,7 +92,7 @@ func TestReferenceCases(t *testing.T) {
 			if err := strictjson.Decode(expected, &want); err != nil {
 				t.Fatal(err)
 			}
-			result := mustRead(t, string(readFile(t, path))).Clear()
+			result := mustClear(t, mustRead(t, string(readFile(t, path))))
 			text, err := json.Marshal(result)
 			if err != nil {
 				t.Fatal(err)
@@ -113,8 +122,8 @@ func TestReadErrors(t *testing.T) {
 	mustRead(t, sound)
 	const max64 = "9223372036854775807"
 	for _, c := range []struct{ name, old, new, want string }{
-		{"unknown mechanism", `"kprototypes"`, `"cmap"`, `line 1 column 14: field mechanism: expected "kprototypes", got "cmap"`},
-		{"empty mechanism", `"kprototypes"`, `""`, `line 1 column 14: field mechanism: expected "kprototypes", got ""`},
+		{"unknown mechanism", `"kprototypes"`, `"lottery"`, `line 1 column 14: field mechanism: expected one of kprototypes, cmap, welfare, auction, posted, highlow, got "lottery"`},
+		{"empty mechanism", `"kprototypes"`, `""`, `line 1 column 14: field mechanism: expected one of kprototypes, cmap, welfare, auction, posted, highlow, got ""`},
 		{"mechanism of another kind", `"kprototypes"`, `1`, `line 1 column 14: field mechanism: expected a string, got 1`},
 		{"no mechanism", `"mechanism":"kprototypes",`, ``, `line 1 column 1: field mechanism: expected a value, got nothing`},
 		{"unknown parameter", `"fee":5`, `"fees":5`, `line 2 column 33: field params.fees: expected one of the fields respect_limits, fee, range, loss_ppm_per_km, got unknown field "fees"`},
@@ -167,8 +176,8 @@ func TestReadErrors(t *testing.T) {
 // TestMechanismIsJudgedFirst: the fields of another mechanism's book are not
 // what is wrong with it.
 func TestMechanismIsJudgedFirst(t *testing.T) {
-	_, err := Read([]byte(`{"params":{"mode":"paper"},"buys":[],"sells":[],"mechanism":"cmap"}`))
-	if err == nil || !strings.Contains(err.Error(), `field mechanism: expected "kprototypes", got "cmap"`) {
+	_, err := Read([]byte(`{"params":{"mode":"paper"},"buys":[],"sells":[],"mechanism":"lottery"}`))
+	if err == nil || !strings.Contains(err.Error(), `got "lottery"`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -201,39 +210,11 @@ func TestFarSellIsReadIfItsLossFits(t *testing.T) {
 	mustRead(t, strings.Replace(text, `"x_m":3,"y_m":3`, `"x_m":60000,"y_m":0`, 1))
 }
 
-func TestEmptySides(t *testing.T) {
-	for _, list := range []string{"buys", "sells", "both"} {
-		t.Run(list, func(t *testing.T) {
-			var f file
-			if err := strictjson.Decode([]byte(sound), &f); err != nil {
-				t.Fatal(err)
-			}
-			if list != "sells" {
-				f.Buys = []fileBuy{}
-			}
-			if list != "buys" {
-				f.Sells = []fileSell{}
-			}
-			text, err := json.Marshal(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := &Result{
-				Mechanism: KPrototypes, Objective: "0", Trades: []Trade{},
-				Stats: Stats{Buys: len(f.Buys), Sells: len(f.Sells)}, Certificate: Certificate{Verified: true},
-			}
-			if diff := cmp.Diff(want, mustRead(t, string(text)).Clear()); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 // TestUnstatedWishesHaveNoWeight: no wish is stated, so only price and energy
 // are compared, whatever the weights say.
 func TestUnstatedWishesHaveNoWeight(t *testing.T) {
 	text := strings.Replace(sound, `"weights":{}`, `"weights":{"price":1,"energy":2,"environment":3,"credit":4,"loss":5,"energy_type":6}`, 1)
-	b := mustRead(t, text)
+	b := mustRead(t, text).solver.(*prototypes)
 	if got, want := b.buys[1].Weights, (kproto.Weights{Price: 1, Energy: 2}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -243,10 +224,19 @@ func TestUnstatedWishesHaveNoWeight(t *testing.T) {
 }
 
 func TestVerifyRefusesForgedTrades(t *testing.T) {
-	b := mustRead(t, string(readFile(t, "testdata/limits.book.json")))
+	b := mustRead(t, string(readFile(t, "testdata/limits.book.json"))).solver.(*prototypes)
 	trades := kproto.Clear(b.params, b.buys, b.sells, b.plane())
-	if !b.verify(trades) {
-		t.Fatal("true trades refused")
+	if n, err := b.verify(trades, replaySteps); n != len(trades) || err != nil {
+		t.Fatalf("true trades refused: %d, %v", n, err)
+	}
+	// With steps for two trades, the third is only checked for limits.
+	if n, err := b.verify(trades, 2*len(b.sells)); n != 2 || err != nil {
+		t.Fatalf("got %d trades replayed, %v", n, err)
+	}
+	forged := slices.Clone(trades)
+	forged[2].Buy, forged[2].EnergyWh = 2, 1
+	if _, err := b.verify(forged, 2*len(b.sells)); !errors.Is(err, errBeyondLimits) {
+		t.Errorf("trade beyond a limit past the replay: got %v", err)
 	}
 	for _, c := range []struct {
 		name  string
@@ -262,7 +252,7 @@ func TestVerifyRefusesForgedTrades(t *testing.T) {
 		{"another loss", func(l []kproto.Trade) []kproto.Trade { l[1].LossPPM = 0; return l }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if b.verify(c.forge(slices.Clone(trades))) {
+			if _, err := b.verify(c.forge(slices.Clone(trades)), replaySteps); err == nil {
 				t.Error("forged trades verified")
 			}
 		})
@@ -274,7 +264,9 @@ func TestVerifyRefusesForgedTrades(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(sound))
 	f.Add([]byte(`{"mechanism":"kprototypes","params":{"range":{"price":1,"energy_wh":1,"credit":1,"loss_ppm":1},"loss_ppm_per_km":0},"buys":[],"sells":[]}`))
-	f.Add([]byte(`{"mechanism":"cmap"}`))
+	for _, text := range sounds {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := Read(data)
 		if err != nil {
@@ -283,8 +275,8 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		if r := b.Clear(); !r.Certificate.Verified || r.TradedWh < 0 {
-			t.Fatalf("bad result %+v", r)
+		if r, err := b.Clear(); err != nil || !r.Certificate.Verified || r.TradedWh < 0 {
+			t.Fatalf("bad result %+v, %v", r, err)
 		}
 	})
 }

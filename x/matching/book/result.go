@@ -1,12 +1,10 @@
 package book
 
 import (
-	"math/big"
+	"fmt"
 	"math/bits"
-	"strconv"
 
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/matching/kproto"
 )
 
 // Result is what a mechanism made of a book.
@@ -14,10 +12,13 @@ type Result struct {
 	Mechanism string `json:"mechanism"`
 	// TradedWh is the sum of the trades' energies.
 	TradedWh int64 `json:"traded_wh"`
-	// Objective is the sum of the trades' dissimilarities, the cost that
-	// K-prototypes keeps low. It may be greater than int64, hence decimal text.
+	// Objective is what the mechanism keeps high or low, see there. It may be
+	// greater than int64, hence decimal text.
 	Objective string `json:"objective"`
-	// Trades are in the order in which they were made.
+	// Sides are the two objectives of CMAP.
+	Sides *Sides `json:"sides,omitempty"`
+	// Trades of K-prototypes and of the high-low matching are in the order in
+	// which they were made, others by buy, then by sell.
 	Trades      []Trade     `json:"trades"`
 	Stats       Stats       `json:"stats"`
 	Certificate Certificate `json:"certificate"`
@@ -28,10 +29,13 @@ type Trade struct {
 	Buy      string `json:"buy"`
 	Sell     string `json:"sell"`
 	EnergyWh int64  `json:"energy_wh"`
-	Price    int64  `json:"price"` // the ask, ucoin per kWh
-	// SatisfactionPPM is the buyer's, see kproto.Satisfaction.
+	Price    int64  `json:"price"` // ucoin per kWh, without the fee
+	// SatisfactionPPM is the mean of both sides' by CMAP's scores for cmap and
+	// welfare, the buyer's for kprototypes, and 10^6 for the others, whose orders
+	// wish for nothing but a price within their limit.
 	SatisfactionPPM int64 `json:"satisfaction_ppm"`
-	Dissimilarity   int64 `json:"dissimilarity"`
+	// Dissimilarity is that of K-prototypes when the sell was chosen.
+	Dissimilarity *int64 `json:"dissimilarity,omitempty"`
 }
 
 // Stats sum a result up. Means are weighted by the trades' energies and rounded
@@ -41,9 +45,9 @@ type Stats struct {
 	Buys    int `json:"buys"`
 	Sells   int `json:"sells"`
 	Matches int `json:"matches"`
-	// CleanPPM = 10^6 * energy from sells of environmental index 1 / traded energy.
+	// CleanPPM = 10^6 * energy from clean sells / traded energy.
 	CleanPPM int64 `json:"clean_ppm"`
-	// LossPPM = sum(loss * energy) / traded energy.
+	// LossPPM = sum(loss * energy) / traded energy, a loss being at most 10^6.
 	LossPPM int64 `json:"loss_ppm"`
 	// MeanPrice = sum(price * energy) / traded energy, ucoin per kWh.
 	MeanPrice int64 `json:"mean_price"`
@@ -58,53 +62,79 @@ type Stats struct {
 
 // Certificate says whether a result was checked by code other than the solver's.
 type Certificate struct {
-	// Verified is true if every trade was with the least dissimilar eligible
-	// sell of its moment, of the most energy possible, and no more could trade.
+	// Verified is true if the trades were shown to be what the mechanism demands.
 	Verified bool `json:"verified"`
+	// Note says what was found wrong, or what a check of a large book left out.
+	Note string `json:"note,omitempty"`
 }
 
-// Clear runs the book's mechanism. It leaves the book as it is.
-func (b *Book) Clear() *Result {
-	trades := kproto.Clear(b.params, b.buys, b.sells, b.plane())
+// Clear runs the book's mechanism and checks what it did. It leaves the book as
+// it is. An error is one of the program: Read and New accept no book that cannot
+// be cleared.
+func (b *Book) Clear() (*Result, error) {
+	c, err := b.solver.clear()
+	if err != nil {
+		return nil, fmt.Errorf("clear by %s: %w", b.mechanism.Name(), err)
+	}
+	return b.report(c), nil
+}
+
+// report sums a clearing up.
+func (b *Book) report(c *clearing) *Result {
 	r := &Result{
-		Mechanism:   KPrototypes,
-		Trades:      make([]Trade, len(trades)),
-		Stats:       Stats{Buys: len(b.buys), Sells: len(b.sells), Matches: len(trades)},
-		Certificate: Certificate{Verified: b.verify(trades)},
+		Mechanism:   b.mechanism.Name(),
+		Objective:   c.objective.String(),
+		Sides:       c.sides,
+		Trades:      make([]Trade, len(c.deals)),
+		Stats:       Stats{Buys: len(b.buys), Sells: len(b.sells), Matches: len(c.deals)},
+		Certificate: Certificate{Verified: c.wrong == nil, Note: c.note},
 	}
-	objective := new(big.Int)
+	if c.wrong != nil {
+		r.Certificate.Note = c.wrong.Error()
+	}
+	fee := b.mechanism.terms().fee
 	var clean, loss, price, distance mean
-	for i, t := range trades {
-		buy, sell := &b.buys[t.Buy], &b.sells[t.Sell]
-		r.Trades[i] = Trade{
-			Buy: b.buyPlaces[t.Buy].id, Sell: b.sellPlaces[t.Sell].id,
-			EnergyWh: t.EnergyWh, Price: sell.Price,
-			SatisfactionPPM: kproto.Satisfaction(b.params, *buy, t), Dissimilarity: t.Dissimilarity,
+	for i, d := range c.deals {
+		buy, sell := &b.buys[d.buy], &b.sells[d.sell]
+		r.Trades[i] = Trade{buy.ID, sell.ID, d.energyWh, d.price, d.satisfactionPPM, d.dissimilarity}
+		r.TradedWh += d.energyWh
+		if sell.Clean() {
+			clean.add(units.PPM, d.energyWh)
+		} else {
+			clean.add(0, d.energyWh)
 		}
-		r.TradedWh += t.EnergyWh
-		objective.Add(objective, big.NewInt(t.Dissimilarity))
-		clean.add(units.PPM*sell.Environment, t.EnergyWh)
-		loss.add(t.LossPPM, t.EnergyWh)
-		price.add(sell.Price, t.EnergyWh)
-		distance.add(b.distance(t.Buy, t.Sell), t.EnergyWh)
-		r.Stats.Surplus += gain(buy.Price-sell.Price, t.EnergyWh)
-		if sell.Price+b.params.Fee > buy.Price {
-			r.Stats.LimitViolationsWh += t.EnergyWh
+		loss.add(min(b.loss(d.buy, d.sell), units.PPM), d.energyWh)
+		price.add(d.price, d.energyWh)
+		distance.add(b.distance(d.buy, d.sell), d.energyWh)
+		r.Stats.Surplus += gain(buy.Price-sell.Price, d.energyWh)
+		if sell.Price > buy.Price-fee {
+			r.Stats.LimitViolationsWh += d.energyWh
 		}
 	}
-	r.Objective = objective.String()
 	r.Stats.CleanPPM, r.Stats.LossPPM = clean.floor(), loss.floor()
 	r.Stats.MeanPrice, r.Stats.MeanDistanceM = price.floor(), distance.floor()
 	return r
 }
 
-// gain is units.Amount of a margin; Book.check made sure that it fits.
+// gain is units.Amount of a margin. The margin is at most an order's price and
+// the energy at most the order's, whose worth checkTotal made sure of.
 func gain(margin, energyWh int64) int64 {
-	amount, err := units.Amount(margin, energyWh)
-	if err != nil {
-		panic("worth of a trade beyond that of its order, " + strconv.FormatInt(margin, 10) + ": " + err.Error())
-	}
+	amount, _ := units.Amount(margin, energyWh)
 	return amount
+}
+
+// verifyEnergies checks that trades have energy and no order trades more than it
+// has.
+func (b *Book) verifyEnergies(deals []deal) error {
+	bought, sold := make([]int64, len(b.buys)), make([]int64, len(b.sells))
+	for k, d := range deals {
+		if d.energyWh <= 0 || d.energyWh > b.buys[d.buy].EnergyWh-bought[d.buy] || d.energyWh > b.sells[d.sell].EnergyWh-sold[d.sell] {
+			return fmt.Errorf("trade %d: %d Wh, of which its buy or sell has none left", k, d.energyWh)
+		}
+		bought[d.buy] += d.energyWh
+		sold[d.sell] += d.energyWh
+	}
+	return nil
 }
 
 // mean is a mean of values >= 0 weighted by energies, exact in 128 bits.
