@@ -165,11 +165,10 @@ func TestBankAgainstModel(t *testing.T) {
 				err := w.ctx.Atomic(func(ctx *module.Ctx) error { _, err := PayOut(ctx, from, claim, payments); return err })
 				if same(err, rest >= 0 && m.escrow[from] >= claim) {
 					m.escrow[from] -= claim
-					m.free[from] += rest
 					for _, payment := range payments {
 						m.receive(payment.To, payment.AmountUcoin)
 					}
-					m.receive(from, 0)
+					m.receive(from, rest)
 				}
 			},
 			"": func(*rapid.T) {

@@ -71,18 +71,14 @@ func PayOut(ctx *module.Ctx, from protocol.Address, claim int64, payments []Paym
 		return 0, ErrInsufficientEscrow.With("escrow: expected %s held, %v has %s",
 			units.FormatCoins(claim), from, units.FormatCoins(balance.EscrowUcoin))
 	}
-	free, err := units.Add(balance.FreeUcoin, rest)
-	if err != nil {
-		return 0, ErrOverflow.With("balance of %v: %v", from, err)
-	}
-	balance.FreeUcoin, balance.EscrowUcoin = free, balance.EscrowUcoin-claim
+	balance.EscrowUcoin -= claim
 	saveBalance(ctx.Store, balance)
 	for i := range payments {
 		if payments[i].RepaidUcoin, err = receive(ctx, payments[i].To, payments[i].AmountUcoin); err != nil {
 			return 0, err
 		}
 	}
-	return repayAll(ctx, from)
+	return receive(ctx, from, rest)
 }
 
 // receive credits an account, which then repays its debts, and returns what it

@@ -5,13 +5,16 @@ import "slices"
 // NoParent stands for the parent of a node at the top of a feeder.
 const NoParent = -1
 
+// Limited says whether any line has a capacity.
+func (p *Paths) Limited() bool {
+	return slices.ContainsFunc(p.edges, func(e edge) bool { return e.capacity > 0 })
+}
+
 // Feeder returns a radial grid as a forest: the parent of each node, by the
 // numbers of Place, and what the line to it carries in a period of so many
-// milliseconds, in Wh, 0 for no limit. It is false if the lines close a ring, or
-// none has a limit.
+// milliseconds, in Wh, 0 for no limit. It is false if the lines close a ring.
 func (p *Paths) Feeder(periodMs int64) (parent []int, capacityWh []int64, ok bool) {
-	limited := slices.ContainsFunc(p.edges, func(e edge) bool { return e.capacity > 0 })
-	if !p.radial || !limited {
+	if !p.radial {
 		return nil, nil, false
 	}
 	both := make([][]edge, len(p.nodes)) // one-way lines from either end

@@ -176,7 +176,10 @@ func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
 		p.lossFrom[source] = losses(p.search(source))
 	}
 	loss := p.lossFrom[source][target]
-	return int64(loss), loss != unreachable
+	if loss == unreachable {
+		return 0, false
+	}
+	return int64(loss), true
 }
 
 // LengthBetween returns the length in m of the path of least loss, false if

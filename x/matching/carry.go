@@ -11,8 +11,12 @@ import (
 // (SPEC 4), so that the least worth is lost, and says which line was in the way.
 // A certificate proves the clearing as it was before.
 func (c *clearing) carry(ctx *module.Ctx, book *matchingv1.Book, found *outcome) error {
+	if !c.paths.Limited() || len(found.trades) == 0 {
+		return nil
+	}
 	parent, limits, ok := c.paths.Feeder(registry.ChainOf(ctx.Store).PeriodLengthMs)
-	if !ok || len(found.trades) == 0 {
+	if !ok {
+		book.LimitsNotHeld = true
 		return nil
 	}
 	feeder, err := capacity.NewFeeder(parent, limits)
@@ -29,6 +33,7 @@ func (c *clearing) carry(ctx *module.Ctx, book *matchingv1.Book, found *outcome)
 	if err != nil {
 		return err
 	}
+	book.CutNotOptimal = !result.Optimal
 	for _, cut := range result.Cuts {
 		t := found.trades[cut.Trade]
 		book.CutWh += cut.EnergyWh // no more than the book's energy, which was added up

@@ -126,7 +126,7 @@ func (e *entry) checkCaps(r state.Reader) error {
 	if e.terms.sell {
 		side = e.book.Sells
 	}
-	if most := e.market.MaxOrdersPerSide; most > 0 && side >= most {
+	if most := perSide(e.market); most > 0 && side >= most {
 		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, units.FormatTime(e.terms.period))
 	}
 	if mine.Sells+mine.Buys >= p.MaxOrdersPerAccount {

@@ -7,6 +7,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // InitGenesis implements module.Module. Presences and dues follow from the
@@ -32,9 +33,15 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		if err := checkMarket(entry.Market); err != nil {
 			return fmt.Errorf("matching.markets[%d]: %w", i, err)
 		}
+		if entry.FromPeriod < 0 || registry.PeriodOf(ctx.Store, entry.FromPeriod) != entry.FromPeriod || markets.Has(ctx.Store, marketKey(entry.FromPeriod)) {
+			return fmt.Errorf("matching.markets[%d].from_period: expected the start of a period, each once, got %d", i, entry.FromPeriod)
+		}
 		markets.Set(ctx.Store, marketKey(entry.FromPeriod), entry)
 	}
-	for _, certificate := range genesis.Certificates {
+	for i, certificate := range genesis.Certificates {
+		if _, ok := BookOf(ctx.Store, certificate.Period); !ok {
+			return fmt.Errorf("matching.certificates[%d].period: expected one with a book, got %d", i, certificate.Period)
+		}
 		certificates.Set(ctx.Store, certificateKey(certificate.Period), certificate)
 	}
 	for i, match := range genesis.Prematches {

@@ -33,6 +33,12 @@ func checkMarket(m *matchingv1.Market) error {
 	if _, known := matchingv1.Mechanism_name[int32(m.GetMechanism())]; !known || m.GetMechanism() == 0 {
 		return ErrMalformed.With("market.mechanism: expected a known mechanism, got %d", m.GetMechanism())
 	}
+	if most := mostPerSide(m.Mechanism); m.MaxOrdersPerSide > most || m.MaxOrdersPerSide < 0 {
+		return ErrOutOfRange.With("market.max_orders_per_side: expected 0 to %d, got %d", most, m.MaxOrdersPerSide)
+	}
+	if m.Mechanism == matchingv1.Mechanism_MECHANISM_POSTED && m.PostedPriceUcoinPerKwh == 0 && m.PostedRetailUcoinPerKwh == 0 {
+		return ErrOutOfRange.With("market.posted_price_ucoin_per_kwh: expected a price, or posted_retail_ucoin_per_kwh above 0, got 0")
+	}
 	for _, field := range []struct {
 		name         string
 		value, least int64
@@ -43,13 +49,40 @@ func checkMarket(m *matchingv1.Market) error {
 		{"market.posted_price_ucoin_per_kwh", m.PostedPriceUcoinPerKwh, 0, maxPrice},
 		{"market.posted_retail_ucoin_per_kwh", m.PostedRetailUcoinPerKwh, 0, maxPrice},
 		{"market.posted_feed_in_ucoin_per_kwh", m.PostedFeedInUcoinPerKwh, 0, m.PostedRetailUcoinPerKwh},
-		{"market.max_orders_per_side", m.MaxOrdersPerSide, 0, 100_000},
 	} {
 		if field.value < field.least || field.value > field.most {
 			return ErrOutOfRange.With("%s: expected %d to %d, got %d", field.name, field.least, field.most, field.value)
 		}
 	}
 	return nil
+}
+
+// Clearing by CMAP or welfare costs the square of a book: 0 orders a side stand
+// for these defaults (matching.md 5), and twice as many are the most.
+const cmapPerSide, welfarePerSide = 500, 1000
+
+// perSide is the most orders of a side in a market's book, 0 for any.
+func perSide(m *matchingv1.Market) int64 {
+	if m.MaxOrdersPerSide > 0 {
+		return m.MaxOrdersPerSide
+	}
+	switch m.Mechanism {
+	case matchingv1.Mechanism_MECHANISM_CMAP:
+		return cmapPerSide
+	case matchingv1.Mechanism_MECHANISM_WELFARE:
+		return welfarePerSide
+	}
+	return 0
+}
+
+func mostPerSide(mechanism matchingv1.Mechanism) int64 {
+	switch mechanism {
+	case matchingv1.Mechanism_MECHANISM_CMAP:
+		return 2 * cmapPerSide
+	case matchingv1.Mechanism_MECHANISM_WELFARE:
+		return 2 * welfarePerSide
+	}
+	return 100_000
 }
 
 // scores are the parameters of CMAP's scores.

@@ -1,8 +1,9 @@
 package matching
 
 import (
+	"fmt"
+
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
-	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/cmap"
 	"github.com/energyd/energyd/x/matching/transport"
 	"github.com/energyd/energyd/x/matching/welfare"
@@ -34,7 +35,7 @@ func preferences(stated []*matchingv1.Preference, otherwise []cmap.Preference) (
 	out := make([]cmap.Preference, len(stated))
 	for i, p := range stated {
 		if p.Attribute <= 0 || int(p.Attribute) >= len(attributes) {
-			return nil, ErrMalformed.With("preferences[%d].attribute: expected a known attribute, got %d", i, p.Attribute)
+			return nil, fmt.Errorf("preferences[%d].attribute: expected a known attribute, got %d", i, p.Attribute)
 		}
 		out[i] = cmap.Preference{Attribute: attributes[p.Attribute], Weight: p.WeightPerMille}
 	}
@@ -59,6 +60,23 @@ func ratedSell(order *matchingv1.SellOrder) (cmap.Sell, error) {
 	}, err
 }
 
+// checkRatedBuy says whether CMAP and welfare can rate an order.
+func checkRatedBuy(order *matchingv1.BuyOrder) error {
+	rated, err := ratedBuy(order)
+	if err != nil {
+		return err
+	}
+	return cmap.CheckBuy(rated)
+}
+
+func checkRatedSell(order *matchingv1.SellOrder) error {
+	rated, err := ratedSell(order)
+	if err != nil {
+		return err
+	}
+	return cmap.CheckSell(rated)
+}
+
 // rated lists the book as CMAP and welfare take it.
 func (c *clearing) rated() (buys []cmap.Buy, sells []cmap.Sell, err error) {
 	buys, sells = make([]cmap.Buy, len(c.buys)), make([]cmap.Sell, len(c.sells))
@@ -81,7 +99,9 @@ func (c *clearing) link(buy, sell int) welfare.Link {
 	if length, ok := c.distance(buy, sell); ok {
 		l.DistanceM = length
 	}
-	l.LossPPM, l.Eligible = c.eligible(buy, sell)
+	if loss, ok := c.eligible(buy, sell); ok {
+		l.LossPPM, l.Eligible = loss, true
+	}
 	return l
 }
 
@@ -102,14 +122,13 @@ func (c *clearing) runCMAP() (*outcome, error) {
 		loss, _ := c.loss(t.Buy, t.Sell)
 		found.trades = append(found.trades, trade{
 			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss, buyerPPM: t.BuyerPPM, sellerPPM: t.SellerPPM,
-			worth: t.SatisfactionPPM,
+			worth: (t.BuyerPPM*result.Buyers.K + t.SellerPPM*result.Sellers.K) >> 20,
 		})
 	}
 	return found, nil
 }
 
-// runWelfare takes the clearing that gains the most (SPEC 6.5). The satisfaction
-// that it adds is the pair's.
+// runWelfare takes the clearing that gains the most (SPEC 6.5).
 func (c *clearing) runWelfare() (*outcome, error) {
 	buys, sells, err := c.rated()
 	if err != nil {
@@ -124,8 +143,7 @@ func (c *clearing) runWelfare() (*outcome, error) {
 		loss, _ := c.loss(t.Buy, t.Sell)
 		found.trades = append(found.trades, trade{
 			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss,
-			buyerPPM: t.SatisfactionPPM, sellerPPM: t.SatisfactionPPM,
-			worth: units.Net(buys[t.Buy].Price, loss) - sells[t.Sell].Price - c.params.FeeUcoinPerKwh + c.market.BetaUcoinPerKwh*t.SatisfactionPPM/units.PPM,
+			buyerPPM: t.BuyerPPM, sellerPPM: t.SellerPPM, worth: t.Worth,
 		})
 	}
 	return found, nil

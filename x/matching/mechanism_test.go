@@ -6,8 +6,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching"
 )
@@ -140,6 +142,8 @@ func TestBadMarkets(t *testing.T) {
 		func(m *matchingv1.Market) { m.PostedPriceUcoinPerKwh = -1 },
 		func(m *matchingv1.Market) { m.PostedFeedInUcoinPerKwh = 2; m.PostedRetailUcoinPerKwh = 1 },
 		func(m *matchingv1.Market) { m.MaxOrdersPerSide = -1 },
+		func(m *matchingv1.Market) { m.MaxOrdersPerSide = 1001 },                           // CMAP costs the square
+		func(m *matchingv1.Market) { m.Mechanism = matchingv1.Mechanism_MECHANISM_POSTED }, // without a price
 	} {
 		bad := proto.CloneOf(good)
 		edit(bad)
@@ -199,4 +203,84 @@ func TestSideCap(t *testing.T) {
 	m.Must("n1", buy(300_000, 100))
 	refused(t, m, "n2", buy(300_000, 100), matching.ErrBookFull)
 	m.Must("n3", sell(200_000, 100, "n3"))
+}
+
+// TestOutOfReach: a member whom no lines reach, or who is too far away, goes
+// without trades; the others trade on.
+func TestOutOfReach(t *testing.T) {
+	for name, mechanism := range matchingv1.Mechanism_value {
+		if mechanism == 0 {
+			continue
+		}
+		for where, edit := range map[string]func(*market.Genesis){
+			"an island": func(g *market.Genesis) {
+				g.Grid.Nodes = append(g.Grid.Nodes, &gridv1.Node{Node: "rock"})
+				g.Grid.Lines = []*gridv1.Line{
+					{From: market.Node("sun"), To: market.Node("home"), LengthMm: 1000}, {From: market.Node("isle"), To: "rock", LengthMm: 1000},
+				}
+			},
+			"far away": func(g *market.Genesis) { g.NodeOf("isle").PathMm = proto.Int64(150_000_000) },
+		} {
+			t.Run(name+" "+where, func(t *testing.T) {
+				m := market.New(t, func(g *market.Genesis) {
+					rules := pairs(matchingv1.Mechanism(mechanism))
+					rules.PostedPriceUcoinPerKwh = 250_000
+					by(rules)(g)
+					edit(g)
+				}, "sun", "home", "isle")
+				m.Must("sun", sell(200_000, 1000, "sun"))
+				m.Must("home", buy(300_000, 400))
+				m.Must("isle", buy(310_000, 400))
+				m.End()
+				m.Block(gate)
+				if failed := market.Happened[*matchingv1.ClearingFailed](m); len(failed) != 0 {
+					t.Fatalf("the book was cancelled: %v", failed)
+				}
+				if got := book(m); got.MatchedWh != 400 || len(matchesOf(m, "isle")) != 0 {
+					t.Errorf("book %v, want 400 Wh for home", got)
+				}
+			})
+		}
+	}
+}
+
+// TestRing: limits are held in radial grids; elsewhere the book says that they
+// are not.
+func TestRing(t *testing.T) {
+	m := market.New(t, func(g *market.Genesis) {
+		line := func(from, to string) {
+			g.Grid.Lines = append(g.Grid.Lines, &gridv1.Line{From: from, To: to, LengthMm: 1000, CapacityW: 1})
+		}
+		line(market.Node("sun"), market.Node("home"))
+		line(market.Node("home"), market.Node("mill"))
+		line(market.Node("mill"), market.Node("sun"))
+	}, "sun", "home", "mill")
+	m.Must("sun", sell(200_000, 1000, "sun"))
+	m.Must("home", buy(300_000, 400))
+	m.End()
+	m.Block(gate)
+	if got := book(m); !got.LimitsNotHeld || got.MatchedWh != 400 {
+		t.Errorf("book %v, want it to say that limits were not held", got)
+	}
+}
+
+func TestBadGenesisMarkets(t *testing.T) {
+	entry := func(from int64) *matchingv1.MarketEntry {
+		return &matchingv1.MarketEntry{FromPeriod: from, Market: pairs(matchingv1.Mechanism_MECHANISM_CMAP)}
+	}
+	for name, genesis := range map[string]*matchingv1.GenesisState{
+		"twice":                  {Markets: []*matchingv1.MarketEntry{entry(p), entry(p)}},
+		"before time":            {Markets: []*matchingv1.MarketEntry{entry(-length)}},
+		"no period":              {Markets: []*matchingv1.MarketEntry{entry(p + 1)}},
+		"none":                   {Markets: []*matchingv1.MarketEntry{{FromPeriod: p}}},
+		"certificate of no book": {Certificates: []*matchingv1.Certificate{{Period: p}}},
+	} {
+		data, err := module.MarshalGenesis(genesis)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := matching.New().InitGenesis(market.New(t, nil, "home").Ctx("home"), data); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 }

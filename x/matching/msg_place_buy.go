@@ -6,7 +6,6 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
-	"github.com/energyd/energyd/x/matching/cmap"
 	"github.com/energyd/energyd/x/reputation"
 )
 
@@ -25,6 +24,10 @@ func checkPlaceBuy(_ string, m *matchingv1.MsgPlaceBuy) error {
 	}
 	if _, known := registryv1.EnergyType_name[int32(m.WantedEnergyType)]; !known {
 		return ErrMalformed.With("wanted_energy_type: expected a known energy type, got %d", m.WantedEnergyType)
+	}
+	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}
+	if err := checkRatedBuy(stated); err != nil {
+		return ErrMalformed.With("%v", err)
 	}
 	w := m.Weights
 	for _, field := range []struct {
@@ -97,14 +100,14 @@ func cost(price, fee, energyWh int64) (int64, error) {
 	return units.Add(amount, feeAmount)
 }
 
-// checkBuy says whether the period's mechanism can take the order.
+// checkBuy says whether the period's mechanism can take the order. Auction and
+// posted price take every price and energy.
 func (e *entry) checkBuy(order *matchingv1.BuyOrder) error {
-	if e.market.Mechanism == matchingv1.Mechanism_MECHANISM_KPROTOTYPES {
+	switch e.market.Mechanism {
+	case matchingv1.Mechanism_MECHANISM_KPROTOTYPES:
 		return kprotoParams(e.params).CheckBuy(wishes(order))
+	case matchingv1.Mechanism_MECHANISM_CMAP, matchingv1.Mechanism_MECHANISM_WELFARE:
+		return checkRatedBuy(order)
 	}
-	rated, err := ratedBuy(order)
-	if err != nil {
-		return err
-	}
-	return cmap.CheckBuy(rated)
+	return nil
 }

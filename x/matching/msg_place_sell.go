@@ -5,7 +5,6 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/matching/cmap"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -17,6 +16,9 @@ func sellTerms(m *matchingv1.MsgPlaceSell) terms {
 func checkPlaceSell(_ string, m *matchingv1.MsgPlaceSell) error {
 	if err := protocol.CheckName(m.Meter); err != nil {
 		return ErrMalformed.With("meter: %v", err)
+	}
+	if err := checkRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}); err != nil {
+		return ErrMalformed.With("%v", err)
 	}
 	return sellTerms(m).check()
 }
@@ -58,12 +60,11 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 
 // checkSell says whether the period's mechanism can take the order.
 func (e *entry) checkSell(order *matchingv1.SellOrder) error {
-	if e.market.Mechanism == matchingv1.Mechanism_MECHANISM_KPROTOTYPES {
+	switch e.market.Mechanism {
+	case matchingv1.Mechanism_MECHANISM_KPROTOTYPES:
 		return kprotoParams(e.params).CheckSell(offered(order))
+	case matchingv1.Mechanism_MECHANISM_CMAP, matchingv1.Mechanism_MECHANISM_WELFARE:
+		return checkRatedSell(order)
 	}
-	rated, err := ratedSell(order)
-	if err != nil {
-		return err
-	}
-	return cmap.CheckSell(rated)
+	return nil
 }

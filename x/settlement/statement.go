@@ -11,7 +11,6 @@ import (
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/grid"
-	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -19,11 +18,8 @@ import (
 // closeIfDone makes an account's statement once its registers are here and its
 // matches have settled.
 func closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
-	if matching.HasMatches(ctx.Store, period.Period, protocol.Address(account)) {
-		return nil
-	}
 	tally, ok := tallies.Get(ctx.Store, tallyKey(period.Period, account))
-	if !ok || !tally.HasRegisters {
+	if !ok || !tally.HasRegisters || tally.OpenMatches > 0 {
 		return nil
 	}
 	return closeAccount(ctx, period, tally)
@@ -98,7 +94,9 @@ func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
 	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
 	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
-	statement.Trades = nil
+	if statement.Version == 1 { // each was Settled; later versions change them
+		statement.Trades = nil
+	}
 	ctx.Emit(&settlementv1.StatementMade{Statement: statement})
 }
 

@@ -35,6 +35,7 @@ func settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meterin
 	if err != nil {
 		return err
 	}
+	tally.OpenMatches = int64(len(all))
 	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
 	for i, match := range all {
 		other := match.Seller
@@ -148,6 +149,10 @@ func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repai
 	} {
 		side.Period, side.Trade = period, trade
 		trades.Set(ctx.Store, tradeKey(period, side.Account, trade.Match), side)
+		if tally, ok := tallies.Get(ctx.Store, tallyKey(period, side.Account)); ok && tally.HasRegisters {
+			tally.OpenMatches--
+			tallies.Set(ctx.Store, tallyKey(period, side.Account), tally)
+		}
 	}
 }
 

@@ -171,4 +171,7 @@ func (s scale) normalise(sums []int64) {
 
 // FixedSatisfaction returns the satisfaction of a pair, 0..One, on the fixed
 // scale: the mean of what its weighted sums A_ij and B_ij come to.
-func FixedSatisfaction(a, b int64) int64 { return (a/perMille + b/perMille) / 2 }
+func FixedSatisfaction(a, b int64) int64 { return (FixedSide(a) + FixedSide(b)) / 2 }
+
+// FixedSide returns one side's satisfaction, 0..One, on the fixed scale.
+func FixedSide(sum int64) int64 { return sum / perMille }

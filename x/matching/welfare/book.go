@@ -14,12 +14,12 @@ const maxBeta = 1 << 40
 
 // book is a book with the worth of its pairs.
 type book struct {
-	p             Params
-	buys          []cmap.Buy
-	sells         []cmap.Sell
-	link          func(buy, sell int) Link
-	satisfactions []int32 // ppm per pair, row-major
-	problem       *transport.Problem
+	p                 Params
+	buys              []cmap.Buy
+	sells             []cmap.Sell
+	link              func(buy, sell int) Link
+	ofBuyer, ofSeller []int32 // satisfactions in ppm per pair, row-major
+	problem           *transport.Problem
 }
 
 func newBook(p Params, buys []cmap.Buy, sells []cmap.Sell, link func(buy, sell int) Link) (*book, error) {
@@ -31,7 +31,7 @@ func newBook(p Params, buys []cmap.Buy, sells []cmap.Sell, link func(buy, sell i
 		return nil, err
 	}
 	m, n := len(buys), len(sells)
-	b := &book{p: p, buys: buys, sells: sells, link: link, satisfactions: make([]int32, m*n)}
+	b := &book{p: p, buys: buys, sells: sells, link: link, ofBuyer: make([]int32, m*n), ofSeller: make([]int32, m*n)}
 	b.problem = &transport.Problem{
 		Demand: make([]int64, m), Supply: make([]int64, n), Worth: make([]int64, m*n), Volume: transport.AnyVolume,
 	}
@@ -47,8 +47,9 @@ func newBook(p Params, buys []cmap.Buy, sells []cmap.Sell, link func(buy, sell i
 		}
 		scorer.Row(i, distances, byBuyer, bySeller)
 		for j := range sells {
-			s := cmap.FixedSatisfaction(byBuyer[j], bySeller[j])
-			b.satisfactions[i*n+j] = int32(s)
+			at := i*n + j
+			b.ofBuyer[at], b.ofSeller[at] = int32(cmap.FixedSide(byBuyer[j])), int32(cmap.FixedSide(bySeller[j]))
+			s := b.satisfaction(at)
 			if worth[j] != transport.Forbidden {
 				worth[j] += p.Beta * s / cmap.One
 			}
@@ -56,6 +57,9 @@ func newBook(p Params, buys []cmap.Buy, sells []cmap.Sell, link func(buy, sell i
 	}
 	return b, nil
 }
+
+// satisfaction is that of a pair, the mean of its sides'.
+func (b *book) satisfaction(at int) int64 { return (int64(b.ofBuyer[at]) + int64(b.ofSeller[at])) / 2 }
 
 // gains sets the distance and the gain of every pair of a buy, Forbidden where
 // they must not trade.
@@ -101,9 +105,11 @@ func (b *book) result(s *transport.Solution) *Result {
 		if !s.Fallback {
 			premium = min(r.Premiums[f.Sell], gain)
 		}
+		at := f.Buy*len(b.sells) + f.Sell
 		r.Trades[k] = Trade{
 			Buy: f.Buy, Sell: f.Sell, EnergyWh: f.EnergyWh, Price: b.sells[f.Sell].Price + premium,
-			SatisfactionPPM: int64(b.satisfactions[f.Buy*len(b.sells)+f.Sell]),
+			SatisfactionPPM: b.satisfaction(at), BuyerPPM: int64(b.ofBuyer[at]), SellerPPM: int64(b.ofSeller[at]),
+			Worth: b.problem.Worth[at],
 		}
 	}
 	return r

@@ -35,7 +35,10 @@ type Trade struct {
 	Buy, Sell       int // positions in the book
 	EnergyWh        int64
 	Price           int64 // ucoin per kWh sold: ask <= price <= bid net of loss - fee
-	SatisfactionPPM int64 // of the pair, on the fixed scale
+	SatisfactionPPM int64 // of the pair, on the fixed scale: the mean of both sides'
+	BuyerPPM        int64
+	SellerPPM       int64
+	Worth           int64 // of a Wh to the objective, ucoin per kWh
 }
 
 // Result is a cleared book with what proves it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/energyd/energyd/units"
@@ -52,20 +53,20 @@ func TestClearByHand(t *testing.T) {
 		{"no buys", orders{nil, []cmap.Sell{sell(5, 1)}}, free, []Trade{}, []int64{0}},
 		{"no sells", orders{[]cmap.Buy{buy(5, 1)}, nil}, free, []Trade{}, []int64{}},
 		// Equal energies: the dual is anything in 0..100, and the price the middle.
-		{"one pair", orders{[]cmap.Buy{buy(500, 7)}, []cmap.Sell{sell(400, 7)}}, free, []Trade{{0, 0, 7, 450, 0}}, []int64{50}},
-		{"odd middle", orders{[]cmap.Buy{buy(501, 7)}, []cmap.Sell{sell(400, 7)}}, free, []Trade{{0, 0, 7, 450, 0}}, []int64{50}},
-		{"supply to spare: the ask", orders{[]cmap.Buy{buy(500, 7)}, []cmap.Sell{sell(400, 8)}}, free, []Trade{{0, 0, 7, 400, 0}}, []int64{0}},
-		{"demand to spare: the bid", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(400, 7)}}, free, []Trade{{0, 0, 7, 500, 0}}, []int64{100}},
-		{"fee", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(400, 7)}}, withFee(30, 0), []Trade{{0, 0, 7, 470, 0}}, []int64{70}},
+		{"one pair", orders{[]cmap.Buy{buy(500, 7)}, []cmap.Sell{sell(400, 7)}}, free, []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 450}}, []int64{50}},
+		{"odd middle", orders{[]cmap.Buy{buy(501, 7)}, []cmap.Sell{sell(400, 7)}}, free, []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 450}}, []int64{50}},
+		{"supply to spare: the ask", orders{[]cmap.Buy{buy(500, 7)}, []cmap.Sell{sell(400, 8)}}, free, []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 400}}, []int64{0}},
+		{"demand to spare: the bid", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(400, 7)}}, free, []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 500}}, []int64{100}},
+		{"fee", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(400, 7)}}, withFee(30, 0), []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 470}}, []int64{70}},
 		// floor(501 * 0.9) = floor(450.9) = 450
-		{"loss", orders{[]cmap.Buy{buy(501, 8)}, []cmap.Sell{sell(400, 7)}}, withFee(0, 100_000), []Trade{{0, 0, 7, 450, 0}}, []int64{50}},
-		{"no gain but no loss", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, withFee(50, 0), []Trade{{0, 0, 7, 450, 0}}, []int64{0}},
+		{"loss", orders{[]cmap.Buy{buy(501, 8)}, []cmap.Sell{sell(400, 7)}}, withFee(0, 100_000), []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 450}}, []int64{50}},
+		{"no gain but no loss", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, withFee(50, 0), []Trade{{Buy: 0, Sell: 0, EnergyWh: 7, Price: 450}}, []int64{0}},
 		{"fee too high", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, withFee(51, 0), []Trade{}, []int64{0}},
 		{"not eligible", orders{[]cmap.Buy{buy(500, 8)}, []cmap.Sell{sell(450, 7)}}, func(int, int) Link { return Link{} }, []Trade{}, []int64{0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := mustClear(t, market, c.book.buys, c.book.sells, c.link)
-			if diff := cmp.Diff(c.want, r.Trades); diff != "" {
+			if diff := cmp.Diff(c.want, r.Trades, terms); diff != "" {
 				t.Errorf("trades (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(c.premiums, r.Premiums); diff != "" {
@@ -74,6 +75,9 @@ func TestClearByHand(t *testing.T) {
 		})
 	}
 }
+
+// terms compares what is traded, not how it is rated.
+var terms = cmpopts.IgnoreFields(Trade{}, "SatisfactionPPM", "BuyerPPM", "SellerPPM", "Worth")
 
 // TestMarginMakesPrice: the buy that bids 450 is the one that a Wh more would
 // serve. Which buy takes from which sell ties; prices do not.
@@ -211,7 +215,7 @@ func TestFallback(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := b.result(&transport.Solution{Flows: []transport.Flow{{Buy: 0, Sell: 0, EnergyWh: 4}}, Fallback: true})
-	if diff := cmp.Diff([]Trade{{0, 0, 4, 450, 0}}, r.Trades); diff != "" || r.Premiums != nil {
+	if diff := cmp.Diff([]Trade{{Buy: 0, Sell: 0, EnergyWh: 4, Price: 450}}, r.Trades, terms); diff != "" || r.Premiums != nil {
 		t.Errorf("premiums %v, trades (-want +got):\n%s", r.Premiums, diff)
 	}
 }

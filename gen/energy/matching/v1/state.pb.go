@@ -360,7 +360,8 @@ type Market struct {
 	PostedPriceUcoinPerKwh  int64 `protobuf:"varint,5,opt,name=posted_price_ucoin_per_kwh,json=postedPriceUcoinPerKwh,proto3" json:"posted_price_ucoin_per_kwh,omitempty"`
 	PostedFeedInUcoinPerKwh int64 `protobuf:"varint,6,opt,name=posted_feed_in_ucoin_per_kwh,json=postedFeedInUcoinPerKwh,proto3" json:"posted_feed_in_ucoin_per_kwh,omitempty"`
 	PostedRetailUcoinPerKwh int64 `protobuf:"varint,7,opt,name=posted_retail_ucoin_per_kwh,json=postedRetailUcoinPerKwh,proto3" json:"posted_retail_ucoin_per_kwh,omitempty"`
-	// Most orders of either side; 0: only max_orders of the chain counts.
+	// Most orders of either side; 0: 500 for CMAP, 1000 for welfare, else only
+	// max_orders of the chain counts.
 	MaxOrdersPerSide int64 `protobuf:"varint,8,opt,name=max_orders_per_side,json=maxOrdersPerSide,proto3" json:"max_orders_per_side,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -1277,7 +1278,11 @@ type Book struct {
 	SurplusUcoin int64    `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
 	Auction      *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
 	// What the lines could not carry of the clearing.
-	CutWh         int64 `protobuf:"varint,18,opt,name=cut_wh,json=cutWh,proto3" json:"cut_wh,omitempty"`
+	CutWh int64 `protobuf:"varint,18,opt,name=cut_wh,json=cutWh,proto3" json:"cut_wh,omitempty"`
+	// Lines have limits that were not held: the grid has a ring, or the search for
+	// the least loss reached its bound (then they are held at a greater loss).
+	LimitsNotHeld bool `protobuf:"varint,19,opt,name=limits_not_held,json=limitsNotHeld,proto3" json:"limits_not_held,omitempty"`
+	CutNotOptimal bool `protobuf:"varint,20,opt,name=cut_not_optimal,json=cutNotOptimal,proto3" json:"cut_not_optimal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1436,6 +1441,20 @@ func (x *Book) GetCutWh() int64 {
 		return x.CutWh
 	}
 	return 0
+}
+
+func (x *Book) GetLimitsNotHeld() bool {
+	if x != nil {
+		return x.LimitsNotHeld
+	}
+	return false
+}
+
+func (x *Book) GetCutNotOptimal() bool {
+	if x != nil {
+		return x.CutNotOptimal
+	}
+	return false
 }
 
 // Due says when a period's book is to be looked at next: at its gate, then at
@@ -1825,7 +1844,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xd0\x04\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xa0\x05\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1846,7 +1865,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\bfallback\x18\x0f \x01(\bR\bfallback\x12#\n" +
 	"\rsurplus_ucoin\x18\x10 \x01(\x03R\fsurplusUcoin\x125\n" +
 	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\x12\x15\n" +
-	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\"6\n" +
+	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\x12&\n" +
+	"\x0flimits_not_held\x18\x13 \x01(\bR\rlimitsNotHeld\x12&\n" +
+	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\"6\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +

@@ -73,9 +73,8 @@ func (x *Settled) GetTrade() *Trade {
 	return nil
 }
 
-// StatementMade has a new statement or version of one, without its trades: each
-// of those was Settled. (A late arrival's own version counts of trades that the
-// grid made in its place only what passed to it.)
+// StatementMade has a new statement or version of one. The first is without its
+// trades: each of those was Settled.
 type StatementMade struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Statement     *Statement             `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`

@@ -446,7 +446,9 @@ type Tally struct {
 	Estimated    bool                   `protobuf:"varint,6,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	ToleranceWh  int64                  `protobuf:"varint,7,opt,name=tolerance_wh,json=toleranceWh,proto3" json:"tolerance_wh,omitempty"`
 	// The registers fall short of the matches beyond the parameters.
-	Violated      bool `protobuf:"varint,8,opt,name=violated,proto3" json:"violated,omitempty"`
+	Violated bool `protobuf:"varint,8,opt,name=violated,proto3" json:"violated,omitempty"`
+	// Matches not yet settled; counted once the registers are here.
+	OpenMatches   int64 `protobuf:"varint,9,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -535,6 +537,13 @@ func (x *Tally) GetViolated() bool {
 		return x.Violated
 	}
 	return false
+}
+
+func (x *Tally) GetOpenMatches() int64 {
+	if x != nil {
+		return x.OpenMatches
+	}
+	return 0
 }
 
 // Share is the part of an account's registers that falls to one of its open
@@ -1346,7 +1355,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
-	"reputation\"\xf5\x01\n" +
+	"reputation\"\x98\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1355,7 +1364,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\texport_wh\x18\x05 \x01(\x03R\bexportWh\x12\x1c\n" +
 	"\testimated\x18\x06 \x01(\bR\testimated\x12!\n" +
 	"\ftolerance_wh\x18\a \x01(\x03R\vtoleranceWh\x12\x1a\n" +
-	"\bviolated\x18\b \x01(\bR\bviolated\"l\n" +
+	"\bviolated\x18\b \x01(\bR\bviolated\x12!\n" +
+	"\fopen_matches\x18\t \x01(\x03R\vopenMatches\"l\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
