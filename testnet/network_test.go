@@ -189,6 +189,13 @@ func rollOneBack(t *testing.T, network *Network) {
 	head := heightOf(t, network, 0)
 	reach(t, network, head+1, 10*time.Second)
 	same(t, network, head)
+	// The engine looks once a second whether it has caught up.
+	for end := time.Now().Add(10 * time.Second); exec.CommandContext(t.Context(), energyd(t), "status", "--node", node.RPC).Run() != nil; {
+		if time.Now().After(end) {
+			break // status below says why
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 	if out := run(t, 0, "status", "--node", node.RPC); !strings.Contains(out, "catching up    no") || !strings.Contains(out, "voting power   10") {
 		t.Errorf("status said\n%s", out)
 	}
