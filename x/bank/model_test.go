@@ -162,13 +162,25 @@ func TestBankAgainstModel(t *testing.T) {
 				claim := rapid.Int64Range(0, 30).Draw(rt, "claim")
 				payments := []Payment{{To: one, AmountUcoin: amount()}, {To: other, AmountUcoin: amount()}}
 				rest := claim - payments[0].AmountUcoin - payments[1].AmountUcoin
-				err := w.ctx.Atomic(func(ctx *module.Ctx) error { _, err := PayOut(ctx, from, claim, payments); return err })
+				var repaid int64
+				err := w.ctx.Atomic(func(ctx *module.Ctx) (err error) {
+					repaid, err = PayOut(ctx, from, claim, payments)
+					return err
+				})
 				if same(err, rest >= 0 && m.escrow[from] >= claim) {
 					m.escrow[from] -= claim
 					for _, payment := range payments {
+						owed := m.owed(payment.To)
 						m.receive(payment.To, payment.AmountUcoin)
+						if want := owed - m.owed(payment.To); payment.RepaidUcoin != want {
+							rt.Fatalf("%v repaid %d, want %d", payment.To, payment.RepaidUcoin, want)
+						}
 					}
+					owed := m.owed(from)
 					m.receive(from, rest)
+					if want := owed - m.owed(from); repaid != want {
+						rt.Fatalf("the payer repaid %d, want %d", repaid, want)
+					}
 				}
 			},
 			"": func(*rapid.T) {

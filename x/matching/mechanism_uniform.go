@@ -35,17 +35,13 @@ func (c *clearing) runPosted() (*outcome, error) {
 	buys, sells := c.limits()
 	price := c.market.PostedPriceUcoinPerKwh
 	if price == 0 {
-		var wanted, offered int64
-		var err error
-		for _, order := range buys {
-			if wanted, err = units.Add(wanted, order.EnergyWh); err != nil {
-				return nil, err
-			}
+		wanted, err := energy(buys)
+		if err != nil {
+			return nil, err
 		}
-		for _, order := range sells {
-			if offered, err = units.Add(offered, order.EnergyWh); err != nil {
-				return nil, err
-			}
+		offered, err := energy(sells)
+		if err != nil {
+			return nil, err
 		}
 		if price, err = posted.RatioPrice(c.market.PostedRetailUcoinPerKwh, c.market.PostedFeedInUcoinPerKwh, offered, wanted); err != nil {
 			return nil, err
@@ -56,6 +52,16 @@ func (c *clearing) runPosted() (*outcome, error) {
 		return nil, err
 	}
 	return &outcome{trades: c.pair(given)}, nil
+}
+
+// energy adds up one side, in Wh.
+func energy(orders []allocation.Order) (total int64, err error) {
+	for _, order := range orders {
+		if total, err = units.Add(total, order.EnergyWh); err != nil {
+			return 0, err
+		}
+	}
+	return total, nil
 }
 
 // pair makes trades of what each order was given. These markets ask for a price
