@@ -6,6 +6,7 @@ import (
 	"math/big"
 
 	"github.com/energyd/energyd/internal/strictjson"
+	"github.com/energyd/energyd/x/matching/field"
 	"github.com/energyd/energyd/x/matching/kproto"
 )
 
@@ -92,7 +93,7 @@ func prototypeBuy(path string, o *Order) (kproto.Buy, *mistake) {
 	if m := readWeights(path, o.Weights, &w); m != nil {
 		return kproto.Buy{}, m
 	}
-	if f, ok := errors.AsType[*kproto.FieldError](kproto.Weights(w).Validate()); ok {
+	if f, ok := errors.AsType[*field.Error](kproto.Weights(w).Validate()); ok {
 		field := f.Field[len("weights."):]
 		return kproto.Buy{}, &mistake{field: path + "weights", inner: strictjson.At(o.Weights, &w, field, f.Expected, f.Got)}
 	}

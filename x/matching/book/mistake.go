@@ -7,7 +7,7 @@ import (
 
 	"github.com/energyd/energyd/internal/strictjson"
 	"github.com/energyd/energyd/x/matching/allocation"
-	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/matching/field"
 )
 
 // mistake is a value that is well-formed and still wrong.
@@ -47,7 +47,7 @@ func firstOf(list ...*mistake) *mistake {
 // mistakeOf turns what a solver refuses into a mistake of the file, whose field
 // lies below path.
 func mistakeOf(path string, err error) *mistake {
-	if f, ok := errors.AsType[*kproto.FieldError](err); ok {
+	if f, ok := errors.AsType[*field.Error](err); ok {
 		return &mistake{field: path + f.Field, expected: f.Expected, got: f.Got}
 	}
 	if o, ok := errors.AsType[*allocation.OrderError](err); ok {

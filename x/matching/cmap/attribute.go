@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/matching/field"
 )
 
 // Attribute is what one side looks at in the other (S3 tables 4.1, 4.2).
@@ -52,13 +52,13 @@ var defaultWeights = []int64{500, 300, 200}
 // Preferences reads the attributes that an order names, in order of weight, and
 // their weights per mille; without weights, three attributes have 500, 300 and
 // 200. It checks names and numbers; CheckBuy and CheckSell check the rest.
-// Errors are *kproto.FieldError.
+// Errors are *field.Error.
 func Preferences(attributes []string, weights []int64) ([]Preference, error) {
 	if weights == nil {
 		weights = defaultWeights
 	}
 	if len(weights) != len(attributes) {
-		return nil, &kproto.FieldError{
+		return nil, &field.Error{
 			Field: "weights", Expected: fmt.Sprintf("one for each of %d attributes", len(attributes)), Got: fmt.Sprint(len(weights)),
 		}
 	}
@@ -66,7 +66,7 @@ func Preferences(attributes []string, weights []int64) ([]Preference, error) {
 	for k, name := range attributes {
 		at := slices.Index(names[:], name)
 		if at < 0 {
-			return nil, &kproto.FieldError{Field: "prefer", Expected: fmt.Sprintf("names out of %v", names), Got: fmt.Sprintf("%q", name)}
+			return nil, &field.Error{Field: "prefer", Expected: fmt.Sprintf("names out of %v", names), Got: fmt.Sprintf("%q", name)}
 		}
 		preferences[k] = Preference{Attribute(at), weights[k]}
 	}
@@ -79,20 +79,20 @@ func checkPreferences(preferences []Preference, known []Attribute) error {
 	var sum int64
 	for k, f := range preferences {
 		if !slices.Contains(known, f.Attribute) {
-			return &kproto.FieldError{Field: "prefer", Expected: fmt.Sprintf("attributes out of %v", known), Got: f.Attribute.String()}
+			return &field.Error{Field: "prefer", Expected: fmt.Sprintf("attributes out of %v", known), Got: f.Attribute.String()}
 		}
 		for _, other := range preferences[:k] {
 			if other.Attribute == f.Attribute {
-				return &kproto.FieldError{Field: "prefer", Expected: "each attribute once", Got: f.Attribute.String() + " twice"}
+				return &field.Error{Field: "prefer", Expected: "each attribute once", Got: f.Attribute.String() + " twice"}
 			}
 		}
-		if err := within("weights", f.Weight, 1, perMille); err != nil {
+		if err := field.Within("weights", f.Weight, 1, perMille); err != nil {
 			return err
 		}
 		sum += f.Weight // at most one per attribute, so this does not overflow
 	}
 	if sum != perMille {
-		return &kproto.FieldError{Field: "weights", Expected: "a sum of 1000", Got: fmt.Sprint(sum)}
+		return &field.Error{Field: "weights", Expected: "a sum of 1000", Got: fmt.Sprint(sum)}
 	}
 	return nil
 }

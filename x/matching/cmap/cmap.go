@@ -97,7 +97,7 @@ type Result struct {
 
 // Clear clears a book. A book with an empty side, or none of whose pairs may
 // trade, has no trades. link is asked in order of the book; what it says must
-// not change. Errors name the parameter or order; they wrap *kproto.FieldError,
+// not change. Errors name the parameter or order; they wrap *field.Error,
 // or transport.ErrProblem if the energies of the book are too large in sum.
 func Clear(p Params, buys []Buy, sells []Sell, link func(buy, sell int) Link) (*Result, error) {
 	c, err := newClearing(p, buys, sells, link)

@@ -10,7 +10,7 @@ type Scorer struct {
 	sells []Sell
 }
 
-// NewScorer returns a scorer for a book. Errors wrap the *kproto.FieldError of
+// NewScorer returns a scorer for a book. Errors wrap the *field.Error of
 // Params.Validate, CheckBuy and CheckSell and name the order.
 func NewScorer(p Params, buys []Buy, sells []Sell) (*Scorer, error) {
 	if err := p.Validate(); err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/matching/field"
 )
 
 // market has bounds that make the tables below easy to follow.
@@ -159,14 +159,14 @@ func TestPreferences(t *testing.T) {
 	}
 }
 
-func wantField(t *testing.T, err error, field string) {
+func wantField(t *testing.T, err error, want string) {
 	t.Helper()
 	got := ""
-	if mistake := (*kproto.FieldError)(nil); errors.As(err, &mistake) {
+	if mistake := (*field.Error)(nil); errors.As(err, &mistake) {
 		got = mistake.Field
 	}
-	if got != field || (err == nil) != (field == "") {
-		t.Errorf("got error %v, want one on field %q", err, field)
+	if got != want || (err == nil) != (want == "") {
+		t.Errorf("got error %v, want one on field %q", err, want)
 	}
 }
 

@@ -1,6 +1,10 @@
 package kproto
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/energyd/energyd/x/matching/field"
+)
 
 // MaxRanges is the most ranges that an attribute may span.
 //
@@ -19,60 +23,36 @@ const maxValue = MaxRanges * maxRange
 
 const maxWeight = 1000
 
-// FieldError is an order or parameter out of its range. Field is the name that
-// it has in files, such as weights.price.
-type FieldError struct{ Field, Expected, Got string }
-
-func (e *FieldError) Error() string {
-	return fmt.Sprintf("field %s: expected %s, got %s", e.Field, e.Expected, e.Got)
-}
-
-func within(field string, value, low, high int64) error {
-	if value < low || value > high {
-		return &FieldError{field, fmt.Sprintf("%d to %d", low, high), fmt.Sprint(value)}
-	}
-	return nil
-}
-
 // spans refuses a value more than MaxRanges ranges above the lowest of its
 // attribute.
-func spans(field string, value, lowest, width int64) error {
+func spans(name string, value, lowest, width int64) error {
 	if value-lowest > MaxRanges*width {
-		return &FieldError{field, fmt.Sprintf("at most %d (%d ranges of %d)", lowest+MaxRanges*width, MaxRanges, width), fmt.Sprint(value)}
-	}
-	return nil
-}
-
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+		return &field.Error{Field: name, Expected: fmt.Sprintf("at most %d (%d ranges of %d)", lowest+MaxRanges*width, MaxRanges, width), Got: fmt.Sprint(value)}
 	}
 	return nil
 }
 
 // Validate refuses parameters with which clearing is not defined.
-// Errors are *FieldError.
+// Errors are *field.Error.
 func (p Params) Validate() error {
-	return first(
-		within("fee", p.Fee, 0, maxValue),
-		within("range.price", p.RangePrice, 1, maxRange),
-		within("range.energy_wh", p.RangeEnergyWh, 1, maxRange),
-		within("range.credit", p.RangeCredit, 1, maxRange),
-		within("range.loss_ppm", p.RangeLossPPM, 1, maxRange),
+	return field.First(
+		field.Within("fee", p.Fee, 0, maxValue),
+		field.Within("range.price", p.RangePrice, 1, maxRange),
+		field.Within("range.energy_wh", p.RangeEnergyWh, 1, maxRange),
+		field.Within("range.credit", p.RangeCredit, 1, maxRange),
+		field.Within("range.loss_ppm", p.RangeLossPPM, 1, maxRange),
 	)
 }
 
-// Validate refuses a weight outside 0..1000. Errors are *FieldError.
+// Validate refuses a weight outside 0..1000. Errors are *field.Error.
 func (w Weights) Validate() error {
-	return first(
-		within("weights.price", w.Price, 0, maxWeight),
-		within("weights.energy", w.Energy, 0, maxWeight),
-		within("weights.environment", w.Environment, 0, maxWeight),
-		within("weights.credit", w.Credit, 0, maxWeight),
-		within("weights.loss", w.Loss, 0, maxWeight),
-		within("weights.energy_type", w.EnergyType, 0, maxWeight),
+	return field.First(
+		field.Within("weights.price", w.Price, 0, maxWeight),
+		field.Within("weights.energy", w.Energy, 0, maxWeight),
+		field.Within("weights.environment", w.Environment, 0, maxWeight),
+		field.Within("weights.credit", w.Credit, 0, maxWeight),
+		field.Within("weights.loss", w.Loss, 0, maxWeight),
+		field.Within("weights.energy_type", w.EnergyType, 0, maxWeight),
 	)
 }
 
@@ -86,7 +66,7 @@ func (l lowest) and(price, environment, credit int64) lowest {
 }
 
 // CheckBuy refuses a buy that Clear is not defined for, whatever else is in the
-// book: its attributes are measured from 0. Errors are *FieldError.
+// book: its attributes are measured from 0. Errors are *field.Error.
 func (p Params) CheckBuy(b Buy) error { return p.checkBuy(b, lowest{}) }
 
 // CheckSell does the same for a sell.
@@ -94,11 +74,11 @@ func (p Params) CheckSell(s Sell) error { return p.checkSell(s, lowest{}) }
 
 func (p Params) checkBuy(b Buy, low lowest) error {
 	environment, credit := b.wishes(low)
-	return first(
-		within("environment", b.Environment, 0, maxValue),
-		within("credit", b.Credit, 0, maxValue),
+	return field.First(
+		field.Within("environment", b.Environment, 0, maxValue),
+		field.Within("credit", b.Credit, 0, maxValue),
 		p.checkOffer(b.Price, b.EnergyWh, environment, credit, low),
-		within("wanted_loss_ppm", b.WantedLossPPM, 0, MaxRanges*p.RangeLossPPM),
+		field.Within("wanted_loss_ppm", b.WantedLossPPM, 0, MaxRanges*p.RangeLossPPM),
 		b.Weights.Validate(),
 	)
 }
@@ -122,11 +102,11 @@ func (p Params) checkSell(s Sell, low lowest) error {
 
 // checkOffer checks what buys and sells have in common.
 func (p Params) checkOffer(price, energyWh, environment, credit int64, low lowest) error {
-	return first(
-		within("price", price, 0, maxValue),
-		within("energy_wh", energyWh, 1, maxValue),
-		within("environment", environment, 0, maxValue),
-		within("credit", credit, 0, maxValue),
+	return field.First(
+		field.Within("price", price, 0, maxValue),
+		field.Within("energy_wh", energyWh, 1, maxValue),
+		field.Within("environment", environment, 0, maxValue),
+		field.Within("credit", credit, 0, maxValue),
 		spans("price", price, low.price, p.RangePrice),
 		spans("energy_wh", energyWh, 0, p.RangeEnergyWh),
 		spans("environment", environment, low.environment, 1),
@@ -138,7 +118,7 @@ func (p Params) checkOffer(price, energyWh, environment, credit int64, low lowes
 // broken in itself, or an attribute that spans more than MaxRanges ranges over
 // the book. It is what CheckBuy and CheckSell are to one order, but measures
 // from the lowest value in the book. field names the list, "buys" or "sells",
-// and at the position of the order that err, a *FieldError, is about.
+// and at the position of the order that err, a *field.Error, is about.
 func (p Params) CheckBook(buys []Buy, sells []Sell) (list string, at int, err error) {
 	low := lowest{maxValue, maxValue, maxValue}
 	for i := range sells {

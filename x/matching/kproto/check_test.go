@@ -3,6 +3,8 @@ package kproto
 import (
 	"errors"
 	"testing"
+
+	"github.com/energyd/energyd/x/matching/field"
 )
 
 func TestValidate(t *testing.T) {
@@ -28,14 +30,14 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func wantField(t *testing.T, err error, field string) {
+func wantField(t *testing.T, err error, want string) {
 	t.Helper()
 	got := ""
-	if mistake := (*FieldError)(nil); errors.As(err, &mistake) {
+	if mistake := (*field.Error)(nil); errors.As(err, &mistake) {
 		got = mistake.Field
 	}
-	if got != field {
-		t.Errorf("got error %v, want one on field %q", err, field)
+	if got != want {
+		t.Errorf("got error %v, want one on field %q", err, want)
 	}
 }
 

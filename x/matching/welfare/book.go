@@ -5,7 +5,7 @@ import (
 
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/cmap"
-	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/matching/field"
 	"github.com/energyd/energyd/x/matching/transport"
 )
 
@@ -24,7 +24,7 @@ type book struct {
 
 func newBook(p Params, buys []cmap.Buy, sells []cmap.Sell, link func(buy, sell int) Link) (*book, error) {
 	if p.Beta < 0 || p.Beta > maxBeta {
-		return nil, fmt.Errorf("params: %w", &kproto.FieldError{Field: "beta", Expected: fmt.Sprintf("0 to %d", int64(maxBeta)), Got: fmt.Sprint(p.Beta)})
+		return nil, fmt.Errorf("params: %w", &field.Error{Field: "beta", Expected: fmt.Sprintf("0 to %d", int64(maxBeta)), Got: fmt.Sprint(p.Beta)})
 	}
 	scorer, err := cmap.NewScorer(p.Scores, buys, sells)
 	if err != nil {
@@ -88,7 +88,7 @@ func checkLink(l Link) error {
 		return err
 	}
 	if l.LossPPM < 0 || l.LossPPM > units.PPM {
-		return &kproto.FieldError{Field: "loss_ppm", Expected: "0 to 1000000", Got: fmt.Sprint(l.LossPPM)}
+		return &field.Error{Field: "loss_ppm", Expected: "0 to 1000000", Got: fmt.Sprint(l.LossPPM)}
 	}
 	return nil
 }

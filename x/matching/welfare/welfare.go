@@ -58,7 +58,7 @@ type Result struct {
 // Clear clears a book. A book with an empty side, or in which no pair gains, has
 // no trades. link is asked once per pair in order of the book, and again for
 // those that trade; what it says must not change. Errors name the parameter or
-// order; they wrap *kproto.FieldError, or transport.ErrProblem if the energies
+// order; they wrap *field.Error, or transport.ErrProblem if the energies
 // of the book are too large in sum.
 func Clear(p Params, buys []cmap.Buy, sells []cmap.Sell, link func(buy, sell int) Link) (*Result, error) {
 	b, err := newBook(p, buys, sells, link)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/cmap"
-	"github.com/energyd/energyd/x/matching/kproto"
+	"github.com/energyd/energyd/x/matching/field"
 	"github.com/energyd/energyd/x/matching/transport"
 )
 
@@ -167,7 +167,7 @@ func TestRefusals(t *testing.T) {
 		c.spoil(&p, &b, &s, &l)
 		_, err := Clear(p, []cmap.Buy{b}, []cmap.Sell{s}, func(int, int) Link { return l })
 		got := ""
-		if mistake := (*kproto.FieldError)(nil); errors.As(err, &mistake) {
+		if mistake := (*field.Error)(nil); errors.As(err, &mistake) {
 			got = mistake.Field
 		}
 		if got != c.field || (err == nil) != (c.field == "") {
