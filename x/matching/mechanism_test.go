@@ -205,6 +205,22 @@ func TestSideCap(t *testing.T) {
 	m.Must("n3", sell(200_000, 100, "n3"))
 }
 
+// TestDefaultSideCap: a market that names no cap has one where clearing costs the
+// square of the book.
+func TestDefaultSideCap(t *testing.T) {
+	var names []string
+	for i := range 501 {
+		names = append(names, fmt.Sprintf("n%d", i))
+	}
+	m := market.New(t, by(pairs(matchingv1.Mechanism_MECHANISM_CMAP)), names...)
+	m.SkipInvariants = true
+	for _, name := range names[:500] {
+		m.Must(name, buy(300_000, 100))
+	}
+	refused(t, m, names[500], buy(300_000, 100), matching.ErrBookFull)
+	m.Must(names[500], sell(200_000, 100, names[500]))
+}
+
 // TestOutOfReach: a member whom no lines reach, or who is too far away, goes
 // without trades; the others trade on.
 func TestOutOfReach(t *testing.T) {
