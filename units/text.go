@@ -2,6 +2,7 @@ package units
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func ParseScaled(text string, places int) (int64, error) {
 	}
 	value, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", places-len(fraction)), 10, 63)
 	if err != nil {
-		return 0, fmt.Errorf("%q: %w", text, ErrOverflow)
+		return 0, fmt.Errorf("expected at most %s, got %q: %w", FormatScaled(math.MaxInt64, places), text, ErrOverflow)
 	}
 	if negative {
 		return -int64(value), nil

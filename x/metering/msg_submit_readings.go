@@ -250,7 +250,7 @@ func (in *intake) fits(before, after *meteringv1.Point) error {
 	} {
 		switch grown := register.to - register.from; {
 		case grown < 0:
-			return ErrRegisterBack.With("%s: falls by %s between %s and %s", register.field, units.FormatKWh(-grown),
+			return ErrRegisterBack.With("%s: expected a register that never falls, falls by %s between %s and %s", register.field, units.FormatKWh(-grown),
 				units.FormatTime(before.Reading.TimeMs), units.FormatTime(after.Reading.TimeMs))
 		case grown > limit:
 			return ErrImplausible.With("%s: grows by %s between %s and %s, expected at most %s at %s", register.field, units.FormatKWh(grown),
