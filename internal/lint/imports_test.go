@@ -48,16 +48,17 @@ var table = []room{
 	// A module imports those whose state an earlier stage has written.
 	{name: "x/registry", ours: contract},
 	{name: "x/bank", ours: list(contract, "x/registry")},
-	{name: "x/grid", ours: list(contract, "x/registry")},
+	{name: "x/grid", ours: list(contract, "x/registry", "x/grid/*")},
 	{name: "x/reputation", ours: list(contract, "x/registry")},
 	{name: "x/metering", ours: list(contract, trade)},
 	{name: "x/credit", ours: list(contract, trade, "x/credit/*")},
-	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/matching/*")},
+	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/grid/*", "x/matching/*")},
 	{name: "x/settlement", ours: list(contract, trade, "x/metering", "x/credit", "x/matching/...", "x/settlement/*")},
 
 	// Pure algorithms, usable without a chain on books and bills from files.
+	{name: "x/grid/*", ours: list("gen/...", "units")},
 	{name: "x/credit/*", ours: list("units", "protocol", "internal/strictjson")},
-	{name: "x/matching/*", ours: list("units", "protocol", "internal/strictjson")},
+	{name: "x/matching/*", ours: list("gen/...", "units", "protocol", "internal/strictjson", "x/grid/*")},
 	{name: "x/settlement/*", ours: list("units", "protocol", "internal/strictjson")},
 
 	// abci passes the engine's wire types, keys and logger.
@@ -73,7 +74,7 @@ var table = []room{
 	{name: "demo/...", ours: list(outside, "api/...", "testnet/...")},
 
 	{name: "cmd/energyd", ours: list(outside, "app/...", "api/...", "testnet/...", "demo/...", "bench/..."), engine: everything},
-	{name: "cmd/energycli", ours: list(outside, "x/credit/*", "x/matching/*", "x/settlement/*")},
+	{name: "cmd/energycli", ours: list(outside, "x/credit/*", "x/grid/*", "x/matching/*", "x/settlement/*")},
 	{name: "cmd/energymeter", ours: list(outside, "meter/...")},
 	{name: "cmd/energyvet", ours: list("internal/lint/determinism")},
 	{name: "internal/lint/..."},

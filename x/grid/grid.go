@@ -6,6 +6,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/grid/paths"
 )
 
 // Tables (doc.go).
@@ -59,6 +60,20 @@ func TariffAt(r state.Reader, class string, period int64) (*gridv1.Tariff, bool)
 
 // validName keeps names that nobody checked away from keys, which have room
 // for 32 characters.
+// PathsOf returns the ways through the grid as the state has it, with the
+// parameter default_loss_ppm_per_km for lines that name no loss.
+func PathsOf(r state.Reader, defaultLossPPMPerKm int64) *paths.Paths {
+	var allNodes []*gridv1.Node
+	for _, node := range nodes.All(r, nodes.Key()) {
+		allNodes = append(allNodes, node)
+	}
+	var allLines []*gridv1.Line
+	for _, line := range lines.All(r, lines.Key()) {
+		allLines = append(allLines, line)
+	}
+	return paths.New(allNodes, allLines, defaultLossPPMPerKm)
+}
+
 func validName(name string) bool { return protocol.CheckName(name) == nil }
 
 func lineKey(from, to string) state.Key { return lines.Key().Name(from).Name(to) }

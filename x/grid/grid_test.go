@@ -113,7 +113,7 @@ func (c *chain) export() []byte {
 }
 
 func (c *chain) loss(from, to string) int64 {
-	ppm, ok := NewPaths(c.Store, 10_000).Loss(from, to)
+	ppm, ok := PathsOf(c.Store, 10_000).Loss(from, to)
 	if !ok {
 		return unreachable
 	}

@@ -74,11 +74,11 @@ func queryLoss(ctx module.QueryCtx, q *gridv1.QueryLossRequest) (*gridv1.QueryLo
 		}
 	}
 	params := registry.ParamsNow(ctx.Store, ctx.TimeMs)
-	found, ok := NewPaths(ctx.Store, params.DefaultLossPpmPerKm).path(q.From, q.To)
+	loss, length, ok := PathsOf(ctx.Store, params.DefaultLossPpmPerKm).Path(q.From, q.To)
 	if !ok {
 		return &gridv1.QueryLossResponse{}, nil
 	}
-	return &gridv1.QueryLossResponse{Reachable: true, LossPpm: found.lossPPM(), LengthMm: found.length}, nil
+	return &gridv1.QueryLossResponse{Reachable: true, LossPpm: loss, LengthMm: length}, nil
 }
 
 func queryTariff(ctx module.QueryCtx, q *gridv1.QueryTariffRequest) (*gridv1.QueryTariffResponse, error) {

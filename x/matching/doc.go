@@ -21,9 +21,9 @@
 // authority's MsgSetMarket. Replacing an order is a cancel and a place in one
 // envelope.
 //
-// The mechanisms (mechanism*.go) turn a clearing into trades: K-prototypes, CMAP,
-// welfare, uniform-price auction, posted price. Whatever the mechanism, ask + fee
-// <= bid, and the book says what the auction would have made of it.
+// Package clearing turns a book into trades, by K-prototypes, CMAP, welfare,
+// uniform-price auction or posted price. Whatever the mechanism, ask + fee <= bid,
+// and the book says what the auction would have made of it.
 //
 // A buyer escrows bid x energy + fee x energy when it orders. A pre-match takes
 // price x v + fee x v of that with it; what is left of an order's escrow goes back

@@ -2,10 +2,7 @@ package matching
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
-	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/state"
-	"github.com/energyd/energyd/x/matching/cmap"
-	"github.com/energyd/energyd/x/matching/welfare"
 )
 
 // maxPrice bounds what a market may post or add, in ucoin per kWh: 1000 coins.
@@ -83,18 +80,6 @@ func mostPerSide(mechanism matchingv1.Mechanism) int64 {
 		return 2 * welfarePerSide
 	}
 	return 100_000
-}
-
-// scores are the parameters of CMAP's scores.
-func scores(m *matchingv1.Market, p *registryv1.Params) cmap.Params {
-	return cmap.Params{
-		Limit: true, PriceMin: p.PriceMinUcoinPerKwh, PriceMax: p.PriceMaxUcoinPerKwh,
-		RMaxM: m.MaxRatedDistanceM, FixedScale: m.FixedScale,
-	}
-}
-
-func welfareParams(m *matchingv1.Market, p *registryv1.Params) welfare.Params {
-	return welfare.Params{Scores: scores(m, p), Beta: m.BetaUcoinPerKwh}
 }
 
 // CertificateOf returns what proves a period's clearing, until settlement closes

@@ -6,6 +6,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/reputation"
 )
 
@@ -26,7 +27,7 @@ func checkPlaceBuy(_ string, m *matchingv1.MsgPlaceBuy) error {
 		return ErrMalformed.With("wanted_energy_type: expected a known energy type, got %d", m.WantedEnergyType)
 	}
 	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}
-	if err := checkRatedBuy(stated); err != nil {
+	if err := clearing.CheckRatedBuy(stated); err != nil {
 		return ErrMalformed.With("%v", err)
 	}
 	w := m.Weights
@@ -70,7 +71,7 @@ func placeBuy(ctx *module.Ctx, m *matchingv1.MsgPlaceBuy) error {
 		Weights: m.Weights, Preferences: m.Preferences, Consent: m.Consent, OpenWh: m.EnergyWh, EscrowUcoin: escrow,
 		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
 	}
-	if err := e.checkBuy(order); err != nil {
+	if err := clearing.CheckBuy(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
 	key := buyKey(order.Period, order.Account, order.Id)
@@ -98,16 +99,4 @@ func cost(price, fee, energyWh int64) (int64, error) {
 		return 0, err
 	}
 	return units.Add(amount, feeAmount)
-}
-
-// checkBuy says whether the period's mechanism can take the order. Auction and
-// posted price take every price and energy.
-func (e *entry) checkBuy(order *matchingv1.BuyOrder) error {
-	switch e.market.Mechanism {
-	case matchingv1.Mechanism_MECHANISM_KPROTOTYPES:
-		return kprotoParams(e.params).CheckBuy(wishes(order))
-	case matchingv1.Mechanism_MECHANISM_CMAP, matchingv1.Mechanism_MECHANISM_WELFARE:
-		return checkRatedBuy(order)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -17,7 +18,7 @@ func checkPlaceSell(_ string, m *matchingv1.MsgPlaceSell) error {
 	if err := protocol.CheckName(m.Meter); err != nil {
 		return ErrMalformed.With("meter: %v", err)
 	}
-	if err := checkRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}); err != nil {
+	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}); err != nil {
 		return ErrMalformed.With("%v", err)
 	}
 	return sellTerms(m).check()
@@ -45,7 +46,7 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 		Environment: meter.Environment, EnergyType: meter.EnergyType,
 		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
 	}
-	if err := e.checkSell(order); err != nil {
+	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
 	key := sellKey(order.Period, order.Account, order.Id)
@@ -55,16 +56,5 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 	sells.Set(ctx.Store, key, order)
 	e.record(ctx)
 	ctx.Emit(&matchingv1.SellPlaced{Order: order})
-	return nil
-}
-
-// checkSell says whether the period's mechanism can take the order.
-func (e *entry) checkSell(order *matchingv1.SellOrder) error {
-	switch e.market.Mechanism {
-	case matchingv1.Mechanism_MECHANISM_KPROTOTYPES:
-		return kprotoParams(e.params).CheckSell(offered(order))
-	case matchingv1.Mechanism_MECHANISM_CMAP, matchingv1.Mechanism_MECHANISM_WELFARE:
-		return checkRatedSell(order)
-	}
 	return nil
 }

@@ -1,4 +1,6 @@
-package grid
+// Package paths finds the ways of least loss through the grid (SPEC 4). It is
+// apart from the module so that a clearing can be recomputed without a chain.
+package paths
 
 import (
 	"cmp"
@@ -6,7 +8,6 @@ import (
 	"math"
 
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
-	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 )
 
@@ -21,8 +22,8 @@ const maxSum = units.PPM*lossScale + lossScale - 1
 // unreachable stands for a node without a path to it.
 const unreachable = -1
 
-// Paths answers for the losses between nodes as the state was when it was made:
-// the graph is read once, and each starting node is searched from once. It
+// Paths answers for the losses between the nodes of a graph, in which each
+// starting node is searched from once. It
 // holds 4 bytes for each node and each start asked for.
 type Paths struct {
 	// nodes by name; everything else goes by their place in it.
@@ -68,21 +69,21 @@ func (a reach) compare(b reach) int {
 
 func (a reach) lossPPM() int64 { return a.sum / lossScale }
 
-// NewPaths reads the graph. defaultLossPPMPerKm is the parameter of that name
-// and holds where a line names no loss.
-func NewPaths(r state.Reader, defaultLossPPMPerKm int64) *Paths {
-	p := &Paths{place: make(map[string]int32), defaultLoss: defaultLossPPMPerKm}
-	for _, node := range nodes.All(r, nodes.Key()) {
-		p.place[node.Node] = int32(len(p.nodes))
-		p.nodes = append(p.nodes, node)
+// New takes the graph, all nodes before the lines between them.
+// defaultLossPPMPerKm is the parameter of that name and holds where a line names
+// no loss.
+func New(nodes []*gridv1.Node, lines []*gridv1.Line, defaultLossPPMPerKm int64) *Paths {
+	p := &Paths{nodes: nodes, place: make(map[string]int32, len(nodes)), defaultLoss: defaultLossPPMPerKm}
+	for i, node := range nodes {
+		p.place[node.Node] = int32(i)
 	}
 	p.lossFrom = make([][]int32, len(p.nodes))
-	p.readLines(r)
+	p.join(lines)
 	return p
 }
 
-// readLines fills the edges, sorted by the node they leave.
-func (p *Paths) readLines(r state.Reader) {
+// join fills the edges, sorted by the node they leave.
+func (p *Paths) join(lines []*gridv1.Line) {
 	type directed struct {
 		from int32
 		edge
@@ -98,7 +99,7 @@ func (p *Paths) readLines(r state.Reader) {
 		p.first[from+1]++
 		p.oneWay = p.oneWay || line.OneWay
 	}
-	for _, line := range lines.All(r, lines.Key()) {
+	for _, line := range lines {
 		from, to := p.place[line.From], p.place[line.To]
 		add(from, to, line)
 		if !line.OneWay {
@@ -202,17 +203,21 @@ func (p *Paths) LengthBetween(source, target int32) (metres int64, ok bool) {
 	return int64(p.metresFrom[source][target]), p.lossFrom[source][target] != unreachable
 }
 
-// path returns loss and length from one node to another.
-func (p *Paths) path(from, to string) (reach, bool) {
+// Path returns loss (ppm) and length (mm) of the path of least loss from one node
+// to another, false if there is none.
+func (p *Paths) Path(from, to string) (lossPPM, lengthMM int64, ok bool) {
 	source, target, ok := p.places(from, to)
 	if !ok {
-		return reach{}, false
+		return 0, 0, false
 	}
+	var found reach
 	if len(p.edges) == 0 {
-		return p.direct(source, target)
+		found, ok = p.direct(source, target)
+	} else {
+		found = p.search(source)[target]
+		ok = found.sum != unreachable
 	}
-	found := p.search(source)[target]
-	return found, found.sum != unreachable
+	return found.lossPPM(), found.length, ok
 }
 
 func (p *Paths) places(from, to string) (source, target int32, ok bool) {
@@ -244,7 +249,7 @@ func lengths(found []reach) []int32 {
 	return out
 }
 
-// direct is the path of a pair on a chain without lines (doc.go).
+// direct is the path of a pair on a chain without lines (see the module's doc.go).
 func (p *Paths) direct(source, target int32) (reach, bool) {
 	if source == target {
 		return reach{}, true

@@ -1,4 +1,4 @@
-package matching
+package clearing
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
@@ -9,24 +9,24 @@ import (
 
 // runKPrototypes serves the buys in turn (S3 3.3). The mechanism asks nothing
 // about the buyer, so that the seller, who gets its ask, is satisfied always.
-func (c *clearing) runKPrototypes() (*outcome, error) {
-	offers, demands := make([]kproto.Sell, len(c.sells)), make([]kproto.Buy, len(c.buys))
-	for i, order := range c.sells {
+func (c *Clearing) runKPrototypes() (*Outcome, error) {
+	offers, demands := make([]kproto.Sell, len(c.Sells)), make([]kproto.Buy, len(c.Buys))
+	for i, order := range c.Sells {
 		offers[i] = offered(order)
 		offers[i].Identity, offers[i].Point = c.sellers[i].identity, c.sellers[i].point
 	}
-	for i, order := range c.buys {
+	for i, order := range c.Buys {
 		demands[i] = wishes(order)
 		demands[i].MaxLossPPM = c.maxLoss(order)
 		demands[i].Identity, demands[i].Point = c.buyers[i].identity, c.buyers[i].point
 	}
-	params := kprotoParams(c.params)
-	found := new(outcome)
+	params := kprotoParams(c.rules.Params)
+	found := new(Outcome)
 	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.loss)) {
 		satisfaction := kproto.Satisfaction(params, demands[t.Buy], t)
-		found.trades = append(found.trades, trade{
-			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: offers[t.Sell].Price, lossPPM: t.LossPPM,
-			buyerPPM: satisfaction, sellerPPM: units.PPM, worth: satisfaction,
+		found.Trades = append(found.Trades, Trade{
+			Buy: t.Buy, Sell: t.Sell, EnergyWh: t.EnergyWh, Price: offers[t.Sell].Price, LossPPM: t.LossPPM,
+			BuyerPPM: satisfaction, SellerPPM: units.PPM, Worth: satisfaction,
 		})
 	}
 	return found, nil

@@ -1,4 +1,4 @@
-package matching
+package clearing
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
@@ -9,31 +9,31 @@ import (
 )
 
 // limits lists the book as the markets with one price take it.
-func (c *clearing) limits() (buys, sells []allocation.Order) {
-	for _, order := range c.buys {
+func (c *Clearing) limits() (buys, sells []allocation.Order) {
+	for _, order := range c.Buys {
 		buys = append(buys, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
 	}
-	for _, order := range c.sells {
+	for _, order := range c.Sells {
 		sells = append(sells, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
 	}
 	return buys, sells
 }
 
 // runAuction clears by a uniform-price double auction (SPEC 6.4).
-func (c *clearing) runAuction() (*outcome, error) {
+func (c *Clearing) runAuction() (*Outcome, error) {
 	buys, sells := c.limits()
-	given, err := auction.Clear(c.params.FeeUcoinPerKwh, buys, sells)
+	given, err := auction.Clear(c.rules.Params.FeeUcoinPerKwh, buys, sells)
 	if err != nil {
 		return nil, err
 	}
-	return &outcome{trades: c.pair(given)}, nil
+	return &Outcome{Trades: c.pair(given)}, nil
 }
 
 // runPosted clears at the market's price, or at that of the ratio of what is
 // offered to what is wanted (SPEC 6.6).
-func (c *clearing) runPosted() (*outcome, error) {
+func (c *Clearing) runPosted() (*Outcome, error) {
 	buys, sells := c.limits()
-	price := c.market.PostedPriceUcoinPerKwh
+	price := c.rules.Market.PostedPriceUcoinPerKwh
 	if price == 0 {
 		wanted, err := energy(buys)
 		if err != nil {
@@ -43,15 +43,15 @@ func (c *clearing) runPosted() (*outcome, error) {
 		if err != nil {
 			return nil, err
 		}
-		if price, err = posted.RatioPrice(c.market.PostedRetailUcoinPerKwh, c.market.PostedFeedInUcoinPerKwh, offered, wanted); err != nil {
+		if price, err = posted.RatioPrice(c.rules.Market.PostedRetailUcoinPerKwh, c.rules.Market.PostedFeedInUcoinPerKwh, offered, wanted); err != nil {
 			return nil, err
 		}
 	}
-	given, err := posted.Clear(price, c.params.FeeUcoinPerKwh, buys, sells)
+	given, err := posted.Clear(price, c.rules.Params.FeeUcoinPerKwh, buys, sells)
 	if err != nil {
 		return nil, err
 	}
-	return &outcome{trades: c.pair(given)}, nil
+	return &Outcome{Trades: c.pair(given)}, nil
 }
 
 // energy adds up one side, in Wh.
@@ -66,18 +66,18 @@ func energy(orders []allocation.Order) (total int64, err error) {
 
 // pair makes trades of what each order was given. These markets ask for a price
 // only: whoever gets it is satisfied.
-func (c *clearing) pair(given *allocation.Allocation) []trade {
+func (c *Clearing) pair(given *allocation.Allocation) []Trade {
 	pairing := given.Pair(func(buy, sell int) bool {
 		_, ok := c.eligible(buy, sell)
 		return ok
 	})
-	trades := make([]trade, len(pairing.Trades))
+	trades := make([]Trade, len(pairing.Trades))
 	for i, t := range pairing.Trades {
 		loss, _ := c.loss(t.Buy, t.Sell)
-		trades[i] = trade{
-			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: given.Price, lossPPM: loss,
-			buyerPPM: units.PPM, sellerPPM: units.PPM,
-			worth: c.buys[t.Buy].PriceUcoinPerKwh - c.sells[t.Sell].PriceUcoinPerKwh,
+		trades[i] = Trade{
+			Buy: t.Buy, Sell: t.Sell, EnergyWh: t.EnergyWh, Price: given.Price, LossPPM: loss,
+			BuyerPPM: units.PPM, SellerPPM: units.PPM,
+			Worth: c.Buys[t.Buy].PriceUcoinPerKwh - c.Sells[t.Sell].PriceUcoinPerKwh,
 		}
 	}
 	return trades
@@ -85,18 +85,18 @@ func (c *clearing) pair(given *allocation.Allocation) []trade {
 
 // compare says what an auction would have made of the book. An auction that
 // cannot be computed is left out: it changes nothing.
-func (c *clearing) compare() *matchingv1.Auction {
+func (c *Clearing) compare() *matchingv1.Auction {
 	buys, sells := c.limits()
-	given, err := auction.Clear(c.params.FeeUcoinPerKwh, buys, sells)
+	given, err := auction.Clear(c.rules.Params.FeeUcoinPerKwh, buys, sells)
 	if err != nil {
 		return nil
 	}
 	trades := c.pair(given)
 	report := &matchingv1.Auction{PriceUcoinPerKwh: given.Price}
 	for _, t := range trades {
-		report.MatchedWh += t.energyWh // at most the energy of the book, which was added up
-		if c.sells[t.sell].Environment > 0 {
-			report.CleanWh += t.energyWh
+		report.MatchedWh += t.EnergyWh // at most the energy of the book, which was added up
+		if c.Sells[t.Sell].Environment > 0 {
+			report.CleanWh += t.EnergyWh
 		}
 	}
 	if report.SurplusUcoin, err = c.surplus(trades); err != nil {

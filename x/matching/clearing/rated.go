@@ -1,4 +1,4 @@
-package matching
+package clearing
 
 import (
 	"fmt"
@@ -60,32 +60,15 @@ func ratedSell(order *matchingv1.SellOrder) (cmap.Sell, error) {
 	}, err
 }
 
-// checkRatedBuy says whether CMAP and welfare can rate an order.
-func checkRatedBuy(order *matchingv1.BuyOrder) error {
-	rated, err := ratedBuy(order)
-	if err != nil {
-		return err
-	}
-	return cmap.CheckBuy(rated)
-}
-
-func checkRatedSell(order *matchingv1.SellOrder) error {
-	rated, err := ratedSell(order)
-	if err != nil {
-		return err
-	}
-	return cmap.CheckSell(rated)
-}
-
 // rated lists the book as CMAP and welfare take it.
-func (c *clearing) rated() (buys []cmap.Buy, sells []cmap.Sell, err error) {
-	buys, sells = make([]cmap.Buy, len(c.buys)), make([]cmap.Sell, len(c.sells))
-	for i, order := range c.buys {
+func (c *Clearing) rated() (buys []cmap.Buy, sells []cmap.Sell, err error) {
+	buys, sells = make([]cmap.Buy, len(c.Buys)), make([]cmap.Sell, len(c.Sells))
+	for i, order := range c.Buys {
 		if buys[i], err = ratedBuy(order); err != nil {
 			return nil, nil, err
 		}
 	}
-	for i, order := range c.sells {
+	for i, order := range c.Sells {
 		if sells[i], err = ratedSell(order); err != nil {
 			return nil, nil, err
 		}
@@ -93,9 +76,17 @@ func (c *clearing) rated() (buys []cmap.Buy, sells []cmap.Sell, err error) {
 	return buys, sells, nil
 }
 
+// scores are the parameters of CMAP's scores.
+func (c *Clearing) scores() cmap.Params {
+	return cmap.Params{
+		Limit: true, PriceMin: c.rules.Params.PriceMinUcoinPerKwh, PriceMax: c.rules.Params.PriceMaxUcoinPerKwh,
+		RMaxM: c.rules.Market.MaxRatedDistanceM, FixedScale: c.rules.Market.FixedScale,
+	}
+}
+
 // link is what lies between a buy and a sell.
-func (c *clearing) link(buy, sell int) welfare.Link {
-	l := welfare.Link{Link: cmap.Link{DistanceM: c.market.MaxRatedDistanceM + 1, Fee: c.params.FeeUcoinPerKwh}}
+func (c *Clearing) link(buy, sell int) welfare.Link {
+	l := welfare.Link{Link: cmap.Link{DistanceM: c.rules.Market.MaxRatedDistanceM + 1, Fee: c.rules.Params.FeeUcoinPerKwh}}
 	if length, ok := c.distance(buy, sell); ok {
 		l.DistanceM = length
 	}
@@ -107,43 +98,43 @@ func (c *clearing) link(buy, sell int) welfare.Link {
 
 // runCMAP takes the clearing that satisfies the two sides together most (S3
 // ch. 4), of those of most energy within all limits.
-func (c *clearing) runCMAP() (*outcome, error) {
+func (c *Clearing) runCMAP() (*Outcome, error) {
 	buys, sells, err := c.rated()
 	if err != nil {
 		return nil, err
 	}
-	result, err := cmap.Clear(scores(c.market, c.params), buys, sells, func(buy, sell int) cmap.Link { return c.link(buy, sell).Link })
+	result, err := cmap.Clear(c.scores(), buys, sells, func(buy, sell int) cmap.Link { return c.link(buy, sell).Link })
 	if err != nil {
 		return nil, err
 	}
-	found := &outcome{objective: result.Objective.String(), fallback: result.Fallback, certificate: certify(result.Combined)}
-	found.certificate.BuyersWeight, found.certificate.SellersWeight = result.Buyers.K, result.Sellers.K
+	found := &Outcome{Objective: result.Objective.String(), Fallback: result.Fallback, Certificate: certify(result.Combined)}
+	found.Certificate.BuyersWeight, found.Certificate.SellersWeight = result.Buyers.K, result.Sellers.K
 	for _, t := range result.Trades {
 		loss, _ := c.loss(t.Buy, t.Sell)
-		found.trades = append(found.trades, trade{
-			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss, buyerPPM: t.BuyerPPM, sellerPPM: t.SellerPPM,
-			worth: (t.BuyerPPM*result.Buyers.K + t.SellerPPM*result.Sellers.K) >> 20,
+		found.Trades = append(found.Trades, Trade{
+			Buy: t.Buy, Sell: t.Sell, EnergyWh: t.EnergyWh, Price: t.Price, LossPPM: loss, BuyerPPM: t.BuyerPPM, SellerPPM: t.SellerPPM,
+			Worth: (t.BuyerPPM*result.Buyers.K + t.SellerPPM*result.Sellers.K) >> 20,
 		})
 	}
 	return found, nil
 }
 
 // runWelfare takes the clearing that gains the most (SPEC 6.5).
-func (c *clearing) runWelfare() (*outcome, error) {
+func (c *Clearing) runWelfare() (*Outcome, error) {
 	buys, sells, err := c.rated()
 	if err != nil {
 		return nil, err
 	}
-	result, err := welfare.Clear(welfareParams(c.market, c.params), buys, sells, c.link)
+	result, err := welfare.Clear(welfare.Params{Scores: c.scores(), Beta: c.rules.Market.BetaUcoinPerKwh}, buys, sells, c.link)
 	if err != nil {
 		return nil, err
 	}
-	found := &outcome{objective: result.Objective.String(), fallback: result.Solution.Fallback, certificate: certify(result.Solution)}
+	found := &Outcome{Objective: result.Objective.String(), Fallback: result.Solution.Fallback, Certificate: certify(result.Solution)}
 	for _, t := range result.Trades {
 		loss, _ := c.loss(t.Buy, t.Sell)
-		found.trades = append(found.trades, trade{
-			buy: t.Buy, sell: t.Sell, energyWh: t.EnergyWh, price: t.Price, lossPPM: loss,
-			buyerPPM: t.BuyerPPM, sellerPPM: t.SellerPPM, worth: t.Worth,
+		found.Trades = append(found.Trades, Trade{
+			Buy: t.Buy, Sell: t.Sell, EnergyWh: t.EnergyWh, Price: t.Price, LossPPM: loss,
+			BuyerPPM: t.BuyerPPM, SellerPPM: t.SellerPPM, Worth: t.Worth,
 		})
 	}
 	return found, nil

@@ -1,0 +1,138 @@
+// Package clearing clears a period's book by the mechanism of its market
+// (SPEC 6): it turns orders, rules and the grid into trades within both sides'
+// limits and the lines'. It knows no chain, so that whoever has the book can
+// clear it again and compare (energycli audit clearing).
+package clearing
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/x/grid/paths"
+	"github.com/energyd/energyd/x/matching/kproto"
+)
+
+// Rules are what a book is cleared by.
+type Rules struct {
+	Period         int64 // Unix ms
+	PeriodLengthMs int64
+	// PrevAppHash is the app hash of the block before the one that clears: it
+	// decides ties and who is served first.
+	PrevAppHash []byte
+	Params      *registryv1.Params
+	Market      *matchingv1.Market
+	Paths       *paths.Paths
+}
+
+// Clearing is a book laid out for a mechanism: orders in the order of their tie
+// breaks, whose they are, and what lies between them.
+type Clearing struct {
+	Sells           []*matchingv1.SellOrder
+	Buys            []*matchingv1.BuyOrder
+	rules           Rules
+	sellers, buyers []party // of the orders
+}
+
+// party is who stands behind an order: identity and connection point are numbers
+// that equal ones share.
+type party struct{ identity, point int32 }
+
+// New lays out a book. It sorts the orders and keeps them.
+func New(rules Rules, sells []*matchingv1.SellOrder, buys []*matchingv1.BuyOrder) *Clearing {
+	sortByTieBreak(sells, rules.Period, rules.PrevAppHash)
+	sortByTieBreak(buys, rules.Period, rules.PrevAppHash)
+	c := &Clearing{Sells: sells, Buys: buys, rules: rules}
+	identities := numbering{}
+	for _, order := range sells {
+		c.sellers = append(c.sellers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
+	}
+	for _, order := range buys {
+		c.buyers = append(c.buyers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
+	}
+	return c
+}
+
+// sortByTieBreak orders by SHA-256(period | previous app hash | order id)
+// (SPEC 5): nobody who orders knows the hash of the block before the gate.
+func sortByTieBreak[O interface{ GetId() []byte }](orders []O, period int64, appHash []byte) {
+	type ranked struct {
+		rank  [sha256.Size]byte
+		order O
+	}
+	all := make([]ranked, len(orders))
+	for i, order := range orders {
+		data := binary.BigEndian.AppendUint64(nil, uint64(period))
+		data = append(append(data, appHash...), order.GetId()...)
+		all[i] = ranked{sha256.Sum256(data), order}
+	}
+	slices.SortFunc(all, func(a, b ranked) int {
+		return cmp.Or(bytes.Compare(a.rank[:], b.rank[:]), bytes.Compare(a.order.GetId(), b.order.GetId()))
+	})
+	for i := range all {
+		orders[i] = all[i].order
+	}
+}
+
+// point numbers an order's connection point; kproto.None if the node was removed
+// since.
+func (c *Clearing) point(node string) int32 {
+	place, ok := c.rules.Paths.Place(node)
+	if !ok {
+		return kproto.None
+	}
+	return place
+}
+
+func (c *Clearing) loss(buy, sell int) (ppm int64, ok bool) {
+	from, to := c.sellers[sell].point, c.buyers[buy].point
+	if from == kproto.None || to == kproto.None {
+		return 0, false
+	}
+	return c.rules.Paths.LossBetween(from, to)
+}
+
+// distance is the length in m of the way from sell to buy.
+func (c *Clearing) distance(buy, sell int) (metres int64, ok bool) {
+	from, to := c.sellers[sell].point, c.buyers[buy].point
+	if from == kproto.None || to == kproto.None {
+		return 0, false
+	}
+	return c.rules.Paths.LengthBetween(from, to)
+}
+
+// eligible says whether a pair may trade at all, and what is lost on its way:
+// two identities, two connection points, a path whose loss both the chain and
+// the buyer accept.
+func (c *Clearing) eligible(buy, sell int) (lossPPM int64, ok bool) {
+	b, s := c.buyers[buy], c.sellers[sell]
+	if b.identity == s.identity || b.point == s.point {
+		return 0, false
+	}
+	lossPPM, ok = c.loss(buy, sell)
+	return lossPPM, ok && lossPPM <= c.maxLoss(c.Buys[buy])
+}
+
+// maxLoss is the greatest loss at which an order may be served, in ppm.
+func (c *Clearing) maxLoss(order *matchingv1.BuyOrder) int64 {
+	if order.MaxLossPpm != nil {
+		return min(*order.MaxLossPpm, c.rules.Params.MaxLossPpm)
+	}
+	return c.rules.Params.MaxLossPpm
+}
+
+// numbering gives equal texts equal numbers, from 0 in order of appearance.
+type numbering map[string]int32
+
+func (n numbering) of(text string) int32 {
+	number, known := n[text]
+	if !known {
+		number = int32(len(n))
+		n[text] = number
+	}
+	return number
+}
