@@ -139,7 +139,7 @@ func (b *block) sweepContracts(ctx *module.Ctx, ended int64) {
 		switch {
 		case revokedBefore(ctx.Store, c, ended):
 			endContract(ctx, c, reasonRevoked)
-		case !c.Accepted && c.ExpiresMs <= ctx.TimeMs:
+		case !c.Accepted && c.ExpiresAtMs <= ctx.TimeMs:
 			endContract(ctx, c, reasonExpired)
 		case c.UntilPeriod <= ended:
 			endContract(ctx, c, reasonOver)

@@ -20,7 +20,7 @@ func proposal(seller, buyer string, price int64) *settlementv1.MsgProposeContrac
 	from, to := market.Address(seller), market.Address(buyer)
 	return &settlementv1.MsgProposeContract{
 		Seller: from[:], Buyer: to[:], PriceUcoinPerKwh: price, Priority: 1, Rank: 1,
-		FromPeriod: p, UntilPeriod: p + 2*length, ExpiresMs: start + length,
+		FromPeriod: p, UntilPeriod: p + 2*length, ExpiresAtMs: start + length,
 	}
 }
 
@@ -204,7 +204,7 @@ func TestContractDebt(t *testing.T) {
 	// Who owes makes no new contract; the one there is goes on.
 	msg := proposal("sun", "home", 1)
 	msg.Seller, msg.Buyer = msg.Buyer, msg.Seller
-	msg.FromPeriod, msg.UntilPeriod, msg.ExpiresMs = p+3*length, p+4*length, p+2*length
+	msg.FromPeriod, msg.UntilPeriod, msg.ExpiresAtMs = p+3*length, p+4*length, p+2*length
 	if _, err := m.Send("sun", msg); !errors.Is(err, settlement.ErrInDebt) {
 		t.Errorf("contract with who owes: %v, want %v", err, settlement.ErrInDebt)
 	}
@@ -272,10 +272,10 @@ func TestContractEnds(t *testing.T) {
 func TestContractLapses(t *testing.T) {
 	m := market.New(t, nil, "sun", "home")
 	late := proposal("sun", "home", 1)
-	late.FromPeriod, late.ExpiresMs = start, start+3*length
+	late.FromPeriod, late.ExpiresAtMs = start, start+3*length
 	id := m.Must("sun", late)
 	back := proposal("home", "sun", 1)
-	back.ExpiresMs = start + 1
+	back.ExpiresAtMs = start + 1
 	m.Must("home", back)
 	m.End()
 	m.Begin(start + length)
@@ -322,8 +322,8 @@ func TestContractRefused(t *testing.T) {
 		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.UntilPeriod = m.FromPeriod }), settlement.ErrBadPeriod},
 		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.FromPeriod++ }), settlement.ErrBadPeriod},
 		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.FromPeriod, m.UntilPeriod = start, start+length }), settlement.ErrBadPeriod},
-		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.ExpiresMs = start }), settlement.ErrBadExpiry},
-		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.ExpiresMs = start + 32*86_400_000 }), settlement.ErrBadExpiry},
+		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.ExpiresAtMs = start }), settlement.ErrBadExpiry},
+		{"sun", propose("sun", "shop", func(m *settlementv1.MsgProposeContract) { m.ExpiresAtMs = start + 32*86_400_000 }), settlement.ErrBadExpiry},
 		{"mill", propose("sun", "shop", nil), settlement.ErrNotParty},
 		{"sun", propose("sun", "ice", nil), settlement.ErrNotActive},
 		{"sun", propose("sun", "nobody", nil), settlement.ErrNotActive},

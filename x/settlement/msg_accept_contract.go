@@ -29,9 +29,9 @@ func acceptContract(ctx *module.Ctx, m *settlementv1.MsgAcceptContract) error {
 	if contract.Accepted || string(contract.Proposer) == string(sender[:]) {
 		return ErrNotProposed.With("contract: expected one that the other side proposed and nobody accepted, got %x", m.Contract)
 	}
-	if ctx.TimeMs >= contract.ExpiresMs {
+	if ctx.TimeMs >= contract.ExpiresAtMs {
 		return ErrExpired.With("contract: expected to be accepted before %s, the block is of %s",
-			units.FormatTime(contract.ExpiresMs), units.FormatTime(ctx.TimeMs))
+			units.FormatTime(contract.ExpiresAtMs), units.FormatTime(ctx.TimeMs))
 	}
 	contract.FromPeriod = max(contract.FromPeriod, nextPeriod(ctx))
 	if contract.FromPeriod >= contract.UntilPeriod {

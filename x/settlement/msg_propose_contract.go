@@ -77,7 +77,7 @@ func proposeContract(ctx *module.Ctx, m *settlementv1.MsgProposeContract) error 
 	contract := &settlementv1.Contract{
 		Id: ctx.ID().Bytes(), Seller: m.Seller, Buyer: m.Buyer, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		Priority: m.Priority, Rank: m.Rank, FromPeriod: m.FromPeriod, UntilPeriod: m.UntilPeriod,
-		Proposer: sender.Bytes(), ExpiresMs: m.ExpiresMs,
+		Proposer: sender.Bytes(), ExpiresAtMs: m.ExpiresAtMs,
 	}
 	saveContract(ctx.Store, contract)
 	ctx.Emit(&settlementv1.ContractProposed{Contract: contract})
@@ -100,9 +100,9 @@ func checkProposal(ctx *module.Ctx, m *settlementv1.MsgProposeContract) error {
 		return ErrBadPeriod.With("until_period: expected one after %s, the next to begin, got %s",
 			units.FormatTime(next), units.FormatTime(m.UntilPeriod))
 	}
-	if m.ExpiresMs <= ctx.TimeMs || m.ExpiresMs > ctx.TimeMs+maxProposalMs {
-		return ErrBadExpiry.With("expires_ms: expected a time after %s and by %s, got %s", units.FormatTime(ctx.TimeMs),
-			units.FormatTime(ctx.TimeMs+maxProposalMs), units.FormatTime(m.ExpiresMs))
+	if m.ExpiresAtMs <= ctx.TimeMs || m.ExpiresAtMs > ctx.TimeMs+maxProposalMs {
+		return ErrBadExpiry.With("expires_at_ms: expected a time after %s and by %s, got %s", units.FormatTime(ctx.TimeMs),
+			units.FormatTime(ctx.TimeMs+maxProposalMs), units.FormatTime(m.ExpiresAtMs))
 	}
 	params := registry.ParamsAt(ctx.Store, m.FromPeriod)
 	if m.PriceUcoinPerKwh < params.PriceMinUcoinPerKwh || m.PriceUcoinPerKwh > params.PriceMaxUcoinPerKwh {

@@ -610,7 +610,7 @@ type Contract struct {
 	UntilPeriod int64 `protobuf:"varint,8,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
 	// Who proposed it, until when the other side may accept, and whether it has.
 	Proposer      []byte `protobuf:"bytes,9,opt,name=proposer,proto3" json:"proposer,omitempty"`
-	ExpiresMs     int64  `protobuf:"varint,10,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	ExpiresAtMs   int64  `protobuf:"varint,10,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
 	Accepted      bool   `protobuf:"varint,11,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -709,9 +709,9 @@ func (x *Contract) GetProposer() []byte {
 	return nil
 }
 
-func (x *Contract) GetExpiresMs() int64 {
+func (x *Contract) GetExpiresAtMs() int64 {
 	if x != nil {
-		return x.ExpiresMs
+		return x.ExpiresAtMs
 	}
 	return 0
 }
@@ -1816,7 +1816,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\fopen_matches\x18\t \x01(\x03R\vopenMatches\x12\x1c\n" +
 	"\tcomponent\x18\n" +
 	" \x01(\fR\tcomponent\x12\x14\n" +
-	"\x05ready\x18\v \x01(\bR\x05ready\"\xc2\x02\n" +
+	"\x05ready\x18\v \x01(\bR\x05ready\"\xc7\x02\n" +
 	"\bContract\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -1827,10 +1827,9 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\vfrom_period\x18\a \x01(\x03R\n" +
 	"fromPeriod\x12!\n" +
 	"\funtil_period\x18\b \x01(\x03R\vuntilPeriod\x12\x1a\n" +
-	"\bproposer\x18\t \x01(\fR\bproposer\x12\x1d\n" +
-	"\n" +
-	"expires_ms\x18\n" +
-	" \x01(\x03R\texpiresMs\x12\x1a\n" +
+	"\bproposer\x18\t \x01(\fR\bproposer\x12\"\n" +
+	"\rexpires_at_ms\x18\n" +
+	" \x01(\x03R\vexpiresAtMs\x12\x1a\n" +
 	"\baccepted\x18\v \x01(\bR\baccepted\"B\n" +
 	"\n" +
 	"ContractOf\x12\x18\n" +

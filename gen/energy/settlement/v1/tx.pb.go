@@ -36,7 +36,7 @@ type MsgProposeContract struct {
 	FromPeriod  int64 `protobuf:"varint,6,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	UntilPeriod int64 `protobuf:"varint,7,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
 	// The other side accepts before this block time, or the proposal lapses.
-	ExpiresMs     int64 `protobuf:"varint,8,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	ExpiresAtMs   int64 `protobuf:"varint,8,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -120,9 +120,9 @@ func (x *MsgProposeContract) GetUntilPeriod() int64 {
 	return 0
 }
 
-func (x *MsgProposeContract) GetExpiresMs() int64 {
+func (x *MsgProposeContract) GetExpiresAtMs() int64 {
 	if x != nil {
-		return x.ExpiresMs
+		return x.ExpiresAtMs
 	}
 	return 0
 }
@@ -223,7 +223,7 @@ var File_energy_settlement_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x1denergy/settlement/v1/tx.proto\x12\x14energy.settlement.v1\"\x84\x02\n" +
+	"\x1denergy/settlement/v1/tx.proto\x12\x14energy.settlement.v1\"\x89\x02\n" +
 	"\x12MsgProposeContract\x12\x16\n" +
 	"\x06seller\x18\x01 \x01(\fR\x06seller\x12\x14\n" +
 	"\x05buyer\x18\x02 \x01(\fR\x05buyer\x12-\n" +
@@ -232,9 +232,8 @@ const file_energy_settlement_v1_tx_proto_rawDesc = "" +
 	"\x04rank\x18\x05 \x01(\x03R\x04rank\x12\x1f\n" +
 	"\vfrom_period\x18\x06 \x01(\x03R\n" +
 	"fromPeriod\x12!\n" +
-	"\funtil_period\x18\a \x01(\x03R\vuntilPeriod\x12\x1d\n" +
-	"\n" +
-	"expires_ms\x18\b \x01(\x03R\texpiresMs\"/\n" +
+	"\funtil_period\x18\a \x01(\x03R\vuntilPeriod\x12\"\n" +
+	"\rexpires_at_ms\x18\b \x01(\x03R\vexpiresAtMs\"/\n" +
 	"\x11MsgAcceptContract\x12\x1a\n" +
 	"\bcontract\x18\x01 \x01(\fR\bcontract\"/\n" +
 	"\x11MsgCancelContract\x12\x1a\n" +
