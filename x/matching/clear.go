@@ -13,7 +13,7 @@ import (
 
 // clearBook makes a book's pre-matches and opens its confirmation window.
 func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
-	c := lay(ctx, book.Period)
+	c := lay(ctx, book)
 	found, err := c.Run()
 	if err != nil {
 		return err
@@ -33,33 +33,35 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 		return finish(ctx, book, c.Sells, c.Buys, "")
 	}
 	for _, order := range c.Sells {
-		sells.Set(ctx.Store, sellKey(order.Period, order.Account, order.Id), order)
+		sells.Set(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id), order)
 	}
 	for _, order := range c.Buys {
-		buys.Set(ctx.Store, buyKey(order.Period, order.Account, order.Id), order)
+		buys.Set(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id), order)
 	}
 	// Not after the start of the period: a round is no longer than the gate's lead.
 	book.ConfirmUntilMs = confirmUntil(registry.ParamsAt(ctx.Store, book.Period), book.Period, ctx.TimeMs)
 	setDue(ctx, book)
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
 	return nil
 }
 
-// lay lays out a period's book as the state has it.
-func lay(ctx *module.Ctx, period int64) *clearing.Clearing {
-	r := ctx.Store
+// lay lays out a book as the state has it.
+func lay(ctx *module.Ctx, book *matchingv1.Book) *clearing.Clearing {
+	r, period := ctx.Store, book.Period
 	params := registry.ParamsAt(r, period)
-	sold, bid := ordersOf(r, period, nil)
+	market, _ := marketAt(r, book.Market, period)
+	sold, bid := ordersOf(r, period, book.Market, nil)
 	return clearing.New(clearing.Rules{
 		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
-		Params: params, Market: marketAt(r, period).Market, Paths: grid.PathsOf(r, params.DefaultLossPpmPerKm),
+		Params: params, Market: market.Market, Paths: grid.PathsOf(r, params.DefaultLossPpmPerKm),
 	}, sold, bid)
 }
 
 // report writes to the book what its clearing came to, and says what was cut.
 func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
-	book.Mechanism = marketAt(ctx.Store, book.Period).Market.Mechanism
+	market, _ := marketAt(ctx.Store, book.Market, book.Period)
+	book.Mechanism = market.Market.Mechanism
 	book.Objective, book.Fallback = found.Objective, found.Fallback
 	book.SurplusUcoin, book.Auction = found.SurplusUcoin, found.Auction
 	book.CutWh, book.LimitsNotHeld, book.CutNotOptimal = found.Carried.CutWh, found.Carried.LimitsNotHeld, found.Carried.NotOptimal
@@ -67,7 +69,8 @@ func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 		ctx.Emit(cut)
 	}
 	if found.Certificate != nil {
-		certificates.Set(ctx.Store, certificateKey(book.Period), found.Certificate)
+		found.Certificate.Market = book.Market
+		certificates.Set(ctx.Store, certificateKey(book.Period, book.Market), found.Certificate)
 	}
 }
 
@@ -83,7 +86,7 @@ func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder
 	buy.EscrowUcoin -= escrow
 	id := module.DeriveID("match", buy.Id, sell.Id)
 	match := &matchingv1.Match{
-		Id: id.Bytes(), Period: book.Period, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
+		Id: id.Bytes(), Period: book.Period, Market: book.Market, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
 		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: fee,
 		LossPpm: trade.LossPPM, Environment: sell.Environment, EnergyType: sell.EnergyType,
 		SellerSatisfactionPpm: trade.SellerPPM, BuyerSatisfactionPpm: trade.BuyerPPM,
@@ -98,7 +101,7 @@ func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder
 		return stand(ctx, book, match) // consented in advance: nobody is asked
 	}
 	ctx.Emit(&matchingv1.PreMatched{Match: match})
-	prematches.Set(ctx.Store, prematchKey(match.Period, match.Id), match)
+	prematches.Set(ctx.Store, prematchKey(match.Period, match.Market, match.Id), match)
 	book.Pending++
 	return nil
 }
@@ -107,10 +110,15 @@ func consents(consent *matchingv1.Consent, satisfaction int64) bool {
 	return consent.GetStanding() && satisfaction >= consent.GetMinSatisfactionPpm()
 }
 
-// ordersOf reads an account's orders of a period.
-func ordersOf(r state.Reader, period int64, account []byte) ([]*matchingv1.SellOrder, []*matchingv1.BuyOrder) {
-	return collect(values(sells.All(r, sells.Key().Int64(period).Bytes(account)))),
-		collect(values(buys.All(r, buys.Key().Int64(period).Bytes(account))))
+// ordersOf reads an account's orders in a market's book, or all of the book.
+func ordersOf(r state.Reader, period, market int64, account []byte) ([]*matchingv1.SellOrder, []*matchingv1.BuyOrder) {
+	return collect(values(sells.All(r, sellKey(period, market, account, nil)))),
+		collect(values(buys.All(r, buyKey(period, market, account, nil))))
+}
+
+// prematchesOf reads what waits for a signature in a book.
+func prematchesOf(r state.Reader, book *matchingv1.Book) []*matchingv1.Match {
+	return collect(values(prematches.All(r, prematchKey(book.Period, book.Market, nil))))
 }
 
 // confirmUntil is the end of the confirmation window: a round after the gate,

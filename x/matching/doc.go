@@ -6,16 +6,26 @@
 //
 // State (module byte protocol.ModuleMatching):
 //
-//	1 books       period                    Book, until settlement closes the period
-//	2 sells       period, account, order    SellOrder, until the book is final
-//	3 buys        period, account, order    BuyOrder, until the book is final
-//	4 prematches  period, match             Match that waits for a signature
+//	1 books       period, market            Book, until settlement closes the period
+//	2 sells       period, market, account, order  SellOrder, until the book is final
+//	3 buys        period, market, account, order  BuyOrder, until the book is final
+//	4 prematches  period, market, match     Match that waits for a signature
 //	5 matches     period, seller, match     Match, until settlement takes it
 //	6 bought      period, buyer, match      BoughtFrom: leads to the row in matches
 //	7 presences   account, period           Presence, until the book is final
-//	8 dues        time, period              Due: when a book needs the hook next
-//	9 markets     period, newest first      MarketEntry: how periods from it on are cleared
-//	10 certificates period                  Certificate of CMAP or welfare, as long as the book
+//	8 dues        time, period, market      Due: when a book needs the hook next
+//	9 markets     market, period, newest first  MarketEntry: how periods from it on are cleared
+//	10 certificates period, market          Certificate of CMAP or welfare, as long as the book
+//	12 loads      period                    PeriodLoad: orders in all books, as long as they are
+//
+// Markets lie side by side: an account's orders meet those of its market only,
+// which has a book, a mechanism and caps of its own. Market 0 is there always;
+// further ones from the first period that they were set for (unknown_market before
+// it). The books of one period share its gate and are cleared in the order of the
+// markets' numbers, each apart: one that fails leaves the others alone. The chain's
+// max_orders counts the orders of a period over all markets, so that it bounds
+// what a block clears however many markets there are. Settlement, statements and
+// tariffs are of the period, over all markets.
 //
 // Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm, and the
 // authority's MsgSetMarket. Replacing an order is a cancel and a place in one

@@ -24,7 +24,7 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 			return nil
 		}
 		if err := advance(ctx, due); err != nil {
-			return fmt.Errorf("period %d: %w", due.Period, err)
+			return fmt.Errorf("period %d, market %d: %w", due.Period, due.Market, err)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func nextDue(ctx *module.Ctx) *matchingv1.Due {
 // advance takes a book one phase further; the caller goes on until no book is
 // due, so a book in which nothing waits is cleared and final in one block.
 func advance(ctx *module.Ctx, due *matchingv1.Due) error {
-	book, ok := books.Get(ctx.Store, bookKey(due.Period))
+	book, ok := books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	if !ok {
 		return ErrUnknownBook.With("due at %d without a book", due.TimeMs)
 	}
@@ -58,27 +58,27 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 	if err == nil {
 		return nil
 	}
-	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Reason: err.Error()})
-	book, _ = books.Get(ctx.Store, bookKey(due.Period))
+	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Market: due.Market, Reason: err.Error()})
+	book, _ = books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	return giveUp(ctx, book, reasonFailed)
 }
 
 // endConfirming lets what was not confirmed lapse, and ends the book.
 func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
+	for _, match := range prematchesOf(ctx.Store, book) {
 		if err := lapse(ctx, book, match, false); err != nil {
 			return err
 		}
 	}
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
 	return finish(ctx, book, asks, bids, "")
 }
 
 // giveUp ends a book that was never cleared.
 func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 	dropDue(ctx, book)
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
 	return finish(ctx, book, asks, bids, reason)
 }
 
@@ -97,7 +97,7 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
 	book.Phase = matchingv1.Phase_PHASE_FINAL
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	ctx.Emit(&matchingv1.PeriodFinal{Book: book})
 	return nil
 }
@@ -106,7 +106,7 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 // ones its unconfirmed pre-matches lapse.
 func stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
-		book, ok := books.Get(ctx.Store, bookKey(presence.Period))
+		book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
 		if !ok {
 			return ErrUnknownBook.With("period %d has orders of %v", presence.Period, account)
 		}
@@ -116,7 +116,7 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 			}
 			continue
 		}
-		sold, bid := ordersOf(ctx.Store, presence.Period, account[:])
+		sold, bid := ordersOf(ctx.Store, presence.Period, presence.Market, account[:])
 		for _, order := range sold {
 			removeSell(ctx, order, reasonStopped)
 		}
@@ -133,7 +133,7 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 }
 
 func lapseOf(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
+	for _, match := range prematchesOf(ctx.Store, book) {
 		if !bytes.Equal(match.Seller, account[:]) && !bytes.Equal(match.Buyer, account[:]) {
 			continue
 		}

@@ -28,4 +28,5 @@ var (
 	ErrAlreadyConfirmed = codespace.New(21, "already_confirmed")
 	ErrUnknownBook      = codespace.New(22, "unknown_book")
 	ErrOrderExists      = codespace.New(23, "order_exists")
+	ErrUnknownMarket    = codespace.New(30, "unknown_market")
 )

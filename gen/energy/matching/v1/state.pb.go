@@ -344,8 +344,8 @@ func (x *Weights) GetEnergyType() int64 {
 	return 0
 }
 
-// Market is how periods are cleared; prices, fee, caps and limits of loss are
-// parameters of the chain.
+// Market is how the orders of its accounts are cleared; prices, fee, caps of the
+// chain and limits of loss are parameters of the chain.
 type Market struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Mechanism Mechanism              `protobuf:"varint,1,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
@@ -363,8 +363,12 @@ type Market struct {
 	// Most orders of either side; 0: 500 for CMAP, 1000 for welfare, else only
 	// max_orders of the chain counts.
 	MaxOrdersPerSide int64 `protobuf:"varint,8,opt,name=max_orders_per_side,json=maxOrdersPerSide,proto3" json:"max_orders_per_side,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Name or region, for people: at most 64 bytes of printable text.
+	Region string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	// Most orders of a period in this market; 0: as many as the chain takes.
+	MaxOrders     int64 `protobuf:"varint,14,opt,name=max_orders,json=maxOrders,proto3" json:"max_orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Market) Reset() {
@@ -453,11 +457,27 @@ func (x *Market) GetMaxOrdersPerSide() int64 {
 	return 0
 }
 
-// MarketEntry is a market and the first period that it clears.
+func (x *Market) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Market) GetMaxOrders() int64 {
+	if x != nil {
+		return x.MaxOrders
+	}
+	return 0
+}
+
+// MarketEntry is a market from a period on. Markets are known by their numbers, 0
+// to 255; 0 is there always.
 type MarketEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromPeriod    int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	Market        *Market                `protobuf:"bytes,2,opt,name=market,proto3" json:"market,omitempty"`
+	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -504,6 +524,13 @@ func (x *MarketEntry) GetMarket() *Market {
 		return x.Market
 	}
 	return nil
+}
+
+func (x *MarketEntry) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Preference is an attribute that CMAP and welfare rate for an order. The
@@ -574,6 +601,7 @@ type Certificate struct {
 	// CMAP: the weights of the two sides, in 2^-20.
 	BuyersWeight  int64 `protobuf:"varint,6,opt,name=buyers_weight,json=buyersWeight,proto3" json:"buyers_weight,omitempty"`
 	SellersWeight int64 `protobuf:"varint,7,opt,name=sellers_weight,json=sellersWeight,proto3" json:"sellers_weight,omitempty"`
+	Market        int64 `protobuf:"varint,8,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -653,6 +681,13 @@ func (x *Certificate) GetBuyersWeight() int64 {
 func (x *Certificate) GetSellersWeight() int64 {
 	if x != nil {
 		return x.SellersWeight
+	}
+	return 0
+}
+
+func (x *Certificate) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -748,6 +783,7 @@ type SellOrder struct {
 	Credit        int64         `protobuf:"varint,12,opt,name=credit,proto3" json:"credit,omitempty"`
 	Identity      []byte        `protobuf:"bytes,13,opt,name=identity,proto3" json:"identity,omitempty"`
 	GridNode      string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	Market        int64         `protobuf:"varint,18,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -880,6 +916,13 @@ func (x *SellOrder) GetGridNode() string {
 	return ""
 }
 
+func (x *SellOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -905,6 +948,7 @@ type BuyOrder struct {
 	Credit        int64  `protobuf:"varint,16,opt,name=credit,proto3" json:"credit,omitempty"`
 	Identity      []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
 	GridNode      string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	Market        int64  `protobuf:"varint,22,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1065,6 +1109,13 @@ func (x *BuyOrder) GetGridNode() string {
 	return ""
 }
 
+func (x *BuyOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -1089,6 +1140,7 @@ type Match struct {
 	// The buyer's coins held for it.
 	EscrowUcoin   int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
 	Meter         string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
+	Market        int64  `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1249,7 +1301,14 @@ func (x *Match) GetMeter() string {
 	return ""
 }
 
-// Book is a period's market in numbers.
+func (x *Match) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// Book is a period of a market in numbers.
 type Book struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -1281,8 +1340,9 @@ type Book struct {
 	CutWh int64 `protobuf:"varint,18,opt,name=cut_wh,json=cutWh,proto3" json:"cut_wh,omitempty"`
 	// Lines have limits that were not held: the grid has a ring, or the search for
 	// the least loss reached its bound (then they are held at a greater loss).
-	LimitsNotHeld bool `protobuf:"varint,19,opt,name=limits_not_held,json=limitsNotHeld,proto3" json:"limits_not_held,omitempty"`
-	CutNotOptimal bool `protobuf:"varint,20,opt,name=cut_not_optimal,json=cutNotOptimal,proto3" json:"cut_not_optimal,omitempty"`
+	LimitsNotHeld bool  `protobuf:"varint,19,opt,name=limits_not_held,json=limitsNotHeld,proto3" json:"limits_not_held,omitempty"`
+	CutNotOptimal bool  `protobuf:"varint,20,opt,name=cut_not_optimal,json=cutNotOptimal,proto3" json:"cut_not_optimal,omitempty"`
+	Market        int64 `protobuf:"varint,25,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1457,12 +1517,20 @@ func (x *Book) GetCutNotOptimal() bool {
 	return false
 }
 
-// Due says when a period's book is to be looked at next: at its gate, then at
-// the end of its confirmation window.
+func (x *Book) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// Due says when a book is to be looked at next: at its gate, then at the end of
+// its confirmation window.
 type Due struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1511,6 +1579,67 @@ func (x *Due) GetPeriod() int64 {
 	return 0
 }
 
+func (x *Due) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// PeriodLoad counts the orders in all books of a period, which the chain's
+// max_orders bounds.
+type PeriodLoad struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeriodLoad) Reset() {
+	*x = PeriodLoad{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeriodLoad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeriodLoad) ProtoMessage() {}
+
+func (x *PeriodLoad) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeriodLoad.ProtoReflect.Descriptor instead.
+func (*PeriodLoad) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PeriodLoad) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *PeriodLoad) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
 // BoughtFrom leads from a buyer to its match, which is kept with the seller.
 type BoughtFrom struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1521,7 +1650,7 @@ type BoughtFrom struct {
 
 func (x *BoughtFrom) Reset() {
 	*x = BoughtFrom{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1662,7 @@ func (x *BoughtFrom) String() string {
 func (*BoughtFrom) ProtoMessage() {}
 
 func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1675,7 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
 func (*BoughtFrom) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BoughtFrom) GetSeller() []byte {
@@ -1556,7 +1685,7 @@ func (x *BoughtFrom) GetSeller() []byte {
 	return nil
 }
 
-// Presence is what an account has in a period's book.
+// Presence is what an account has in the book of its market.
 type Presence struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -1566,13 +1695,14 @@ type Presence struct {
 	// Sums of live orders.
 	SellWh        int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
 	BuyWh         int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	Market        int64 `protobuf:"varint,7,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1714,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1727,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -1642,6 +1772,13 @@ func (x *Presence) GetBuyWh() int64 {
 	return 0
 }
 
+func (x *Presence) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Books         []*Book                `protobuf:"bytes,1,rep,name=books,proto3" json:"books,omitempty"`
@@ -1657,7 +1794,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1806,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1819,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -1749,7 +1886,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x04 \x01(\x03R\x06credit\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x03R\x04loss\x12\x1f\n" +
 	"\venergy_type\x18\x06 \x01(\x03R\n" +
-	"energyType\"\xac\x03\n" +
+	"energyType\"\xe3\x03\n" +
 	"\x06Market\x12;\n" +
 	"\tmechanism\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12/\n" +
 	"\x14max_rated_distance_m\x18\x02 \x01(\x03R\x11maxRatedDistanceM\x12\x1f\n" +
@@ -1759,15 +1896,19 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x1aposted_price_ucoin_per_kwh\x18\x05 \x01(\x03R\x16postedPriceUcoinPerKwh\x12=\n" +
 	"\x1cposted_feed_in_ucoin_per_kwh\x18\x06 \x01(\x03R\x17postedFeedInUcoinPerKwh\x12<\n" +
 	"\x1bposted_retail_ucoin_per_kwh\x18\a \x01(\x03R\x17postedRetailUcoinPerKwh\x12-\n" +
-	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\"b\n" +
+	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\x12\x16\n" +
+	"\x06region\x18\r \x01(\tR\x06region\x12\x1d\n" +
+	"\n" +
+	"max_orders\x18\x0e \x01(\x03R\tmaxOrders\"z\n" +
 	"\vMarketEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
-	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\"s\n" +
+	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x03R\x06number\"s\n" +
 	"\n" +
 	"Preference\x12;\n" +
 	"\tattribute\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.AttributeR\tattribute\x12(\n" +
-	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xfb\x01\n" +
+	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\x93\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\"\n" +
 	"\rprev_app_hash\x18\x02 \x01(\fR\vprevAppHash\x12%\n" +
@@ -1775,13 +1916,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0fsell_potentials\x18\x04 \x03(\x03R\x0esellPotentials\x12\x14\n" +
 	"\x05bonus\x18\x05 \x01(\x03R\x05bonus\x12#\n" +
 	"\rbuyers_weight\x18\x06 \x01(\x03R\fbuyersWeight\x12%\n" +
-	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\"\x97\x01\n" +
+	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\x12\x16\n" +
+	"\x06market\x18\b \x01(\x03R\x06market\"\x97\x01\n" +
 	"\aAuction\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x01 \x01(\x03R\x10priceUcoinPerKwh\x12\x1d\n" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xff\x03\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\x97\x04\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1798,7 +1940,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"energyType\x12\x16\n" +
 	"\x06credit\x18\f \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\r \x01(\fR\bidentity\x12\x1b\n" +
-	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\"\x8a\x06\n" +
+	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\x12\x16\n" +
+	"\x06market\x18\x12 \x01(\x03R\x06market\"\xa2\x06\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1819,10 +1962,11 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\vpreferences\x18\x0f \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12\x16\n" +
 	"\x06credit\x18\x10 \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
-	"\tgrid_node\x18\x12 \x01(\tR\bgridNodeB\x0f\n" +
+	"\tgrid_node\x18\x12 \x01(\tR\bgridNode\x12\x16\n" +
+	"\x06market\x18\x16 \x01(\x03R\x06marketB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\x89\x05\n" +
+	"\x0e_wanted_credit\"\xa1\x05\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -1844,7 +1988,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xa0\x05\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x16\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\"\xb8\x05\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1867,20 +2012,27 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\x12\x15\n" +
 	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\x12&\n" +
 	"\x0flimits_not_held\x18\x13 \x01(\bR\rlimitsNotHeld\x12&\n" +
-	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\"6\n" +
+	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\x12\x16\n" +
+	"\x06market\x18\x19 \x01(\x03R\x06market\"N\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"<\n" +
+	"\n" +
+	"PeriodLoad\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"$\n" +
 	"\n" +
 	"BoughtFrom\x12\x16\n" +
-	"\x06seller\x18\x01 \x01(\fR\x06seller\"\x96\x01\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xae\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x95\x03\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\x12\x16\n" +
+	"\x06market\x18\a \x01(\x03R\x06market\"\x95\x03\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -1927,7 +2079,7 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Mechanism)(0),       // 0: energy.matching.v1.Mechanism
 	(Attribute)(0),       // 1: energy.matching.v1.Attribute
@@ -1944,10 +2096,11 @@ var file_energy_matching_v1_state_proto_goTypes = []any{
 	(*Match)(nil),        // 12: energy.matching.v1.Match
 	(*Book)(nil),         // 13: energy.matching.v1.Book
 	(*Due)(nil),          // 14: energy.matching.v1.Due
-	(*BoughtFrom)(nil),   // 15: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),     // 16: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 17: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 18: energy.registry.v1.EnergyType
+	(*PeriodLoad)(nil),   // 15: energy.matching.v1.PeriodLoad
+	(*BoughtFrom)(nil),   // 16: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),     // 17: energy.matching.v1.Presence
+	(*GenesisState)(nil), // 18: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),   // 19: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
@@ -1955,12 +2108,12 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
 	3,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
 	7,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
-	18, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	19, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	19, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
 	4,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
 	3,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
 	7,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	19, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 11: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	0,  // 12: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
 	9,  // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
@@ -1990,7 +2143,7 @@ func file_energy_matching_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
