@@ -20,6 +20,7 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.registry.v1.MsgRevoke.reason":               true,
 
 	"energy.grid.v1.QueryTariffRequest.period":           true, // the present one
+	"energy.grid.v1.QueryZoneFeeRequest.period":          true,
 	"energy.matching.v1.QueryOrdersRequest.account":      true, // all
 	"energy.matching.v1.QueryMatchesRequest.account":     true,
 	"energy.matching.v1.QueryMarketsRequest.period":      true, // the present one

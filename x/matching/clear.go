@@ -7,20 +7,20 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/grid"
+	"github.com/energyd/energyd/x/grid/paths"
 	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/registry"
 )
 
 // clearBook makes a book's pre-matches and opens its confirmation window.
-func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
-	c := lay(ctx, book)
+func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
+	c := lay(ctx, ways, book)
 	found, err := c.Run()
 	if err != nil {
 		return err
 	}
-	fee := registry.ParamsAt(ctx.Store, book.Period).FeeUcoinPerKwh
 	for _, trade := range found.Trades {
-		if err := prematch(ctx, book, c.Sells[trade.Sell], c.Buys[trade.Buy], fee, trade); err != nil {
+		if err := prematch(ctx, book, c.Sells[trade.Sell], c.Buys[trade.Buy], trade); err != nil {
 			return err
 		}
 	}
@@ -46,15 +46,33 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	return nil
 }
 
+// network is the grid as the books of one period see it, which a block clears one
+// after the other: paths that one market asked for serve the next.
+type network struct {
+	period int64
+	paths  *paths.Paths
+	fees   *paths.Fees
+}
+
+// at turns to a period.
+func (n *network) at(r state.Reader, period int64) *network {
+	if n.paths == nil || n.period != period {
+		ways := grid.PathsOf(r, registry.ParamsAt(r, period).DefaultLossPpmPerKm)
+		*n = network{period: period, paths: ways, fees: grid.FeesOf(r, ways, period)}
+	}
+	return n
+}
+
 // lay lays out a book as the state has it.
-func lay(ctx *module.Ctx, book *matchingv1.Book) *clearing.Clearing {
+func lay(ctx *module.Ctx, ways *network, book *matchingv1.Book) *clearing.Clearing {
 	r, period := ctx.Store, book.Period
 	params := registry.ParamsAt(r, period)
 	market, _ := marketAt(r, book.Market, period)
 	sold, bid := ordersOf(r, period, book.Market, nil)
+	ways = ways.at(r, period)
 	return clearing.New(clearing.Rules{
 		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
-		Params: params, Market: market.Market, Paths: grid.PathsOf(r, params.DefaultLossPpmPerKm),
+		Params: params, Market: market.Market, Paths: ways.paths, Fees: ways.fees,
 	}, sold, bid)
 }
 
@@ -75,9 +93,10 @@ func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 }
 
 // prematch records one trade of the mechanism and confirms it for the sides that
-// gave a standing consent.
-func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, fee int64, trade clearing.Trade) error {
-	escrow, err := cost(trade.Price, fee, trade.EnergyWh)
+// gave a standing consent. The order's escrow covers it: price and fee of the pair
+// are at most the bid, and truncating parts gives no more than truncating the whole.
+func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) error {
+	escrow, err := cost(trade.Price, trade.Fee, trade.EnergyWh)
 	if err != nil {
 		return err
 	}
@@ -87,7 +106,7 @@ func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder
 	id := module.DeriveID("match", buy.Id, sell.Id)
 	match := &matchingv1.Match{
 		Id: id.Bytes(), Period: book.Period, Market: book.Market, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
-		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: fee,
+		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: trade.Fee,
 		LossPpm: trade.LossPPM, Environment: sell.Environment, EnergyType: sell.EnergyType,
 		SellerSatisfactionPpm: trade.SellerPPM, BuyerSatisfactionPpm: trade.BuyerPPM,
 		EscrowUcoin: escrow, Meter: sell.Meter,

@@ -33,11 +33,16 @@
 //
 // Package clearing turns a book into trades, by K-prototypes, CMAP, welfare,
 // uniform-price auction or posted price. Whatever the mechanism, ask + fee <= bid,
-// and the book says what the auction would have made of it.
+// and the book says what the auction would have made of it. The fee of a pair is
+// the chain's and that of its zones (package grid). Where one price holds for all,
+// price and energies follow from the chain's fee, and the zones' bar from pairing
+// who cannot pay it on top of the price.
 //
-// A buyer escrows bid x energy + fee x energy when it orders. A pre-match takes
-// price x v + fee x v of that with it; what is left of an order's escrow goes back
-// when the book is final. Since ask + fee <= bid, the escrow always suffices.
+// A buyer escrows bid x energy + the chain's fee x energy when it orders. A
+// pre-match takes price x v + its pair's fee x v of that with it, each truncated;
+// what is left of an order's escrow goes back when the book is final. Since price +
+// fee <= bid, and truncated parts sum to no more than the truncated whole, the
+// escrow always suffices, at bid x energy alone.
 //
 // K-prototypes asks nothing about the buyer: it gives each seller its ask. The
 // seller's satisfaction is therefore 10^6 always, and a standing consent of the

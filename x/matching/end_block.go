@@ -18,12 +18,13 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 			return fmt.Errorf("orders of %v: %w", account, err)
 		}
 	}
+	ways := new(network) // no hook changes the grid
 	for {
 		due := nextDue(ctx)
 		if due == nil {
 			return nil
 		}
-		if err := advance(ctx, due); err != nil {
+		if err := advance(ctx, ways, due); err != nil {
 			return fmt.Errorf("period %d, market %d: %w", due.Period, due.Market, err)
 		}
 	}
@@ -42,7 +43,7 @@ func nextDue(ctx *module.Ctx) *matchingv1.Due {
 
 // advance takes a book one phase further; the caller goes on until no book is
 // due, so a book in which nothing waits is cleared and final in one block.
-func advance(ctx *module.Ctx, due *matchingv1.Due) error {
+func advance(ctx *module.Ctx, ways *network, due *matchingv1.Due) error {
 	book, ok := books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	if !ok {
 		return ErrUnknownBook.With("due at %d without a book", due.TimeMs)
@@ -54,7 +55,7 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		book.Missed = true
 		return giveUp(ctx, book, reasonMissed)
 	}
-	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, book) })
+	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, ways, book) })
 	if err == nil {
 		return nil
 	}
