@@ -111,12 +111,20 @@ func mostPerSide(mechanism matchingv1.Mechanism) int64 {
 // maxOrders bounds what a market may take, whatever the chain's max_orders is.
 const maxOrders = 100_000
 
-// CertificateOf returns what proves a market's clearing of a period, until
-// settlement closes the period; only CMAP and welfare have one.
-func CertificateOf(r state.Reader, period, market int64) (*matchingv1.Certificate, bool) {
-	return certificates.Get(r, certificateKey(period, market))
+// CertificateOf returns what proves the clearing of a round of a market's book,
+// until settlement closes the period; only CMAP and welfare have one. Round 0
+// stands for the latest.
+func CertificateOf(r state.Reader, period, market, round int64) (*matchingv1.Certificate, bool) {
+	if round != 0 {
+		return certificates.Get(r, certificateKey(period, market, round))
+	}
+	var latest *matchingv1.Certificate
+	for _, certificate := range certificates.All(r, certificates.Key().Int64(period).Int64(market)) {
+		latest = certificate
+	}
+	return latest, latest != nil
 }
 
-func certificateKey(period, market int64) state.Key {
-	return certificates.Key().Int64(period).Int64(market)
+func certificateKey(period, market, round int64) state.Key {
+	return certificates.Key().Int64(period).Int64(market).Int64(round)
 }

@@ -75,10 +75,10 @@ func TestMarketsSideBySide(t *testing.T) {
 			if found < 2 {
 				t.Errorf("%d matches, want some in both markets", found)
 			}
-			if _, ok := matching.CertificateOf(m.Store, p, 7); !ok {
+			if _, ok := matching.CertificateOf(m.Store, p, 7, 0); !ok {
 				t.Error("CMAP left no certificate")
 			}
-			if _, ok := matching.CertificateOf(m.Store, p, 0); ok {
+			if _, ok := matching.CertificateOf(m.Store, p, 0, 0); ok {
 				t.Error("K-prototypes left a certificate")
 			}
 		})

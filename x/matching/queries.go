@@ -23,6 +23,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryMarket),
 		module.Answer(queryMarkets),
 		module.Answer(queryCertificate),
+		module.Answer(queryLapses),
 	}
 }
 
@@ -118,9 +119,9 @@ func orPresent(ctx module.QueryCtx, period int64) int64 {
 }
 
 func queryCertificate(ctx module.QueryCtx, q *matchingv1.QueryCertificateRequest) (*matchingv1.QueryCertificateResponse, error) {
-	certificate, ok := CertificateOf(ctx.Store, q.Period, q.Market)
+	certificate, ok := CertificateOf(ctx.Store, q.Period, q.Market, q.Round)
 	if !ok {
-		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare in market %d that is not settled yet, got %s", q.Market, units.FormatTime(q.Period))
+		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare in market %d that is not settled yet, got %s in round %d", q.Market, units.FormatTime(q.Period), q.Round)
 	}
 	return &matchingv1.QueryCertificateResponse{Certificate: certificate}, nil
 }

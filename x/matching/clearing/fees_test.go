@@ -51,14 +51,16 @@ func drawBook(seed uint64, buys, sells int) *drawn {
 		return binary.BigEndian.AppendUint32(append(make([]byte, 11), side), uint32(i))
 	}
 	for i := range sells {
+		energy := 1 + r.Int64N(3_000)
 		d.sells = append(d.sells, &matchingv1.SellOrder{
-			Id: id(1, i), PriceUcoinPerKwh: 200_000 + r.Int64N(200_000), EnergyWh: 1 + r.Int64N(3_000), Credit: 60,
+			Id: id(1, i), PriceUcoinPerKwh: 200_000 + r.Int64N(200_000), EnergyWh: energy, AvailableWh: energy, Credit: 60,
 			GridNode: nodes[r.IntN(len(nodes))].Node, Identity: id(2, r.IntN(30)), Environment: 1,
 		})
 	}
 	for i := range buys {
+		energy := 1 + r.Int64N(3_000)
 		d.buys = append(d.buys, &matchingv1.BuyOrder{
-			Id: id(3, i), PriceUcoinPerKwh: 250_000 + r.Int64N(250_000), EnergyWh: 1 + r.Int64N(3_000), Credit: 60,
+			Id: id(3, i), PriceUcoinPerKwh: 250_000 + r.Int64N(250_000), EnergyWh: energy, OpenWh: energy, Credit: 60,
 			GridNode: nodes[r.IntN(len(nodes))].Node, Identity: id(2, r.IntN(30)),
 			Weights: &matchingv1.Weights{Price: r.Int64N(1001), Loss: r.Int64N(1001)},
 		})

@@ -683,9 +683,11 @@ func (x *QueryMarketsResponse) GetMarkets() []*MarketEntry {
 }
 
 type QueryCertificateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
-	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
+	// 0: the latest round that has one.
+	Round         int64 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -734,6 +736,13 @@ func (x *QueryCertificateRequest) GetMarket() int64 {
 	return 0
 }
 
+func (x *QueryCertificateRequest) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
 type QueryCertificateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Certificate   *Certificate           `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
@@ -776,6 +785,113 @@ func (x *QueryCertificateResponse) GetCertificate() *Certificate {
 		return x.Certificate
 	}
 	return nil
+}
+
+// QueryLapsesRequest asks how often an account let pre-matches lapse.
+type QueryLapsesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryLapsesRequest) Reset() {
+	*x = QueryLapsesRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLapsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLapsesRequest) ProtoMessage() {}
+
+func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLapsesRequest.ProtoReflect.Descriptor instead.
+func (*QueryLapsesRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryLapsesRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryLapsesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the last 100 pre-matches that it was asked to sign.
+	Lapses int64 `protobuf:"varint,1,opt,name=lapses,proto3" json:"lapses,omitempty"`
+	// With more its orders need a standing consent.
+	Limit           int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	ConsentRequired bool  `protobuf:"varint,3,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *QueryLapsesResponse) Reset() {
+	*x = QueryLapsesResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLapsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLapsesResponse) ProtoMessage() {}
+
+func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLapsesResponse.ProtoReflect.Descriptor instead.
+func (*QueryLapsesResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryLapsesResponse) GetLapses() int64 {
+	if x != nil {
+		return x.Lapses
+	}
+	return 0
+}
+
+func (x *QueryLapsesResponse) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *QueryLapsesResponse) GetConsentRequired() bool {
+	if x != nil {
+		return x.ConsentRequired
+	}
+	return false
 }
 
 var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
@@ -821,12 +937,19 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\x13QueryMarketsRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\"Q\n" +
 	"\x14QueryMarketsResponse\x129\n" +
-	"\amarkets\x18\x01 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\"I\n" +
+	"\amarkets\x18\x01 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\"_\n" +
 	"\x17QueryCertificateRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06market\x18\x02 \x01(\x03R\x06market\"]\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\x12\x14\n" +
+	"\x05round\x18\x03 \x01(\x03R\x05round\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
-	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificateB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\".\n" +
+	"\x12QueryLapsesRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"n\n" +
+	"\x13QueryLapsesResponse\x12\x16\n" +
+	"\x06lapses\x18\x01 \x01(\x03R\x06lapses\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\x12)\n" +
+	"\x10consent_required\x18\x03 \x01(\bR\x0fconsentRequiredB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_query_proto_rawDescOnce sync.Once
@@ -840,7 +963,7 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
 	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
@@ -857,23 +980,25 @@ var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*QueryMarketsResponse)(nil),     // 12: energy.matching.v1.QueryMarketsResponse
 	(*QueryCertificateRequest)(nil),  // 13: energy.matching.v1.QueryCertificateRequest
 	(*QueryCertificateResponse)(nil), // 14: energy.matching.v1.QueryCertificateResponse
-	(*Book)(nil),                     // 15: energy.matching.v1.Book
-	(*SellOrder)(nil),                // 16: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                 // 17: energy.matching.v1.BuyOrder
-	(*Match)(nil),                    // 18: energy.matching.v1.Match
-	(*MarketEntry)(nil),              // 19: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),              // 20: energy.matching.v1.Certificate
+	(*QueryLapsesRequest)(nil),       // 15: energy.matching.v1.QueryLapsesRequest
+	(*QueryLapsesResponse)(nil),      // 16: energy.matching.v1.QueryLapsesResponse
+	(*Book)(nil),                     // 17: energy.matching.v1.Book
+	(*SellOrder)(nil),                // 18: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                 // 19: energy.matching.v1.BuyOrder
+	(*Match)(nil),                    // 20: energy.matching.v1.Match
+	(*MarketEntry)(nil),              // 21: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),              // 22: energy.matching.v1.Certificate
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	18, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	18, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	17, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	18, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	19, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	20, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	20, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
 	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	19, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	19, // 7: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
-	20, // 8: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	21, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	21, // 7: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
+	22, // 8: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -893,7 +1018,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
