@@ -6,8 +6,6 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/grid"
-	"github.com/energyd/energyd/x/grid/paths"
 	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/registry"
 )
@@ -23,7 +21,7 @@ func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
 	dropDue(ctx, book)
 	begin(book, c.Sells, c.Buys)
 	for _, trade := range found.Trades {
-		if err := prematch(ctx, book, c.Sells[trade.Sell], c.Buys[trade.Buy], trade); err != nil {
+		if err := prematch(ctx, ways, book, c.Sells[trade.Sell], c.Buys[trade.Buy], trade); err != nil {
 			return err
 		}
 	}
@@ -52,32 +50,15 @@ func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
 	return nil
 }
 
-// network is the grid as the books of one period see it, which a block clears one
-// after the other: paths that one market asked for serve the next.
-type network struct {
-	period int64
-	paths  *paths.Paths
-	fees   *paths.Fees
-}
-
-// at turns to a period.
-func (n *network) at(r state.Reader, period int64) *network {
-	if n.paths == nil || n.period != period {
-		ways := grid.PathsOf(r, registry.ParamsAt(r, period).DefaultLossPpmPerKm)
-		*n = network{period: period, paths: ways, fees: grid.FeesOf(r, ways, period)}
-	}
-	return n
-}
-
 // lay lays out a book as the state has it.
 func lay(ctx *module.Ctx, ways *network, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder) *clearing.Clearing {
 	r, period := ctx.Store, book.Period
 	market, _ := marketAt(r, book.Market, period)
-	ways = ways.at(r, period)
+	ways.at(r, period)
 	return clearing.New(clearing.Rules{
 		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
 		Params: registry.ParamsAt(r, period), Market: market.Market, Paths: ways.paths, Fees: ways.fees,
-		Declined: declinedIn(r, period, book.Market), Standing: collect(Matches(r, period)),
+		Declined: declinedIn(r, period, book.Market), Standing: ways.standing[book.Market], Beside: ways.beside(book.Market),
 	}, asks, bids)
 }
 
@@ -105,7 +86,7 @@ func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 // gave a standing consent, and declines it for those whose rule rejects it. The
 // order's escrow covers it: price and fee of the pair are at most the bid, and
 // truncating parts gives no more than truncating the whole.
-func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) error {
+func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) error {
 	escrow, err := cost(trade.Price, trade.Fee, trade.EnergyWh)
 	if err != nil {
 		return err
@@ -127,6 +108,7 @@ func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder
 	if sides := (by{rejects(sell.Consent, match.SellerSatisfactionPpm), rejects(buy.Consent, match.BuyerSatisfactionPpm)}); sides.seller || sides.buyer {
 		return decline(ctx, book, match, sell, buy, sides, matchingv1.Cause_CAUSE_RULE)
 	}
+	ways.occupy(ctx.Store, match)
 	sell.AvailableWh -= trade.EnergyWh
 	buy.OpenWh -= trade.EnergyWh
 	buy.EscrowUcoin -= escrow

@@ -24,8 +24,10 @@
 // it). The books of one period share its gate and are cleared in the order of the
 // markets' numbers, each apart: one that fails leaves the others alone. The chain's
 // max_orders counts the orders of a period over all markets, so that it bounds
-// what a block clears however many markets there are. Settlement, statements and
-// tariffs are of the period, over all markets.
+// what a block clears however many markets there are. Lines carry what all markets
+// trade: a clearing finds on them the matches and pre-matches of the others, so that
+// what lines cannot carry goes to the lower number first. Settlement, statements
+// and tariffs are of the period, over all markets.
 //
 // Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm, and the
 // authority's MsgSetMarket. Replacing an order is a cancel and a place in one

@@ -59,6 +59,7 @@ func advance(ctx *module.Ctx, ways *network, due *matchingv1.Due) error {
 	if err == nil {
 		return nil
 	}
+	*ways = network{} // what the clearing put on the lines is not there
 	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Market: due.Market, Reason: err.Error()})
 	book, _ = books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	return giveUp(ctx, book, reasonFailed)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/module"
@@ -259,5 +260,85 @@ func TestMarketGenesis(t *testing.T) {
 	}
 	if err := matching.New().InitGenesis(m.Ctx("home"), part); module.Code(err) != matching.ErrUnknownMarket {
 		t.Errorf("got %v, want %v", err, matching.ErrUnknownMarket)
+	}
+}
+
+// TestMarketsShareLines: what one market trades over a line, signed or not, the
+// next does not get; energy the other way makes room.
+func TestMarketsShareLines(t *testing.T) {
+	const watts = 1000 * 3_600_000 / length
+	names := []string{"sun", "home", "sun7", "home7"}
+	for _, test := range []struct {
+		name    string
+		signed  bool
+		from    string // of the sell in market 7
+		matched int64  // there
+	}{
+		{"the same way", true, "sun7", 200},
+		{"the same way, not signed yet", false, "sun7", 200},
+		{"the other way", true, "home7", 1500},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := market.New(t, func(g *market.Genesis) {
+				twoMarkets(pairs(matchingv1.Mechanism_MECHANISM_WELFARE), names...)(g)
+				g.Grid.Nodes = append(g.Grid.Nodes, &gridv1.Node{Node: "hill"}, &gridv1.Node{Node: "town"})
+				g.Grid.Lines = []*gridv1.Line{{From: "hill", To: "town", LengthMm: 1, CapacityW: watts}}
+				for _, name := range names {
+					end := "hill"
+					if name[0] == 'h' {
+						end = "town"
+					}
+					g.Grid.Lines = append(g.Grid.Lines, &gridv1.Line{From: end, To: market.Node(name), LengthMm: 1})
+				}
+			}, names...)
+			own := sell(200_000, 800, "sun")
+			if !test.signed {
+				own.Consent = nil
+			}
+			m.Must("sun", own)
+			m.Must("home", buy(400_000, 800))
+			to := "home7"
+			if test.from == to {
+				to = "sun7"
+			}
+			m.Must(test.from, sell(200_000, 1500, test.from))
+			m.Must(to, buy(400_000, 1500))
+			m.End()
+			m.Block(gate)
+			if got := bookIn(t, m, 0); got.PrematchedWh != 800 || got.CutWh != 0 {
+				t.Errorf("market 0: %v", got)
+			}
+			if got := bookIn(t, m, 7); got.MatchedWh != test.matched || got.CutWh != 1500-test.matched {
+				t.Errorf("market 7: %v, want %d Wh", got, test.matched)
+			}
+		})
+	}
+}
+
+// TestMarketsRounds: a round of one market leaves the other's book alone, whose
+// pairs are not barred, and a start from an export in between goes on alike.
+func TestMarketsRounds(t *testing.T) {
+	names := []string{"sun", "mill", "home", "sun7", "home7"}
+	m := market.New(t, twoMarkets(pairs(matchingv1.Mechanism_MECHANISM_CMAP), names...), names...)
+	m.Must("sun", asked(200_000, 1000, "sun"))
+	m.Must("mill", asked(200_000, 1000, "mill"))
+	m.Must("home", buy(300_000, 800))
+	m.Must("sun7", sell(200_000, 1000, "sun7"))
+	m.Must("home7", buy(300_000, 800))
+	m.End()
+	m.Block(gate)
+	m.Begin(gate + 1)
+	for _, name := range []string{"sun", "mill"} {
+		answer(m, name, true)
+	}
+	m.End()
+	before := m.Export()["matching"]
+	m = m.Reborn()
+	if after := m.Export()["matching"]; !bytes.Equal(before, after) {
+		t.Fatalf("exported %s, then %s", before, after)
+	}
+	m.Block(gate + 2)
+	if own, other := bookIn(t, m, 0), bookIn(t, m, 7); own.Round != 2 || own.Declined != 1 || other.Round != 1 || other.Declined != 0 || other.MatchedWh != 800 {
+		t.Errorf("got %v and %v", own, other)
 	}
 }

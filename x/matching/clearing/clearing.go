@@ -30,9 +30,11 @@ type Rules struct {
 	// Fees of the ways in Paths on top of the chain's; nil for none.
 	Fees *paths.Fees
 	// Of the rounds before: pairs that are not proposed again, and matches of the
-	// period that stand, which use the lines.
+	// book that stand, which use the lines.
 	Declined []*matchingv1.Declined
 	Standing []*matchingv1.Match
+	// Beside is what other markets have on the lines in the period.
+	Beside []Flow
 }
 
 // Clearing is a book laid out for a mechanism: orders with energy left in the
