@@ -86,7 +86,7 @@ var (
 		"propose MsgFreeze": "  energycli propose registry freeze --from authority --account energy1... --reason audit",
 
 		"propose MsgRecharge":   "  energycli propose bank recharge --from authority --account alice --amount 50 --reference transfer-17",
-		"propose MsgSetMarket":  "  energycli propose matching set-market --from authority --market.mechanism welfare --market.max-rated-distance-m 20000",
+		"propose MsgSetMarket":  "  energycli propose matching set-market --from authority --number 1 --market.mechanism welfare --market.max-rated-distance-m 20000",
 		"propose MsgSetZoneFee": "  energycli propose grid set-zone-fee --from authority --from-zone east --to-zone west --fee 0.02",
 		"propose MsgSetTariff":  "  energycli propose grid set-tariff --from authority --tariff-class standard --retail 0.59 --feed-in 0.1",
 	}
