@@ -7,6 +7,7 @@ var (
 	fieldHelp = map[string]string{
 		"Consent.standing":             "confirm every pre-match of this order at once",
 		"Consent.min_satisfaction_ppm": "least own satisfaction for a standing consent",
+		"Consent.reject_below_ppm":     "decline at once what satisfies oneself less",
 		"Weights.price":                "weight of a price near one's own, 0 to 1000",
 		"Weights.energy":               "weight of an amount near one's own, 0 to 1000",
 		"Weights.environment":          "weight of the wanted environment, 0 to 1000",
@@ -20,6 +21,7 @@ var (
 		"MsgPlaceBuy.wanted_credit":        "wanted credit value of the seller, 0 to 100",
 		"MsgPlaceBuy.wanted_loss_ppm":      "wanted loss on the way",
 		"MsgPlaceBuy.max_loss_ppm":         "greatest loss to accept",
+		"MsgPlaceSell.rest":                "what to do with energy that finds no buyer; grid if left out",
 		"MsgConfirm.veto":                  "refuse the pre-match instead of signing it",
 
 		"MsgRecharge.reference":           "names the deposit; can be used once",
@@ -103,7 +105,8 @@ var (
 		"QueryZoneFee":     "Show what energy costs from one zone to another",
 		"QueryMarket":      "Show how a market clears a period",
 		"QueryMarkets":     "List the markets of a period, by default the present one",
-		"QueryCertificate": "Show what proves a market's clearing of a period",
+		"QueryCertificate": "Show what proves a round's clearing in a market, by default the latest's",
+		"QueryLapses":      "Show how many pre-matches an account let lapse",
 		"QueryBook":        "Show a market's book of a period in numbers",
 		"QueryOrders":      "List an account's orders in a period, or all of a market",
 		"QueryMatches":     "List an account's matches in a period, or all",
