@@ -61,6 +61,7 @@ func (b *block) open(ctx *module.Ctx, start int64) {
 		matching.CloseBooks(ctx, start)
 		return
 	}
+	b.connect(ctx, start)
 	period.OpenAccounts = period.Accounts
 	period.OpenMatches = matching.MatchCount(ctx.Store, start)
 	periods.Set(ctx.Store, periodKey(start), period)
