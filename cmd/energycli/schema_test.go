@@ -39,7 +39,7 @@ func TestSchemaIsWhole(t *testing.T) {
 		got = append(got, e.module+" "+e.command)
 	}
 	want := []string{
-		"bank recharge", "bank transfer", "bank withdraw", "grid set-tariff", "grid set-topology",
+		"bank recharge", "bank transfer", "bank withdraw", "grid set-tariff", "grid set-topology", "grid set-zone-fee",
 		"matching cancel", "matching confirm", "matching place-buy", "matching place-sell", "matching set-market", "metering submit-readings", "metering swap-meter",
 		"registry apply", "registry approve", "registry approve-proposal", "registry bind-meter", "registry freeze", "registry propose", "registry reject",
 		"registry revoke", "registry set-authority", "registry set-params", "registry set-roles", "registry set-validator", "registry thaw",

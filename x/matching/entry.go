@@ -77,7 +77,12 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 	if err := checkWindow(ctx, e.params, t.period); err != nil {
 		return nil, err
 	}
-	e.market = marketAt(ctx.Store, t.period).Market
+	market, ok := marketAt(ctx.Store, e.account.GetMarket(), t.period)
+	if !ok {
+		return nil, ErrUnknownMarket.With("sender: expected an account whose market is open in %s, its market is %d",
+			units.FormatTime(t.period), e.account.GetMarket())
+	}
+	e.market = market.Market
 	if t.price < e.params.PriceMinUcoinPerKwh || t.price > e.params.PriceMaxUcoinPerKwh {
 		return nil, ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(e.params.PriceMinUcoinPerKwh),
 			units.FormatPrice(e.params.PriceMaxUcoinPerKwh), units.FormatPrice(t.price))
@@ -118,11 +123,12 @@ func checkWindow(ctx *module.Ctx, params *registryv1.Params, period int64) error
 
 func (e *entry) load(r state.Reader, sender protocol.Address) {
 	var ok bool
-	if e.book, ok = books.Get(r, bookKey(e.terms.period)); !ok {
-		e.book = &matchingv1.Book{Period: e.terms.period, Phase: matchingv1.Phase_PHASE_OPEN}
+	number := e.account.GetMarket()
+	if e.book, ok = books.Get(r, bookKey(e.terms.period, number)); !ok {
+		e.book = &matchingv1.Book{Period: e.terms.period, Market: number, Phase: matchingv1.Phase_PHASE_OPEN}
 	}
 	if e.presence, ok = presences.Get(r, presenceKey(sender[:], e.terms.period)); !ok {
-		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: e.terms.period}
+		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: e.terms.period, Market: number}
 	}
 }
 
@@ -132,15 +138,8 @@ func (e *entry) checkCaps(r state.Reader) error {
 	if e.terms.sell && mine.Buys > 0 || !e.terms.sell && mine.Sells > 0 {
 		return ErrBothSides.With("period: expected one side, the account already has orders on the other in %s", units.FormatTime(e.terms.period))
 	}
-	if e.book.Orders >= p.MaxOrders {
-		return ErrBookFull.With("period: expected fewer than %d orders in the book of %s", p.MaxOrders, units.FormatTime(e.terms.period))
-	}
-	side := e.book.Buys
-	if e.terms.sell {
-		side = e.book.Sells
-	}
-	if most := perSide(e.market); most > 0 && side >= most {
-		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, units.FormatTime(e.terms.period))
+	if err := e.checkRoom(r); err != nil {
+		return err
 	}
 	if mine.Sells+mine.Buys >= p.MaxOrdersPerAccount {
 		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, units.FormatTime(e.terms.period))
@@ -160,6 +159,26 @@ func (e *entry) checkCaps(r state.Reader) error {
 	return nil
 }
 
+// checkRoom checks what the period has room for over all markets, so that what a
+// block clears is bounded, then what the market's book has.
+func (e *entry) checkRoom(r state.Reader) error {
+	period := units.FormatTime(e.terms.period)
+	if load, _ := loads.Get(r, loadKey(e.terms.period)); load.GetOrders() >= e.params.MaxOrders {
+		return ErrBookFull.With("period: expected fewer than %d orders in the books of %s", e.params.MaxOrders, period)
+	}
+	if most := e.market.MaxOrders; most > 0 && e.book.Orders >= most {
+		return ErrBookFull.With("period: expected fewer than %d orders in the market's book of %s", most, period)
+	}
+	side := e.book.Buys
+	if e.terms.sell {
+		side = e.book.Sells
+	}
+	if most := perSide(e.market); most > 0 && side >= most {
+		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, period)
+	}
+	return nil
+}
+
 // record counts the order in and sees that the book is looked at at its gate.
 func (e *entry) record(ctx *module.Ctx) {
 	if e.book.Orders == 0 {
@@ -175,6 +194,7 @@ func (e *entry) record(ctx *module.Ctx) {
 		e.presence.Buys++
 		e.presence.BuyWh += e.terms.energyWh
 	}
-	books.Set(ctx.Store, bookKey(e.book.Period), e.book)
+	addLoad(ctx.Store, e.book.Period, 1)
+	books.Set(ctx.Store, bookKey(e.book.Period, e.book.Market), e.book)
 	presences.Set(ctx.Store, presenceKey(e.presence.Account, e.presence.Period), e.presence)
 }

@@ -30,4 +30,5 @@ var (
 	ErrOrderExists      = codespace.New(23, "order_exists")
 	ErrBadConsent       = codespace.New(24, "bad_consent")
 	ErrConsentRequired  = codespace.New(25, "consent_required")
+	ErrUnknownMarket    = codespace.New(30, "unknown_market")
 )

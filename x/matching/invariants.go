@@ -41,13 +41,13 @@ func checkEscrow(r state.Reader) error {
 	return nil
 }
 
-// checkCounts compares what books and presences say with their rows.
+// checkCounts compares what books, presences and loads say with their rows.
 func checkCounts(r state.Reader) error {
 	type counts struct{ sells, buys, sellWh, buyWh int64 }
 	byAccount := map[string]counts{}
 	for book := range Books(r) {
 		var rows counts
-		sold, bid := ordersOf(r, book.Period, nil)
+		sold, bid := ordersOf(r, book.Period, book.Market, nil)
 		for _, order := range sold {
 			c := byAccount[string(presenceKey(order.Account, order.Period))]
 			byAccount[string(presenceKey(order.Account, order.Period))] = counts{c.sells + 1, c.buys, c.sellWh + order.EnergyWh, c.buyWh}
@@ -58,13 +58,10 @@ func checkCounts(r state.Reader) error {
 			byAccount[string(presenceKey(order.Account, order.Period))] = counts{c.sells, c.buys + 1, c.sellWh, c.buyWh + order.EnergyWh}
 			rows.buys++
 		}
-		var pending int64
-		for range prematches.All(r, prematches.Key().Int64(book.Period)) {
-			pending++
-		}
+		pending := int64(len(prematchesOf(r, book)))
 		final := rows == counts{} && pending == 0
 		if !isFinal(book) && (rows.sells != book.Sells || rows.buys != book.Buys || rows.sells+rows.buys != book.Orders) || pending != book.Pending || isFinal(book) && !final {
-			return fmt.Errorf("book of %d: counts %v, has %d sells, %d buys, %d pre-matches", book.Period, book, rows.sells, rows.buys, pending)
+			return fmt.Errorf("book of %d, market %d: counts %v, has %d sells, %d buys, %d pre-matches", book.Period, book.Market, book, rows.sells, rows.buys, pending)
 		}
 	}
 	for presence := range values(presences.All(r, presences.Key())) {
@@ -72,6 +69,26 @@ func checkCounts(r state.Reader) error {
 		if got := byAccount[string(presenceKey(presence.Account, presence.Period))]; got != want {
 			return fmt.Errorf("presence of %x in %d: says %+v, orders are %+v", presence.Account, presence.Period, want, got)
 		}
+	}
+	return checkLoads(r)
+}
+
+// checkLoads compares the load of each period with the books of all markets.
+func checkLoads(r state.Reader) error {
+	orders := map[int64]int64{}
+	for book := range Books(r) {
+		if book.Orders > 0 {
+			orders[book.Period] += book.Orders
+		}
+	}
+	for load := range values(loads.All(r, loads.Key())) {
+		if load.Orders != orders[load.Period] {
+			return fmt.Errorf("load of %d: says %d orders, books have %d", load.Period, load.Orders, orders[load.Period])
+		}
+		delete(orders, load.Period)
+	}
+	if len(orders) > 0 {
+		return fmt.Errorf("%d periods with orders have no load", len(orders))
 	}
 	return nil
 }
@@ -82,7 +99,7 @@ func checkCounts(r state.Reader) error {
 func checkEnergy(r state.Reader) error {
 	for book := range Books(r) {
 		held, waiting := map[string]int64{}, int64(0)
-		for match := range values(prematches.All(r, prematches.Key().Int64(book.Period))) {
+		for _, match := range prematchesOf(r, book) {
 			waiting += match.EnergyWh
 			held[string(match.SellOrder)] += match.EnergyWh
 			held[string(match.BuyOrder)] += match.EnergyWh
@@ -94,10 +111,10 @@ func checkEnergy(r state.Reader) error {
 		if want := book.MatchedWh + waiting + book.ReturnedWh; book.PrematchedWh != want {
 			return fmt.Errorf("book of %d: %d Wh pre-matched, expected %d: matched, waiting and given back", book.Period, book.PrematchedWh, want)
 		}
-		if pairs := int64(len(declinedIn(r, book.Period))); pairs != book.Declined {
+		if pairs := int64(len(declinedIn(r, book.Period, book.Market))); pairs != book.Declined {
 			return fmt.Errorf("book of %d: says %d declined pairs, there are %d", book.Period, book.Declined, pairs)
 		}
-		sold, bid := ordersOf(r, book.Period, nil)
+		sold, bid := ordersOf(r, book.Period, book.Market, nil)
 		for _, order := range sold {
 			if order.AvailableWh < 0 || order.AvailableWh+held[string(order.Id)] > order.EnergyWh {
 				return fmt.Errorf("sell %x: %d Wh left and %d in matches of %d", order.Id, order.AvailableWh, held[string(order.Id)], order.EnergyWh)

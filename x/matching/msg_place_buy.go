@@ -65,7 +65,7 @@ func placeBuy(ctx *module.Ctx, m *matchingv1.MsgPlaceBuy) error {
 		return err
 	}
 	order := &matchingv1.BuyOrder{
-		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
+		Id: id.Bytes(), Account: sender.Bytes(), Market: e.book.Market, Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		EnergyWh: m.EnergyWh, WantedLossPpm: m.WantedLossPpm, MaxLossPpm: m.MaxLossPpm,
 		WantedEnvironment: m.WantedEnvironment, WantedEnergyType: m.WantedEnergyType, WantedCredit: m.WantedCredit,
 		Weights: m.Weights, Preferences: m.Preferences, Consent: m.Consent, OpenWh: m.EnergyWh, EscrowUcoin: escrow,
@@ -74,7 +74,7 @@ func placeBuy(ctx *module.Ctx, m *matchingv1.MsgPlaceBuy) error {
 	if err := clearing.CheckBuy(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
-	key := buyKey(order.Period, order.Account, order.Id)
+	key := buyKey(order.Period, order.Market, order.Account, order.Id)
 	if buys.Has(ctx.Store, key) {
 		return ErrOrderExists.With("order: %v", id)
 	}

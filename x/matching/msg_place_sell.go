@@ -44,7 +44,7 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 	}
 	id := ctx.ID()
 	order := &matchingv1.SellOrder{
-		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
+		Id: id.Bytes(), Account: sender.Bytes(), Market: e.book.Market, Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		EnergyWh: m.EnergyWh, Meter: m.Meter, Preferences: m.Preferences, Consent: m.Consent, AvailableWh: m.EnergyWh,
 		Environment: meter.Environment, EnergyType: meter.EnergyType,
 		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
@@ -53,7 +53,7 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
-	key := sellKey(order.Period, order.Account, order.Id)
+	key := sellKey(order.Period, order.Market, order.Account, order.Id)
 	if sells.Has(ctx.Store, key) {
 		return ErrOrderExists.With("order: %v", id)
 	}

@@ -577,6 +577,7 @@ type ClearingFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -623,6 +624,13 @@ func (x *ClearingFailed) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ClearingFailed) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
 }
 
 type MarketSet struct {
@@ -790,10 +798,11 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\rPeriodCleared\x12,\n" +
 	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\";\n" +
 	"\vPeriodFinal\x12,\n" +
-	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"@\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"X\n" +
 	"\x0eClearingFailed\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"B\n" +
 	"\tMarketSet\x125\n" +
 	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"\xac\x01\n" +
 	"\x03Cut\x12\x16\n" +

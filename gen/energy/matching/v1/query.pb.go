@@ -24,6 +24,7 @@ const (
 type QueryBookRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -61,6 +62,13 @@ func (*QueryBookRequest) Descriptor() ([]byte, []int) {
 func (x *QueryBookRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryBookRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -109,11 +117,13 @@ func (x *QueryBookResponse) GetBook() *Book {
 	return nil
 }
 
-// QueryOrdersRequest lists an account's orders, or all of a period.
+// QueryOrdersRequest lists an account's orders in its market, or all of a market's
+// period.
 type QueryOrdersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +170,13 @@ func (x *QueryOrdersRequest) GetAccount() []byte {
 		return x.Account
 	}
 	return nil
+}
+
+func (x *QueryOrdersRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
 }
 
 type QueryOrdersResponse struct {
@@ -214,6 +231,8 @@ func (x *QueryOrdersResponse) GetBuys() []*BuyOrder {
 	return nil
 }
 
+// QueryMatchesRequest lists an account's matches, or all of a period in all
+// markets.
 type QueryMatchesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -477,10 +496,11 @@ func (x *OpenPeriod) GetGateMs() int64 {
 	return 0
 }
 
-// QueryMarketRequest asks how a period is cleared.
+// QueryMarketRequest asks how a market clears a period.
 type QueryMarketRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -518,6 +538,13 @@ func (*QueryMarketRequest) Descriptor() ([]byte, []int) {
 func (x *QueryMarketRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryMarketRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -566,9 +593,99 @@ func (x *QueryMarketResponse) GetEntry() *MarketEntry {
 	return nil
 }
 
+// QueryMarketsRequest asks which markets a period has; 0 means the present one.
+type QueryMarketsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketsRequest) Reset() {
+	*x = QueryMarketsRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketsRequest) ProtoMessage() {}
+
+func (x *QueryMarketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketsRequest.ProtoReflect.Descriptor instead.
+func (*QueryMarketsRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryMarketsRequest) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+type QueryMarketsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Markets       []*MarketEntry         `protobuf:"bytes,1,rep,name=markets,proto3" json:"markets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketsResponse) Reset() {
+	*x = QueryMarketsResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketsResponse) ProtoMessage() {}
+
+func (x *QueryMarketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketsResponse.ProtoReflect.Descriptor instead.
+func (*QueryMarketsResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *QueryMarketsResponse) GetMarkets() []*MarketEntry {
+	if x != nil {
+		return x.Markets
+	}
+	return nil
+}
+
 type QueryCertificateRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	// 0: the latest round that has one.
 	Round         int64 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -577,7 +694,7 @@ type QueryCertificateRequest struct {
 
 func (x *QueryCertificateRequest) Reset() {
 	*x = QueryCertificateRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +706,7 @@ func (x *QueryCertificateRequest) String() string {
 func (*QueryCertificateRequest) ProtoMessage() {}
 
 func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,12 +719,19 @@ func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCertificateRequest.ProtoReflect.Descriptor instead.
 func (*QueryCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *QueryCertificateRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryCertificateRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -628,7 +752,7 @@ type QueryCertificateResponse struct {
 
 func (x *QueryCertificateResponse) Reset() {
 	*x = QueryCertificateResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +764,7 @@ func (x *QueryCertificateResponse) String() string {
 func (*QueryCertificateResponse) ProtoMessage() {}
 
 func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +777,7 @@ func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCertificateResponse.ProtoReflect.Descriptor instead.
 func (*QueryCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QueryCertificateResponse) GetCertificate() *Certificate {
@@ -673,7 +797,7 @@ type QueryLapsesRequest struct {
 
 func (x *QueryLapsesRequest) Reset() {
 	*x = QueryLapsesRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +809,7 @@ func (x *QueryLapsesRequest) String() string {
 func (*QueryLapsesRequest) ProtoMessage() {}
 
 func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +822,7 @@ func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLapsesRequest.ProtoReflect.Descriptor instead.
 func (*QueryLapsesRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QueryLapsesRequest) GetAccount() []byte {
@@ -721,7 +845,7 @@ type QueryLapsesResponse struct {
 
 func (x *QueryLapsesResponse) Reset() {
 	*x = QueryLapsesResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +857,7 @@ func (x *QueryLapsesResponse) String() string {
 func (*QueryLapsesResponse) ProtoMessage() {}
 
 func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +870,7 @@ func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLapsesResponse.ProtoReflect.Descriptor instead.
 func (*QueryLapsesResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *QueryLapsesResponse) GetLapses() int64 {
@@ -774,14 +898,16 @@ var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/matching/v1/query.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\"*\n" +
+	"\x1eenergy/matching/v1/query.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\"B\n" +
 	"\x10QueryBookRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"A\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\"A\n" +
 	"\x11QueryBookResponse\x12,\n" +
-	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"F\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"^\n" +
 	"\x12QueryOrdersRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\fR\aaccount\"|\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"|\n" +
 	"\x13QueryOrdersResponse\x123\n" +
 	"\x05sells\x18\x01 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
 	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\"G\n" +
@@ -802,13 +928,19 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"OpenPeriod\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x17\n" +
-	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\",\n" +
+	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\"D\n" +
 	"\x12QueryMarketRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"L\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\"L\n" +
 	"\x13QueryMarketResponse\x125\n" +
-	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"G\n" +
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"-\n" +
+	"\x13QueryMarketsRequest\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\"Q\n" +
+	"\x14QueryMarketsResponse\x129\n" +
+	"\amarkets\x18\x01 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\"_\n" +
 	"\x17QueryCertificateRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\x12\x14\n" +
 	"\x05round\x18\x03 \x01(\x03R\x05round\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
 	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\".\n" +
@@ -831,7 +963,7 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
 	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
@@ -844,31 +976,34 @@ var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*OpenPeriod)(nil),               // 8: energy.matching.v1.OpenPeriod
 	(*QueryMarketRequest)(nil),       // 9: energy.matching.v1.QueryMarketRequest
 	(*QueryMarketResponse)(nil),      // 10: energy.matching.v1.QueryMarketResponse
-	(*QueryCertificateRequest)(nil),  // 11: energy.matching.v1.QueryCertificateRequest
-	(*QueryCertificateResponse)(nil), // 12: energy.matching.v1.QueryCertificateResponse
-	(*QueryLapsesRequest)(nil),       // 13: energy.matching.v1.QueryLapsesRequest
-	(*QueryLapsesResponse)(nil),      // 14: energy.matching.v1.QueryLapsesResponse
-	(*Book)(nil),                     // 15: energy.matching.v1.Book
-	(*SellOrder)(nil),                // 16: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                 // 17: energy.matching.v1.BuyOrder
-	(*Match)(nil),                    // 18: energy.matching.v1.Match
-	(*MarketEntry)(nil),              // 19: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),              // 20: energy.matching.v1.Certificate
+	(*QueryMarketsRequest)(nil),      // 11: energy.matching.v1.QueryMarketsRequest
+	(*QueryMarketsResponse)(nil),     // 12: energy.matching.v1.QueryMarketsResponse
+	(*QueryCertificateRequest)(nil),  // 13: energy.matching.v1.QueryCertificateRequest
+	(*QueryCertificateResponse)(nil), // 14: energy.matching.v1.QueryCertificateResponse
+	(*QueryLapsesRequest)(nil),       // 15: energy.matching.v1.QueryLapsesRequest
+	(*QueryLapsesResponse)(nil),      // 16: energy.matching.v1.QueryLapsesResponse
+	(*Book)(nil),                     // 17: energy.matching.v1.Book
+	(*SellOrder)(nil),                // 18: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                 // 19: energy.matching.v1.BuyOrder
+	(*Match)(nil),                    // 20: energy.matching.v1.Match
+	(*MarketEntry)(nil),              // 21: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),              // 22: energy.matching.v1.Certificate
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	18, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	18, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	17, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	18, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	19, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	20, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	20, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
 	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	19, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	20, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	21, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	21, // 7: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
+	22, // 8: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }
@@ -883,7 +1018,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

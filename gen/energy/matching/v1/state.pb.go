@@ -414,8 +414,8 @@ func (x *Weights) GetEnergyType() int64 {
 	return 0
 }
 
-// Market is how periods are cleared; prices, fee, caps and limits of loss are
-// parameters of the chain.
+// Market is how the orders of its accounts are cleared; prices, fee, caps of the
+// chain and limits of loss are parameters of the chain.
 type Market struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Mechanism Mechanism              `protobuf:"varint,1,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
@@ -433,8 +433,12 @@ type Market struct {
 	// Most orders of either side; 0: 500 for CMAP, 1000 for welfare, else only
 	// max_orders of the chain counts.
 	MaxOrdersPerSide int64 `protobuf:"varint,8,opt,name=max_orders_per_side,json=maxOrdersPerSide,proto3" json:"max_orders_per_side,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Name or region, for people: at most 64 bytes of printable text.
+	Region string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	// Most orders of a period in this market; 0: as many as the chain takes.
+	MaxOrders     int64 `protobuf:"varint,14,opt,name=max_orders,json=maxOrders,proto3" json:"max_orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Market) Reset() {
@@ -523,11 +527,27 @@ func (x *Market) GetMaxOrdersPerSide() int64 {
 	return 0
 }
 
-// MarketEntry is a market and the first period that it clears.
+func (x *Market) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Market) GetMaxOrders() int64 {
+	if x != nil {
+		return x.MaxOrders
+	}
+	return 0
+}
+
+// MarketEntry is a market from a period on. Markets are known by their numbers, 0
+// to 255; 0 is there always.
 type MarketEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromPeriod    int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	Market        *Market                `protobuf:"bytes,2,opt,name=market,proto3" json:"market,omitempty"`
+	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -574,6 +594,13 @@ func (x *MarketEntry) GetMarket() *Market {
 		return x.Market
 	}
 	return nil
+}
+
+func (x *MarketEntry) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Preference is an attribute that CMAP and welfare rate for an order. The
@@ -646,6 +673,7 @@ type Certificate struct {
 	SellersWeight int64 `protobuf:"varint,7,opt,name=sellers_weight,json=sellersWeight,proto3" json:"sellers_weight,omitempty"`
 	// Each round that was cleared has its own.
 	Round         int64 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	Market        int64 `protobuf:"varint,9,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -732,6 +760,13 @@ func (x *Certificate) GetSellersWeight() int64 {
 func (x *Certificate) GetRound() int64 {
 	if x != nil {
 		return x.Round
+	}
+	return 0
+}
+
+func (x *Certificate) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -829,8 +864,9 @@ type SellOrder struct {
 	GridNode    string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	// Served first in the next round: energy of it came back that the other side
 	// declined.
-	Priority      bool `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
-	Rest          Rest `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	Priority      bool  `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rest          Rest  `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	Market        int64 `protobuf:"varint,18,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,6 +1013,13 @@ func (x *SellOrder) GetRest() Rest {
 	return Rest_REST_UNSPECIFIED
 }
 
+func (x *SellOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -1003,7 +1046,8 @@ type BuyOrder struct {
 	Identity []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
 	GridNode string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	// As that of a sell.
-	Priority      bool `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
+	Priority      bool  `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
+	Market        int64 `protobuf:"varint,22,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1171,6 +1215,13 @@ func (x *BuyOrder) GetPriority() bool {
 	return false
 }
 
+func (x *BuyOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -1197,6 +1248,7 @@ type Match struct {
 	Meter       string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
 	// The round in which it was found, from 1.
 	Round         int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
+	Market        int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1364,7 +1416,14 @@ func (x *Match) GetRound() int64 {
 	return 0
 }
 
-// Book is a period's market in numbers.
+func (x *Match) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// Book is a period of a market in numbers.
 type Book struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -1407,6 +1466,7 @@ type Book struct {
 	ReturnedWh int64 `protobuf:"varint,22,opt,name=returned_wh,json=returnedWh,proto3" json:"returned_wh,omitempty"`
 	// Pairs that are not proposed again.
 	Declined      int64 `protobuf:"varint,23,opt,name=declined,proto3" json:"declined,omitempty"`
+	Market        int64 `protobuf:"varint,25,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1602,6 +1662,13 @@ func (x *Book) GetDeclined() int64 {
 	return 0
 }
 
+func (x *Book) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // Declined is a pair of orders that is not proposed again: a side declined it or
 // let it lapse.
 type Declined struct {
@@ -1609,6 +1676,7 @@ type Declined struct {
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	SellOrder     []byte                 `protobuf:"bytes,2,opt,name=sell_order,json=sellOrder,proto3" json:"sell_order,omitempty"`
 	BuyOrder      []byte                 `protobuf:"bytes,3,opt,name=buy_order,json=buyOrder,proto3" json:"buy_order,omitempty"`
+	Market        int64                  `protobuf:"varint,4,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1662,6 +1730,13 @@ func (x *Declined) GetBuyOrder() []byte {
 		return x.BuyOrder
 	}
 	return nil
+}
+
+func (x *Declined) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
 }
 
 // Lapses are the last 100 pre-matches for which an account's signature was asked
@@ -1728,12 +1803,13 @@ func (x *Lapses) GetOlder() uint64 {
 	return 0
 }
 
-// Due says when a period's book is to be looked at next: at its gate, then at
-// the end of its confirmation window, or right after it for the next round.
+// Due says when a book is to be looked at next: at its gate, then at the end of
+// its confirmation window, or right after it for the next round.
 type Due struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1782,6 +1858,67 @@ func (x *Due) GetPeriod() int64 {
 	return 0
 }
 
+func (x *Due) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// PeriodLoad counts the orders in all books of a period, which the chain's
+// max_orders bounds.
+type PeriodLoad struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeriodLoad) Reset() {
+	*x = PeriodLoad{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeriodLoad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeriodLoad) ProtoMessage() {}
+
+func (x *PeriodLoad) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeriodLoad.ProtoReflect.Descriptor instead.
+func (*PeriodLoad) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PeriodLoad) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *PeriodLoad) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
 // BoughtFrom leads from a buyer to its match, which is kept with the seller.
 type BoughtFrom struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1792,7 +1929,7 @@ type BoughtFrom struct {
 
 func (x *BoughtFrom) Reset() {
 	*x = BoughtFrom{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1941,7 @@ func (x *BoughtFrom) String() string {
 func (*BoughtFrom) ProtoMessage() {}
 
 func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1954,7 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
 func (*BoughtFrom) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BoughtFrom) GetSeller() []byte {
@@ -1827,7 +1964,7 @@ func (x *BoughtFrom) GetSeller() []byte {
 	return nil
 }
 
-// Presence is what an account has in a period's book.
+// Presence is what an account has in the book of its market.
 type Presence struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -1837,13 +1974,14 @@ type Presence struct {
 	// Sums of live orders.
 	SellWh        int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
 	BuyWh         int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	Market        int64 `protobuf:"varint,7,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1993,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +2006,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -1913,6 +2051,13 @@ func (x *Presence) GetBuyWh() int64 {
 	return 0
 }
 
+func (x *Presence) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Books         []*Book                `protobuf:"bytes,1,rep,name=books,proto3" json:"books,omitempty"`
@@ -1930,7 +2075,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2087,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2100,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -2037,7 +2182,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x04 \x01(\x03R\x06credit\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x03R\x04loss\x12\x1f\n" +
 	"\venergy_type\x18\x06 \x01(\x03R\n" +
-	"energyType\"\xac\x03\n" +
+	"energyType\"\xe3\x03\n" +
 	"\x06Market\x12;\n" +
 	"\tmechanism\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12/\n" +
 	"\x14max_rated_distance_m\x18\x02 \x01(\x03R\x11maxRatedDistanceM\x12\x1f\n" +
@@ -2047,15 +2192,19 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x1aposted_price_ucoin_per_kwh\x18\x05 \x01(\x03R\x16postedPriceUcoinPerKwh\x12=\n" +
 	"\x1cposted_feed_in_ucoin_per_kwh\x18\x06 \x01(\x03R\x17postedFeedInUcoinPerKwh\x12<\n" +
 	"\x1bposted_retail_ucoin_per_kwh\x18\a \x01(\x03R\x17postedRetailUcoinPerKwh\x12-\n" +
-	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\"b\n" +
+	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\x12\x16\n" +
+	"\x06region\x18\r \x01(\tR\x06region\x12\x1d\n" +
+	"\n" +
+	"max_orders\x18\x0e \x01(\x03R\tmaxOrders\"z\n" +
 	"\vMarketEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
-	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\"s\n" +
+	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x03R\x06number\"s\n" +
 	"\n" +
 	"Preference\x12;\n" +
 	"\tattribute\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.AttributeR\tattribute\x12(\n" +
-	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\x91\x02\n" +
+	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xa9\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\"\n" +
 	"\rprev_app_hash\x18\x02 \x01(\fR\vprevAppHash\x12%\n" +
@@ -2064,13 +2213,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05bonus\x18\x05 \x01(\x03R\x05bonus\x12#\n" +
 	"\rbuyers_weight\x18\x06 \x01(\x03R\fbuyersWeight\x12%\n" +
 	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\x12\x14\n" +
-	"\x05round\x18\b \x01(\x03R\x05round\"\x97\x01\n" +
+	"\x05round\x18\b \x01(\x03R\x05round\x12\x16\n" +
+	"\x06market\x18\t \x01(\x03R\x06market\"\x97\x01\n" +
 	"\aAuction\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x01 \x01(\x03R\x10priceUcoinPerKwh\x12\x1d\n" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xc9\x04\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xe1\x04\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2089,7 +2239,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\bidentity\x18\r \x01(\fR\bidentity\x12\x1b\n" +
 	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\x12\x1a\n" +
 	"\bpriority\x18\x0f \x01(\bR\bpriority\x12,\n" +
-	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\"\xa6\x06\n" +
+	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\x12\x16\n" +
+	"\x06market\x18\x12 \x01(\x03R\x06market\"\xbe\x06\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2111,10 +2262,11 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x10 \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
 	"\tgrid_node\x18\x12 \x01(\tR\bgridNode\x12\x1a\n" +
-	"\bpriority\x18\x13 \x01(\bR\bpriorityB\x0f\n" +
+	"\bpriority\x18\x13 \x01(\bR\bpriority\x12\x16\n" +
+	"\x06market\x18\x16 \x01(\x03R\x06marketB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\x9f\x05\n" +
+	"\x0e_wanted_credit\"\xb7\x05\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -2137,7 +2289,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
 	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
-	"\x05round\x18\x13 \x01(\x03R\x05round\"\xf3\x05\n" +
+	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\"\x8b\x06\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -2164,29 +2317,37 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05round\x18\x15 \x01(\x03R\x05round\x12\x1f\n" +
 	"\vreturned_wh\x18\x16 \x01(\x03R\n" +
 	"returnedWh\x12\x1a\n" +
-	"\bdeclined\x18\x17 \x01(\x03R\bdeclined\"^\n" +
+	"\bdeclined\x18\x17 \x01(\x03R\bdeclined\x12\x16\n" +
+	"\x06market\x18\x19 \x01(\x03R\x06market\"v\n" +
 	"\bDeclined\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1d\n" +
 	"\n" +
 	"sell_order\x18\x02 \x01(\fR\tsellOrder\x12\x1b\n" +
-	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\"P\n" +
+	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\x12\x16\n" +
+	"\x06market\x18\x04 \x01(\x03R\x06market\"P\n" +
 	"\x06Lapses\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06recent\x18\x02 \x01(\x04R\x06recent\x12\x14\n" +
-	"\x05older\x18\x03 \x01(\x04R\x05older\"6\n" +
+	"\x05older\x18\x03 \x01(\x04R\x05older\"N\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"<\n" +
+	"\n" +
+	"PeriodLoad\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"$\n" +
 	"\n" +
 	"BoughtFrom\x12\x16\n" +
-	"\x06seller\x18\x01 \x01(\fR\x06seller\"\x96\x01\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xae\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x83\x04\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\x12\x16\n" +
+	"\x06market\x18\a \x01(\x03R\x06market\"\x83\x04\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -2242,7 +2403,7 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Mechanism)(0),       // 0: energy.matching.v1.Mechanism
 	(Attribute)(0),       // 1: energy.matching.v1.Attribute
@@ -2262,10 +2423,11 @@ var file_energy_matching_v1_state_proto_goTypes = []any{
 	(*Declined)(nil),     // 15: energy.matching.v1.Declined
 	(*Lapses)(nil),       // 16: energy.matching.v1.Lapses
 	(*Due)(nil),          // 17: energy.matching.v1.Due
-	(*BoughtFrom)(nil),   // 18: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),     // 19: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 20: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 21: energy.registry.v1.EnergyType
+	(*PeriodLoad)(nil),   // 18: energy.matching.v1.PeriodLoad
+	(*BoughtFrom)(nil),   // 19: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),     // 20: energy.matching.v1.Presence
+	(*GenesisState)(nil), // 21: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),   // 22: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
@@ -2273,13 +2435,13 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
 	4,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
 	8,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	21, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	22, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 6: energy.matching.v1.SellOrder.rest:type_name -> energy.matching.v1.Rest
-	21, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	22, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
 	5,  // 8: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
 	4,  // 9: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
 	8,  // 10: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	21, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	22, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	3,  // 12: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	0,  // 13: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
 	10, // 14: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
@@ -2311,7 +2473,7 @@ func file_energy_matching_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

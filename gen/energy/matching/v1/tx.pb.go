@@ -359,11 +359,13 @@ func (x *MsgConfirm) GetVeto() bool {
 	return false
 }
 
-// MsgSetMarket changes how periods are cleared, from the first one whose orders
-// are not open yet. By the authority.
+// MsgSetMarket opens a market or changes how it clears, from the first period
+// whose orders are not open yet. By the authority.
 type MsgSetMarket struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Market        *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Market *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	// 0 to 255.
+	Number        int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -405,6 +407,13 @@ func (x *MsgSetMarket) GetMarket() *Market {
 	return nil
 }
 
+func (x *MsgSetMarket) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_energy_matching_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_tx_proto_rawDesc = "" +
@@ -442,9 +451,10 @@ const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"MsgConfirm\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\fR\x05match\x12\x12\n" +
-	"\x04veto\x18\x03 \x01(\bR\x04veto\"B\n" +
+	"\x04veto\x18\x03 \x01(\bR\x04veto\"Z\n" +
 	"\fMsgSetMarket\x122\n" +
-	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06marketB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x03R\x06numberB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_tx_proto_rawDescOnce sync.Once
