@@ -11,6 +11,8 @@ import (
 var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.MsgPlaceBuy.wanted_loss_ppm":    true, // none is what everybody wants
 	"energy.matching.v1.MsgPlaceBuy.wanted_energy_type": true, // any
+	"energy.matching.v1.MsgSetStandingOrder.keep_wh":    true, // nothing
+	"energy.matching.v1.MsgSetStandingOrder.until_ms":   true, // no end
 	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
 	"energy.metering.v1.Reading.sequence":               true, // the next one
 	"energy.metering.v1.Reading.time_ms":                true, // now
@@ -18,12 +20,13 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.registry.v1.MsgFreeze.reason":               true, // none given
 	"energy.registry.v1.MsgRevoke.reason":               true,
 
-	"energy.grid.v1.QueryTariffRequest.period":           true, // the present one
-	"energy.matching.v1.QueryOrdersRequest.account":      true, // all
-	"energy.matching.v1.QueryMatchesRequest.account":     true,
-	"energy.registry.v1.QueryAccountsRequest.status":     true, // any
-	"energy.registry.v1.QueryParamsRequest.period":       true, // the present one
-	"energy.settlement.v1.QueryRootsRequest.from_period": true, // from the first
+	"energy.grid.v1.QueryTariffRequest.period":              true, // the present one
+	"energy.matching.v1.QueryOrdersRequest.account":         true, // all
+	"energy.matching.v1.QueryMatchesRequest.account":        true,
+	"energy.matching.v1.QueryStandingOrdersRequest.account": true,
+	"energy.registry.v1.QueryAccountsRequest.status":        true, // any
+	"energy.registry.v1.QueryParamsRequest.period":          true, // the present one
+	"energy.settlement.v1.QueryRootsRequest.from_period":    true, // from the first
 }
 
 // required says whether the field must be stated: without presence of its own,

@@ -16,10 +16,12 @@
 //	8 dues        time, period              Due: when a book needs the hook next
 //	9 markets     period, newest first      MarketEntry: how periods from it on are cleared
 //	10 certificates period                  Certificate of CMAP or welfare, as long as the book
+//	13 standings  account, side             StandingOrder
+//	14 clock of the standing orders         StandingClock, while there are some
 //
-// Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm, and the
-// authority's MsgSetMarket. Replacing an order is a cancel and a place in one
-// envelope.
+// Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm,
+// MsgSetStandingOrder, MsgCancelStandingOrder, and the authority's MsgSetMarket.
+// Replacing an order is a cancel and a place in one envelope.
 //
 // Package clearing turns a book into trades, by K-prototypes, CMAP, welfare,
 // uniform-price auction or posted price. Whatever the mechanism, ask + fee <= bid,
@@ -41,6 +43,24 @@
 // any more, becomes final. A clearing that fails is reported (ClearingFailed)
 // and its book cancelled.
 //
+// # Standing orders
+//
+// A standing order is a rule from which the hook writes its owner's order when
+// the gate of a period passes, before the period's book is cleared: one a side
+// and account, at most max_orders on the chain. The order is judged as one that
+// its owner sends, is the same in every respect, and its id follows from account
+// and period. It orders the energy stated, or what the account's billing meters
+// measured in their last closed period (export less what is kept, or import), at
+// most the energy stated, if that period ended no longer than deadline_periods
+// before the gate. A rule begins with the first gate after the block in which it
+// was set. Rules go in the order of their accounts, the sell before the buy, and
+// one does nothing where its account already has an order in the period: those
+// placed by hand override it. One that cannot be placed is skipped with the
+// reason (StandingSkipped); frozen and revoked accounts keep their rules. Periods
+// that began before their gate was served, in an outage of the chain, are left
+// out. Without standing orders there is no clock, and the hook writes nothing.
+//
 // Invariants: I5 (each account's escrow is that of its buy orders, pre-matches
-// and matches), and the counts of books and presences equal their rows.
+// and matches), and the counts of books, presences and
+// standing orders equal their rows.
 package matching

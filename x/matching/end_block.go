@@ -20,6 +20,10 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 	}
 	for {
 		due := nextDue(ctx)
+		if period, passed := nextGate(ctx); passed && (due == nil || gateAt(ctx.Store, period) <= due.TimeMs) {
+			passGate(ctx, period)
+			continue
+		}
 		if due == nil {
 			return nil
 		}

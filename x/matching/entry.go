@@ -19,21 +19,25 @@ const msPerHour = 3_600_000
 // terms are what sell and buy orders have in common.
 type terms struct {
 	period, price, energyWh int64
-	consent                 *matchingv1.Consent
 	sell                    bool
 }
 
-// check is the stateless part.
-func (t terms) check() error {
+// checkTerms is the stateless part, without the period.
+func checkTerms(price, energyWh int64, consent *matchingv1.Consent) error {
 	switch {
-	case t.period <= 0:
-		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(t.period))
-	case t.energyWh <= 0:
-		return ErrBadEnergy.With("energy_wh: expected more than 0 kWh, got %s", units.FormatKWh(t.energyWh))
-	case t.price < 0:
-		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 coin/kWh or more, got %s", units.FormatPrice(t.price))
+	case energyWh <= 0:
+		return ErrBadEnergy.With("energy_wh: expected more than 0 kWh, got %s", units.FormatKWh(energyWh))
+	case price < 0:
+		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 coin/kWh or more, got %s", units.FormatPrice(price))
 	}
-	return checkRange("consent.min_satisfaction_ppm", t.consent.GetMinSatisfactionPpm(), units.PPM)
+	return checkRange("consent.min_satisfaction_ppm", consent.GetMinSatisfactionPpm(), units.PPM)
+}
+
+func checkPeriod(period int64) error {
+	if period <= 0 {
+		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(period))
+	}
+	return nil
 }
 
 func checkRange(field string, value, most int64) error {
@@ -61,12 +65,10 @@ type entry struct {
 	presence *matchingv1.Presence
 }
 
-// admit checks everything that sell and buy orders have in common.
+// admit checks everything that sell and buy orders have in common, but for the
+// time at which an order comes.
 func admit(ctx *module.Ctx, t terms) (*entry, error) {
 	e := &entry{terms: t, account: ctx.Signer.Account, params: registry.ParamsAt(ctx.Store, t.period)}
-	if err := checkWindow(ctx, e.params, t.period); err != nil {
-		return nil, err
-	}
 	e.market = marketAt(ctx.Store, t.period).Market
 	if t.price < e.params.PriceMinUcoinPerKwh || t.price > e.params.PriceMaxUcoinPerKwh {
 		return nil, ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(e.params.PriceMinUcoinPerKwh),
@@ -87,7 +89,8 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 }
 
 // checkWindow says whether orders for the period are taken now.
-func checkWindow(ctx *module.Ctx, params *registryv1.Params, period int64) error {
+func checkWindow(ctx *module.Ctx, period int64) error {
+	params := registry.ParamsAt(ctx.Store, period)
 	if start := registry.PeriodOf(ctx.Store, period); start != period {
 		return ErrBadPeriod.With("period: expected a multiple of the period length such as %s, got %s", units.FormatTime(start), units.FormatTime(period))
 	}

@@ -28,4 +28,9 @@ var (
 	ErrAlreadyConfirmed = codespace.New(21, "already_confirmed")
 	ErrUnknownBook      = codespace.New(22, "unknown_book")
 	ErrOrderExists      = codespace.New(23, "order_exists")
+
+	ErrUnknownStandingOrder  = codespace.New(35, "unknown_standing_order")
+	ErrTooManyStandingOrders = codespace.New(36, "too_many_standing_orders")
+	ErrNotActive             = codespace.New(37, "not_active")
+	ErrNothingMeasured       = codespace.New(38, "nothing_measured")
 )

@@ -57,6 +57,9 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
 		bought.Set(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id), &matchingv1.BoughtFrom{Seller: match.Seller})
 	}
+	if err := initStanding(ctx, genesis); err != nil {
+		return err
+	}
 	return checkCounts(ctx.Store)
 }
 
@@ -120,7 +123,7 @@ func checkMatch(ctx *module.Ctx, match *matchingv1.Match) error {
 // ExportGenesis implements module.Module.
 func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	r := ctx.Store
-	return module.MarshalGenesis(&matchingv1.GenesisState{
+	genesis := &matchingv1.GenesisState{
 		Books:      collect(Books(r)),
 		Sells:      collect(values(sells.All(r, sells.Key()))),
 		Buys:       collect(values(buys.All(r, buys.Key()))),
@@ -129,7 +132,9 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 
 		Markets:      collect(values(markets.All(r, markets.Key()))),
 		Certificates: collect(values(certificates.All(r, certificates.Key()))),
-	})
+	}
+	exportStanding(r, genesis)
+	return module.MarshalGenesis(genesis)
 }
 
 func isFinal(book *matchingv1.Book) bool { return book.Phase == matchingv1.Phase_PHASE_FINAL }

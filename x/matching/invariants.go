@@ -40,8 +40,12 @@ func checkEscrow(r state.Reader) error {
 	return nil
 }
 
-// checkCounts compares what books and presences say with their rows.
+// checkCounts compares what books, presences and the clock of the standing
+// orders say with their rows.
 func checkCounts(r state.Reader) error {
+	if err := checkStandingCount(r); err != nil {
+		return err
+	}
 	type counts struct{ sells, buys, sellWh, buyWh int64 }
 	byAccount := map[string]counts{}
 	for book := range Books(r) {

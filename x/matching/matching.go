@@ -23,6 +23,9 @@ var (
 	markets    = state.NewMap[matchingv1.MarketEntry](protocol.ModuleMatching, 9)
 
 	certificates = state.NewMap[matchingv1.Certificate](protocol.ModuleMatching, 10)
+
+	standings     = state.NewMap[matchingv1.StandingOrder](protocol.ModuleMatching, 13)
+	standingClock = state.NewItem[matchingv1.StandingClock](protocol.ModuleMatching, 14)
 )
 
 func bookKey(period int64) state.Key { return books.Key().Int64(period) }
@@ -62,14 +65,18 @@ func New() Module { return Module{} }
 // Name implements module.Module.
 func (Module) Name() string { return "matching" }
 
+// traders are who may order.
+var traders = []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
+
 // Routes implements module.Module.
 func (Module) Routes() []module.Route {
-	traders := []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
 	return []module.Route{
 		module.Handle(module.LaneOrders, traders, checkPlaceSell, placeSell),
 		module.Handle(module.LaneOrders, traders, checkPlaceBuy, placeBuy),
 		module.Handle(module.LaneOrders, traders, checkCancel, cancel),
 		module.Handle(module.LaneOrders, traders, checkConfirm, confirm),
+		module.Handle(module.LaneOrders, traders, checkSetStandingOrder, setStandingOrder),
+		module.Handle(module.LaneOrders, traders, checkCancelStandingOrder, cancelStandingOrder),
 		module.Handle(module.LaneRest, []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}, checkSetMarket, setMarket),
 	}
 }

@@ -18,8 +18,8 @@ const (
 )
 
 func checkCancel(_ string, m *matchingv1.MsgCancel) error {
-	if m.Period <= 0 {
-		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(m.Period))
+	if err := checkPeriod(m.Period); err != nil {
+		return err
 	}
 	return checkID("order", m.Order)
 }

@@ -22,6 +22,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryPeriods),
 		module.Answer(queryMarket),
 		module.Answer(queryCertificate),
+		module.Answer(queryStandingOrders),
 	}
 }
 
@@ -104,4 +105,12 @@ func queryCertificate(ctx module.QueryCtx, q *matchingv1.QueryCertificateRequest
 		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare that is not settled yet, got %s", units.FormatTime(q.Period))
 	}
 	return &matchingv1.QueryCertificateResponse{Certificate: certificate}, nil
+}
+
+func queryStandingOrders(ctx module.QueryCtx, q *matchingv1.QueryStandingOrdersRequest) (*matchingv1.QueryStandingOrdersResponse, error) {
+	if err := checkAccount(q.Account); err != nil {
+		return nil, err
+	}
+	found := collect(values(standings.All(ctx.Store, standings.Key().Bytes(q.Account))))
+	return &matchingv1.QueryStandingOrdersResponse{Orders: firstOf(found)}, nil
 }

@@ -177,6 +177,180 @@ func (x *OrderCancelled) GetReason() string {
 	return ""
 }
 
+type StandingOrderSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *StandingOrder         `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingOrderSet) Reset() {
+	*x = StandingOrderSet{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingOrderSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingOrderSet) ProtoMessage() {}
+
+func (x *StandingOrderSet) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingOrderSet.ProtoReflect.Descriptor instead.
+func (*StandingOrderSet) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StandingOrderSet) GetOrder() *StandingOrder {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+type StandingOrderRemoved struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Side    Side                   `protobuf:"varint,2,opt,name=side,proto3,enum=energy.matching.v1.Side" json:"side,omitempty"`
+	// cancelled or expired.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingOrderRemoved) Reset() {
+	*x = StandingOrderRemoved{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingOrderRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingOrderRemoved) ProtoMessage() {}
+
+func (x *StandingOrderRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingOrderRemoved.ProtoReflect.Descriptor instead.
+func (*StandingOrderRemoved) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StandingOrderRemoved) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *StandingOrderRemoved) GetSide() Side {
+	if x != nil {
+		return x.Side
+	}
+	return Side_SIDE_UNSPECIFIED
+}
+
+func (x *StandingOrderRemoved) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// StandingSkipped says why a standing order made no order in a period.
+type StandingSkipped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Side          Side                   `protobuf:"varint,3,opt,name=side,proto3,enum=energy.matching.v1.Side" json:"side,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingSkipped) Reset() {
+	*x = StandingSkipped{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingSkipped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingSkipped) ProtoMessage() {}
+
+func (x *StandingSkipped) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingSkipped.ProtoReflect.Descriptor instead.
+func (*StandingSkipped) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StandingSkipped) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *StandingSkipped) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *StandingSkipped) GetSide() Side {
+	if x != nil {
+		return x.Side
+	}
+	return Side_SIDE_UNSPECIFIED
+}
+
+func (x *StandingSkipped) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // PreMatched asks a side that gave no standing consent for its signature; where
 // both did, there is a Matched only.
 type PreMatched struct {
@@ -188,7 +362,7 @@ type PreMatched struct {
 
 func (x *PreMatched) Reset() {
 	*x = PreMatched{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -200,7 +374,7 @@ func (x *PreMatched) String() string {
 func (*PreMatched) ProtoMessage() {}
 
 func (x *PreMatched) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -213,7 +387,7 @@ func (x *PreMatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreMatched.ProtoReflect.Descriptor instead.
 func (*PreMatched) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PreMatched) GetMatch() *Match {
@@ -232,7 +406,7 @@ type Matched struct {
 
 func (x *Matched) Reset() {
 	*x = Matched{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -244,7 +418,7 @@ func (x *Matched) String() string {
 func (*Matched) ProtoMessage() {}
 
 func (x *Matched) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -257,7 +431,7 @@ func (x *Matched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matched.ProtoReflect.Descriptor instead.
 func (*Matched) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Matched) GetMatch() *Match {
@@ -278,7 +452,7 @@ type MatchLapsed struct {
 
 func (x *MatchLapsed) Reset() {
 	*x = MatchLapsed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -290,7 +464,7 @@ func (x *MatchLapsed) String() string {
 func (*MatchLapsed) ProtoMessage() {}
 
 func (x *MatchLapsed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -303,7 +477,7 @@ func (x *MatchLapsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchLapsed.ProtoReflect.Descriptor instead.
 func (*MatchLapsed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MatchLapsed) GetMatch() []byte {
@@ -336,7 +510,7 @@ type PeriodCleared struct {
 
 func (x *PeriodCleared) Reset() {
 	*x = PeriodCleared{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +522,7 @@ func (x *PeriodCleared) String() string {
 func (*PeriodCleared) ProtoMessage() {}
 
 func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +535,7 @@ func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodCleared.ProtoReflect.Descriptor instead.
 func (*PeriodCleared) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PeriodCleared) GetBook() *Book {
@@ -380,7 +554,7 @@ type PeriodFinal struct {
 
 func (x *PeriodFinal) Reset() {
 	*x = PeriodFinal{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +566,7 @@ func (x *PeriodFinal) String() string {
 func (*PeriodFinal) ProtoMessage() {}
 
 func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +579,7 @@ func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodFinal.ProtoReflect.Descriptor instead.
 func (*PeriodFinal) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PeriodFinal) GetBook() *Book {
@@ -427,7 +601,7 @@ type ClearingFailed struct {
 
 func (x *ClearingFailed) Reset() {
 	*x = ClearingFailed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +613,7 @@ func (x *ClearingFailed) String() string {
 func (*ClearingFailed) ProtoMessage() {}
 
 func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +626,7 @@ func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearingFailed.ProtoReflect.Descriptor instead.
 func (*ClearingFailed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClearingFailed) GetPeriod() int64 {
@@ -478,7 +652,7 @@ type MarketSet struct {
 
 func (x *MarketSet) Reset() {
 	*x = MarketSet{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +664,7 @@ func (x *MarketSet) String() string {
 func (*MarketSet) ProtoMessage() {}
 
 func (x *MarketSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +677,7 @@ func (x *MarketSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarketSet.ProtoReflect.Descriptor instead.
 func (*MarketSet) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MarketSet) GetEntry() *MarketEntry {
@@ -529,7 +703,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +715,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +728,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Cut) GetPeriod() int64 {
@@ -613,6 +787,17 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\fR\x05order\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x03 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"K\n" +
+	"\x10StandingOrderSet\x127\n" +
+	"\x05order\x18\x01 \x01(\v2!.energy.matching.v1.StandingOrderR\x05order\"v\n" +
+	"\x14StandingOrderRemoved\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12,\n" +
+	"\x04side\x18\x02 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x89\x01\n" +
+	"\x0fStandingSkipped\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12,\n" +
+	"\x04side\x18\x03 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"=\n" +
 	"\n" +
 	"PreMatched\x12/\n" +
@@ -653,38 +838,46 @@ func file_energy_matching_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_event_proto_rawDescData
 }
 
-var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_energy_matching_v1_event_proto_goTypes = []any{
-	(*SellPlaced)(nil),     // 0: energy.matching.v1.SellPlaced
-	(*BuyPlaced)(nil),      // 1: energy.matching.v1.BuyPlaced
-	(*OrderCancelled)(nil), // 2: energy.matching.v1.OrderCancelled
-	(*PreMatched)(nil),     // 3: energy.matching.v1.PreMatched
-	(*Matched)(nil),        // 4: energy.matching.v1.Matched
-	(*MatchLapsed)(nil),    // 5: energy.matching.v1.MatchLapsed
-	(*PeriodCleared)(nil),  // 6: energy.matching.v1.PeriodCleared
-	(*PeriodFinal)(nil),    // 7: energy.matching.v1.PeriodFinal
-	(*ClearingFailed)(nil), // 8: energy.matching.v1.ClearingFailed
-	(*MarketSet)(nil),      // 9: energy.matching.v1.MarketSet
-	(*Cut)(nil),            // 10: energy.matching.v1.Cut
-	(*SellOrder)(nil),      // 11: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),       // 12: energy.matching.v1.BuyOrder
-	(*Match)(nil),          // 13: energy.matching.v1.Match
-	(*Book)(nil),           // 14: energy.matching.v1.Book
-	(*MarketEntry)(nil),    // 15: energy.matching.v1.MarketEntry
+	(*SellPlaced)(nil),           // 0: energy.matching.v1.SellPlaced
+	(*BuyPlaced)(nil),            // 1: energy.matching.v1.BuyPlaced
+	(*OrderCancelled)(nil),       // 2: energy.matching.v1.OrderCancelled
+	(*StandingOrderSet)(nil),     // 3: energy.matching.v1.StandingOrderSet
+	(*StandingOrderRemoved)(nil), // 4: energy.matching.v1.StandingOrderRemoved
+	(*StandingSkipped)(nil),      // 5: energy.matching.v1.StandingSkipped
+	(*PreMatched)(nil),           // 6: energy.matching.v1.PreMatched
+	(*Matched)(nil),              // 7: energy.matching.v1.Matched
+	(*MatchLapsed)(nil),          // 8: energy.matching.v1.MatchLapsed
+	(*PeriodCleared)(nil),        // 9: energy.matching.v1.PeriodCleared
+	(*PeriodFinal)(nil),          // 10: energy.matching.v1.PeriodFinal
+	(*ClearingFailed)(nil),       // 11: energy.matching.v1.ClearingFailed
+	(*MarketSet)(nil),            // 12: energy.matching.v1.MarketSet
+	(*Cut)(nil),                  // 13: energy.matching.v1.Cut
+	(*SellOrder)(nil),            // 14: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),             // 15: energy.matching.v1.BuyOrder
+	(*StandingOrder)(nil),        // 16: energy.matching.v1.StandingOrder
+	(Side)(0),                    // 17: energy.matching.v1.Side
+	(*Match)(nil),                // 18: energy.matching.v1.Match
+	(*Book)(nil),                 // 19: energy.matching.v1.Book
+	(*MarketEntry)(nil),          // 20: energy.matching.v1.MarketEntry
 }
 var file_energy_matching_v1_event_proto_depIdxs = []int32{
-	11, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
-	12, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
-	13, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
-	13, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
-	14, // 4: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
-	14, // 5: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
-	15, // 6: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	14, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
+	15, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
+	16, // 2: energy.matching.v1.StandingOrderSet.order:type_name -> energy.matching.v1.StandingOrder
+	17, // 3: energy.matching.v1.StandingOrderRemoved.side:type_name -> energy.matching.v1.Side
+	17, // 4: energy.matching.v1.StandingSkipped.side:type_name -> energy.matching.v1.Side
+	18, // 5: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
+	18, // 6: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
+	19, // 7: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
+	19, // 8: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
+	20, // 9: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_event_proto_init() }
@@ -699,7 +892,7 @@ func file_energy_matching_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_event_proto_rawDesc), len(file_energy_matching_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -654,6 +654,95 @@ func (x *QueryCertificateResponse) GetCertificate() *Certificate {
 	return nil
 }
 
+// QueryStandingOrdersRequest lists an account's standing orders, or all.
+type QueryStandingOrdersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStandingOrdersRequest) Reset() {
+	*x = QueryStandingOrdersRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStandingOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStandingOrdersRequest) ProtoMessage() {}
+
+func (x *QueryStandingOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStandingOrdersRequest.ProtoReflect.Descriptor instead.
+func (*QueryStandingOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *QueryStandingOrdersRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryStandingOrdersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Orders        []*StandingOrder       `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStandingOrdersResponse) Reset() {
+	*x = QueryStandingOrdersResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStandingOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStandingOrdersResponse) ProtoMessage() {}
+
+func (x *QueryStandingOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStandingOrdersResponse.ProtoReflect.Descriptor instead.
+func (*QueryStandingOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *QueryStandingOrdersResponse) GetOrders() []*StandingOrder {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
 var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_query_proto_rawDesc = "" +
@@ -694,7 +783,11 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\x17QueryCertificateRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
-	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificateB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\"6\n" +
+	"\x1aQueryStandingOrdersRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"X\n" +
+	"\x1bQueryStandingOrdersResponse\x129\n" +
+	"\x06orders\x18\x01 \x03(\v2!.energy.matching.v1.StandingOrderR\x06ordersB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_query_proto_rawDescOnce sync.Once
@@ -708,42 +801,46 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_energy_matching_v1_query_proto_goTypes = []any{
-	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
-	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
-	(*QueryOrdersRequest)(nil),       // 2: energy.matching.v1.QueryOrdersRequest
-	(*QueryOrdersResponse)(nil),      // 3: energy.matching.v1.QueryOrdersResponse
-	(*QueryMatchesRequest)(nil),      // 4: energy.matching.v1.QueryMatchesRequest
-	(*QueryMatchesResponse)(nil),     // 5: energy.matching.v1.QueryMatchesResponse
-	(*QueryPeriodsRequest)(nil),      // 6: energy.matching.v1.QueryPeriodsRequest
-	(*QueryPeriodsResponse)(nil),     // 7: energy.matching.v1.QueryPeriodsResponse
-	(*OpenPeriod)(nil),               // 8: energy.matching.v1.OpenPeriod
-	(*QueryMarketRequest)(nil),       // 9: energy.matching.v1.QueryMarketRequest
-	(*QueryMarketResponse)(nil),      // 10: energy.matching.v1.QueryMarketResponse
-	(*QueryCertificateRequest)(nil),  // 11: energy.matching.v1.QueryCertificateRequest
-	(*QueryCertificateResponse)(nil), // 12: energy.matching.v1.QueryCertificateResponse
-	(*Book)(nil),                     // 13: energy.matching.v1.Book
-	(*SellOrder)(nil),                // 14: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                 // 15: energy.matching.v1.BuyOrder
-	(*Match)(nil),                    // 16: energy.matching.v1.Match
-	(*MarketEntry)(nil),              // 17: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),              // 18: energy.matching.v1.Certificate
+	(*QueryBookRequest)(nil),            // 0: energy.matching.v1.QueryBookRequest
+	(*QueryBookResponse)(nil),           // 1: energy.matching.v1.QueryBookResponse
+	(*QueryOrdersRequest)(nil),          // 2: energy.matching.v1.QueryOrdersRequest
+	(*QueryOrdersResponse)(nil),         // 3: energy.matching.v1.QueryOrdersResponse
+	(*QueryMatchesRequest)(nil),         // 4: energy.matching.v1.QueryMatchesRequest
+	(*QueryMatchesResponse)(nil),        // 5: energy.matching.v1.QueryMatchesResponse
+	(*QueryPeriodsRequest)(nil),         // 6: energy.matching.v1.QueryPeriodsRequest
+	(*QueryPeriodsResponse)(nil),        // 7: energy.matching.v1.QueryPeriodsResponse
+	(*OpenPeriod)(nil),                  // 8: energy.matching.v1.OpenPeriod
+	(*QueryMarketRequest)(nil),          // 9: energy.matching.v1.QueryMarketRequest
+	(*QueryMarketResponse)(nil),         // 10: energy.matching.v1.QueryMarketResponse
+	(*QueryCertificateRequest)(nil),     // 11: energy.matching.v1.QueryCertificateRequest
+	(*QueryCertificateResponse)(nil),    // 12: energy.matching.v1.QueryCertificateResponse
+	(*QueryStandingOrdersRequest)(nil),  // 13: energy.matching.v1.QueryStandingOrdersRequest
+	(*QueryStandingOrdersResponse)(nil), // 14: energy.matching.v1.QueryStandingOrdersResponse
+	(*Book)(nil),                        // 15: energy.matching.v1.Book
+	(*SellOrder)(nil),                   // 16: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                    // 17: energy.matching.v1.BuyOrder
+	(*Match)(nil),                       // 18: energy.matching.v1.Match
+	(*MarketEntry)(nil),                 // 19: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),                 // 20: energy.matching.v1.Certificate
+	(*StandingOrder)(nil),               // 21: energy.matching.v1.StandingOrder
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	13, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	14, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	15, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	16, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	16, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	18, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	18, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
 	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	17, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	18, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	19, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	20, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	21, // 8: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }
@@ -758,7 +855,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

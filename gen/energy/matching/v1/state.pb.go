@@ -205,6 +205,56 @@ func (Phase) EnumDescriptor() ([]byte, []int) {
 	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
 }
 
+// Side of an order.
+type Side int32
+
+const (
+	Side_SIDE_UNSPECIFIED Side = 0
+	Side_SIDE_SELL        Side = 1
+	Side_SIDE_BUY         Side = 2
+)
+
+// Enum value maps for Side.
+var (
+	Side_name = map[int32]string{
+		0: "SIDE_UNSPECIFIED",
+		1: "SIDE_SELL",
+		2: "SIDE_BUY",
+	}
+	Side_value = map[string]int32{
+		"SIDE_UNSPECIFIED": 0,
+		"SIDE_SELL":        1,
+		"SIDE_BUY":         2,
+	}
+)
+
+func (x Side) Enum() *Side {
+	p := new(Side)
+	*p = x
+	return p
+}
+
+func (x Side) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Side) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_state_proto_enumTypes[3].Descriptor()
+}
+
+func (Side) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_state_proto_enumTypes[3]
+}
+
+func (x Side) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Side.Descriptor instead.
+func (Side) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
 // Consent says when a pre-match is confirmed without a further signature.
 type Consent struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1642,22 +1692,179 @@ func (x *Presence) GetBuyWh() int64 {
 	return 0
 }
 
-type GenesisState struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Books         []*Book                `protobuf:"bytes,1,rep,name=books,proto3" json:"books,omitempty"`
-	Sells         []*SellOrder           `protobuf:"bytes,2,rep,name=sells,proto3" json:"sells,omitempty"`
-	Buys          []*BuyOrder            `protobuf:"bytes,3,rep,name=buys,proto3" json:"buys,omitempty"`
-	Prematches    []*Match               `protobuf:"bytes,4,rep,name=prematches,proto3" json:"prematches,omitempty"`
-	Matches       []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
-	Markets       []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
-	Certificates  []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
+// StandingOrder is a rule from which the chain writes an account's order at each
+// gate: one a side.
+type StandingOrder struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The order as its owner states it, without period; one of the two. Its energy
+	// is what to order, or the most where it is as measured.
+	Sell *SellOrder `protobuf:"bytes,2,opt,name=sell,proto3" json:"sell,omitempty"`
+	Buy  *BuyOrder  `protobuf:"bytes,3,opt,name=buy,proto3" json:"buy,omitempty"`
+	// Order what the account's meters measured in their last closed period: export
+	// less keep_wh, or import.
+	AsMeasured bool  `protobuf:"varint,4,opt,name=as_measured,json=asMeasured,proto3" json:"as_measured,omitempty"`
+	KeepWh     int64 `protobuf:"varint,5,opt,name=keep_wh,json=keepWh,proto3" json:"keep_wh,omitempty"`
+	// Periods that start at or after this get no order; 0: no end.
+	UntilMs int64 `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// First period that gets an order.
+	FromPeriod    int64 `protobuf:"varint,7,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *StandingOrder) Reset() {
+	*x = StandingOrder{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingOrder) ProtoMessage() {}
+
+func (x *StandingOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingOrder.ProtoReflect.Descriptor instead.
+func (*StandingOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StandingOrder) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *StandingOrder) GetSell() *SellOrder {
+	if x != nil {
+		return x.Sell
+	}
+	return nil
+}
+
+func (x *StandingOrder) GetBuy() *BuyOrder {
+	if x != nil {
+		return x.Buy
+	}
+	return nil
+}
+
+func (x *StandingOrder) GetAsMeasured() bool {
+	if x != nil {
+		return x.AsMeasured
+	}
+	return false
+}
+
+func (x *StandingOrder) GetKeepWh() int64 {
+	if x != nil {
+		return x.KeepWh
+	}
+	return 0
+}
+
+func (x *StandingOrder) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *StandingOrder) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+// StandingClock says whose gate comes next; it is there while there are standing
+// orders.
+type StandingClock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NextPeriod    int64                  `protobuf:"varint,1,opt,name=next_period,json=nextPeriod,proto3" json:"next_period,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingClock) Reset() {
+	*x = StandingClock{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingClock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingClock) ProtoMessage() {}
+
+func (x *StandingClock) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingClock.ProtoReflect.Descriptor instead.
+func (*StandingClock) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *StandingClock) GetNextPeriod() int64 {
+	if x != nil {
+		return x.NextPeriod
+	}
+	return 0
+}
+
+func (x *StandingClock) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
+type GenesisState struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Books          []*Book                `protobuf:"bytes,1,rep,name=books,proto3" json:"books,omitempty"`
+	Sells          []*SellOrder           `protobuf:"bytes,2,rep,name=sells,proto3" json:"sells,omitempty"`
+	Buys           []*BuyOrder            `protobuf:"bytes,3,rep,name=buys,proto3" json:"buys,omitempty"`
+	Prematches     []*Match               `protobuf:"bytes,4,rep,name=prematches,proto3" json:"prematches,omitempty"`
+	Matches        []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
+	Markets        []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
+	Certificates   []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	StandingOrders []*StandingOrder       `protobuf:"bytes,11,rep,name=standing_orders,json=standingOrders,proto3" json:"standing_orders,omitempty"`
+	// The period of the standing orders' clock.
+	NextStandingPeriod int64 `protobuf:"varint,12,opt,name=next_standing_period,json=nextStandingPeriod,proto3" json:"next_standing_period,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1876,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1889,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -1732,6 +1939,20 @@ func (x *GenesisState) GetCertificates() []*Certificate {
 		return x.Certificates
 	}
 	return nil
+}
+
+func (x *GenesisState) GetStandingOrders() []*StandingOrder {
+	if x != nil {
+		return x.StandingOrders
+	}
+	return nil
+}
+
+func (x *GenesisState) GetNextStandingPeriod() int64 {
+	if x != nil {
+		return x.NextStandingPeriod
+	}
+	return 0
 }
 
 var File_energy_matching_v1_state_proto protoreflect.FileDescriptor
@@ -1880,7 +2101,21 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x95\x03\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x82\x02\n" +
+	"\rStandingOrder\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x121\n" +
+	"\x04sell\x18\x02 \x01(\v2\x1d.energy.matching.v1.SellOrderR\x04sell\x12.\n" +
+	"\x03buy\x18\x03 \x01(\v2\x1c.energy.matching.v1.BuyOrderR\x03buy\x12\x1f\n" +
+	"\vas_measured\x18\x04 \x01(\bR\n" +
+	"asMeasured\x12\x17\n" +
+	"\akeep_wh\x18\x05 \x01(\x03R\x06keepWh\x12\x19\n" +
+	"\buntil_ms\x18\x06 \x01(\x03R\auntilMs\x12\x1f\n" +
+	"\vfrom_period\x18\a \x01(\x03R\n" +
+	"fromPeriod\"H\n" +
+	"\rStandingClock\x12\x1f\n" +
+	"\vnext_period\x18\x01 \x01(\x03R\n" +
+	"nextPeriod\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"\x93\x04\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -1890,7 +2125,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"prematches\x123\n" +
 	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches\x129\n" +
 	"\amarkets\x18\x06 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\x12C\n" +
-	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates*\x99\x01\n" +
+	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates\x12J\n" +
+	"\x0fstanding_orders\x18\v \x03(\v2!.energy.matching.v1.StandingOrderR\x0estandingOrders\x120\n" +
+	"\x14next_standing_period\x18\f \x01(\x03R\x12nextStandingPeriod*\x99\x01\n" +
 	"\tMechanism\x12\x19\n" +
 	"\x15MECHANISM_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MECHANISM_KPROTOTYPES\x10\x01\x12\x12\n" +
@@ -1912,7 +2149,11 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"PHASE_OPEN\x10\x01\x12\x11\n" +
 	"\rPHASE_CONFIRM\x10\x02\x12\x0f\n" +
-	"\vPHASE_FINAL\x10\x03B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\vPHASE_FINAL\x10\x03*9\n" +
+	"\x04Side\x12\x14\n" +
+	"\x10SIDE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tSIDE_SELL\x10\x01\x12\f\n" +
+	"\bSIDE_BUY\x10\x02B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_state_proto_rawDescOnce sync.Once
@@ -1926,56 +2167,62 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_state_proto_rawDescData
 }
 
-var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_matching_v1_state_proto_goTypes = []any{
-	(Mechanism)(0),       // 0: energy.matching.v1.Mechanism
-	(Attribute)(0),       // 1: energy.matching.v1.Attribute
-	(Phase)(0),           // 2: energy.matching.v1.Phase
-	(*Consent)(nil),      // 3: energy.matching.v1.Consent
-	(*Weights)(nil),      // 4: energy.matching.v1.Weights
-	(*Market)(nil),       // 5: energy.matching.v1.Market
-	(*MarketEntry)(nil),  // 6: energy.matching.v1.MarketEntry
-	(*Preference)(nil),   // 7: energy.matching.v1.Preference
-	(*Certificate)(nil),  // 8: energy.matching.v1.Certificate
-	(*Auction)(nil),      // 9: energy.matching.v1.Auction
-	(*SellOrder)(nil),    // 10: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),     // 11: energy.matching.v1.BuyOrder
-	(*Match)(nil),        // 12: energy.matching.v1.Match
-	(*Book)(nil),         // 13: energy.matching.v1.Book
-	(*Due)(nil),          // 14: energy.matching.v1.Due
-	(*BoughtFrom)(nil),   // 15: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),     // 16: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 17: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 18: energy.registry.v1.EnergyType
+	(Mechanism)(0),        // 0: energy.matching.v1.Mechanism
+	(Attribute)(0),        // 1: energy.matching.v1.Attribute
+	(Phase)(0),            // 2: energy.matching.v1.Phase
+	(Side)(0),             // 3: energy.matching.v1.Side
+	(*Consent)(nil),       // 4: energy.matching.v1.Consent
+	(*Weights)(nil),       // 5: energy.matching.v1.Weights
+	(*Market)(nil),        // 6: energy.matching.v1.Market
+	(*MarketEntry)(nil),   // 7: energy.matching.v1.MarketEntry
+	(*Preference)(nil),    // 8: energy.matching.v1.Preference
+	(*Certificate)(nil),   // 9: energy.matching.v1.Certificate
+	(*Auction)(nil),       // 10: energy.matching.v1.Auction
+	(*SellOrder)(nil),     // 11: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),      // 12: energy.matching.v1.BuyOrder
+	(*Match)(nil),         // 13: energy.matching.v1.Match
+	(*Book)(nil),          // 14: energy.matching.v1.Book
+	(*Due)(nil),           // 15: energy.matching.v1.Due
+	(*BoughtFrom)(nil),    // 16: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),      // 17: energy.matching.v1.Presence
+	(*StandingOrder)(nil), // 18: energy.matching.v1.StandingOrder
+	(*StandingClock)(nil), // 19: energy.matching.v1.StandingClock
+	(*GenesisState)(nil),  // 20: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),    // 21: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
-	5,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
+	6,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
-	3,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
-	7,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
-	18, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	4,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
-	3,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	7,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	4,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
+	8,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
+	21, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	21, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	5,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
+	4,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
+	8,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
+	21, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 11: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	0,  // 12: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
-	9,  // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
-	13, // 14: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	10, // 15: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	11, // 16: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	12, // 17: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	12, // 18: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	6,  // 19: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
-	8,  // 20: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	10, // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
+	11, // 14: energy.matching.v1.StandingOrder.sell:type_name -> energy.matching.v1.SellOrder
+	12, // 15: energy.matching.v1.StandingOrder.buy:type_name -> energy.matching.v1.BuyOrder
+	14, // 16: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	11, // 17: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	12, // 18: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	13, // 19: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	13, // 20: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	7,  // 21: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	9,  // 22: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	18, // 23: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -1989,8 +2236,8 @@ func file_energy_matching_v1_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   15,
+			NumEnums:      4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
