@@ -13,7 +13,7 @@ import (
 
 // clearBook makes a book's pre-matches and opens its confirmation window.
 func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
-	c := lay(ctx, book.Period)
+	c := lay(ctx, book)
 	found, err := c.Run()
 	if err != nil {
 		return err
@@ -46,13 +46,18 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	return nil
 }
 
-// lay lays out a period's book as the state has it.
-func lay(ctx *module.Ctx, period int64) *clearing.Clearing {
-	r := ctx.Store
+// lay lays out a book as the state has it. Where orders were sealed, ties follow
+// from the hash that was fixed before they were revealed.
+func lay(ctx *module.Ctx, book *matchingv1.Book) *clearing.Clearing {
+	r, period := ctx.Store, book.Period
 	params := registry.ParamsAt(r, period)
 	sold, bid := ordersOf(r, period, nil)
+	tieBreak := ctx.PrevAppHash
+	if book.TieBreakHash != nil {
+		tieBreak = book.TieBreakHash
+	}
 	return clearing.New(clearing.Rules{
-		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
+		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: tieBreak,
 		Params: params, Market: marketAt(r, period).Market, Paths: grid.PathsOf(r, params.DefaultLossPpmPerKm),
 	}, sold, bid)
 }

@@ -18,9 +18,10 @@
 //	10 certificates period                  Certificate of CMAP or welfare, as long as the book
 //	13 standings  account, side             StandingOrder
 //	14 clock of the standing orders         StandingClock, while there are some
+//	15 seals      period, account, order    Seal, until it is revealed or forfeited
 //
 // Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm,
-// MsgSetStandingOrder, MsgCancelStandingOrder, and the authority's MsgSetMarket.
+// MsgSetStandingOrder, MsgCancelStandingOrder, MsgSealOrder, MsgRevealOrder, and the authority's MsgSetMarket.
 // Replacing an order is a cancel and a place in one envelope.
 //
 // Package clearing turns a book into trades, by K-prototypes, CMAP, welfare,
@@ -60,7 +61,31 @@
 // that began before their gate was served, in an outage of the chain, are left
 // out. Without standing orders there is no clock, and the hook writes nothing.
 //
-// Invariants: I5 (each account's escrow is that of its buy orders, pre-matches
-// and matches), and the counts of books, presences and
+// # Sealed orders
+//
+// A market whose reveal_length_ms is above 0 takes orders that nobody can read
+// before the gate, beside open ones. MsgSealOrder commits to an order by
+//
+//	SHA-256("energyd/seal\n" | chain id | "\n" | account, 20 bytes | the canonical
+//	encoding of the MsgRevealOrder, which has the order and 32 bytes of salt)
+//
+// and holds the market's bond. Its side is not known, so it counts on both where
+// a side's orders are limited, and whether its account, which may order on one
+// side only and within its rating and coins, can place it is judged when it is
+// revealed. It can be cancelled before the gate, as an open order. The first
+// block at or after the gate begins the time for revealing (RevealStarted) and
+// fixes the hash that decides ties, the app hash of the block before it: every
+// commitment was made by then, and no order known. The order's id is the first 16
+// bytes of its commitment, so that revealing it leaves nothing to choose.
+// MsgRevealOrder places the order and releases the bond; one that is refused
+// changes nothing and may be tried again. The time ends reveal_length_ms after
+// that block, or with the last reveal: bonds of what is still sealed go to the
+// guarantee fund (BondForfeited) and the book is cleared. A freeze, a failed
+// clearing and a start of the period before the clearing give the bonds back.
+// Without sealed orders in it a book is cleared at its gate. A period whose
+// parameters leave no time to reveal and to confirm is an open one.
+//
+// Invariants: I5 (each account's escrow is that of its buy orders, bonds,
+// pre-matches and matches), and the counts of books, presences and
 // standing orders equal their rows.
 package matching

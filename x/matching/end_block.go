@@ -58,7 +58,16 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		book.Missed = true
 		return giveUp(ctx, book, reasonMissed)
 	}
-	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, book) })
+	if book.Phase == matchingv1.Phase_PHASE_OPEN && book.Seals > 0 {
+		startReveal(ctx, book)
+		return nil
+	}
+	err := ctx.Atomic(func(ctx *module.Ctx) error {
+		if err := forfeit(ctx, book); err != nil {
+			return err
+		}
+		return clearBook(ctx, book)
+	})
 	if err == nil {
 		return nil
 	}
@@ -82,6 +91,9 @@ func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 // giveUp ends a book that was never cleared.
 func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 	dropDue(ctx, book)
+	if err := returnBonds(ctx, book, reason); err != nil {
+		return err
+	}
 	asks, bids := ordersOf(ctx.Store, book.Period, nil)
 	return finish(ctx, book, asks, bids, reason)
 }
@@ -106,8 +118,8 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in open books; in cleared
-// ones its unconfirmed pre-matches lapse.
+// stop cancels a frozen or revoked account's orders in books that are not cleared
+// and gives back the bonds of those that are sealed; in cleared ones its unconfirmed pre-matches lapse.
 func stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
 		book, ok := books.Get(ctx.Store, bookKey(presence.Period))
@@ -126,6 +138,11 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 		}
 		for _, order := range bid {
 			if err := removeBuy(ctx, order, reasonStopped); err != nil {
+				return err
+			}
+		}
+		for _, seal := range sealsOf(ctx.Store, presence.Period, account[:]) {
+			if err := removeSeal(ctx, seal, reasonStopped); err != nil {
 				return err
 			}
 		}

@@ -68,12 +68,22 @@ type entry struct {
 // admit checks everything that sell and buy orders have in common, but for the
 // time at which an order comes.
 func admit(ctx *module.Ctx, t terms) (*entry, error) {
-	e := &entry{terms: t, account: ctx.Signer.Account, params: registry.ParamsAt(ctx.Store, t.period)}
-	e.market = marketAt(ctx.Store, t.period).Market
+	e, err := arrive(ctx, t.period)
+	if err != nil {
+		return nil, err
+	}
+	e.terms = t
 	if t.price < e.params.PriceMinUcoinPerKwh || t.price > e.params.PriceMaxUcoinPerKwh {
 		return nil, ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(e.params.PriceMinUcoinPerKwh),
 			units.FormatPrice(e.params.PriceMaxUcoinPerKwh), units.FormatPrice(t.price))
 	}
+	return e, e.checkCaps(ctx.Store)
+}
+
+// arrive checks whether the signer may order in a period at all.
+func arrive(ctx *module.Ctx, period int64) (*entry, error) {
+	e := &entry{account: ctx.Signer.Account, params: registry.ParamsAt(ctx.Store, period)}
+	e.market = marketAt(ctx.Store, period).Market
 	sender := ctx.Signer.Address()
 	if debt := bank.DebtOf(ctx.Store, sender); debt > 0 {
 		return nil, ErrInDebt.With("sender: expected no debt, owes %s", units.FormatCoins(debt))
@@ -81,11 +91,11 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 	if node := e.account.GetGridNode(); !grid.HasNode(ctx.Store, node) || !grid.Reachable(ctx.Store, node) {
 		return nil, ErrUnreachableNode.With("sender: expected a grid node with a line, got %q", node)
 	}
-	if len(metering.BillingMeters(ctx.Store, sender, t.period)) == 0 {
-		return nil, ErrNoBillingMeter.With("sender: expected a billing meter bound before the period %s", units.FormatTime(t.period))
+	if len(metering.BillingMeters(ctx.Store, sender, period)) == 0 {
+		return nil, ErrNoBillingMeter.With("sender: expected a billing meter bound before the period %s", units.FormatTime(period))
 	}
-	e.load(ctx.Store, sender)
-	return e, e.checkCaps(ctx.Store)
+	e.load(ctx.Store, sender, period)
+	return e, nil
 }
 
 // checkWindow says whether orders for the period are taken now.
@@ -106,34 +116,28 @@ func checkWindow(ctx *module.Ctx, period int64) error {
 	return nil
 }
 
-func (e *entry) load(r state.Reader, sender protocol.Address) {
+func (e *entry) load(r state.Reader, sender protocol.Address, period int64) {
 	var ok bool
-	if e.book, ok = books.Get(r, bookKey(e.terms.period)); !ok {
-		e.book = &matchingv1.Book{Period: e.terms.period, Phase: matchingv1.Phase_PHASE_OPEN}
+	if e.book, ok = books.Get(r, bookKey(period)); !ok {
+		e.book = &matchingv1.Book{Period: period, Phase: matchingv1.Phase_PHASE_OPEN}
 	}
-	if e.presence, ok = presences.Get(r, presenceKey(sender[:], e.terms.period)); !ok {
-		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: e.terms.period}
+	if e.presence, ok = presences.Get(r, presenceKey(sender[:], period)); !ok {
+		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: period}
 	}
 }
 
 // checkCaps checks the limits on the account's and the book's orders.
 func (e *entry) checkCaps(r state.Reader) error {
-	p, mine := e.params, e.presence
+	mine := e.presence
 	if e.terms.sell && mine.Buys > 0 || !e.terms.sell && mine.Sells > 0 {
 		return ErrBothSides.With("period: expected one side, the account already has orders on the other in %s", units.FormatTime(e.terms.period))
-	}
-	if e.book.Orders >= p.MaxOrders {
-		return ErrBookFull.With("period: expected fewer than %d orders in the book of %s", p.MaxOrders, units.FormatTime(e.terms.period))
 	}
 	side := e.book.Buys
 	if e.terms.sell {
 		side = e.book.Sells
 	}
-	if most := perSide(e.market); most > 0 && side >= most {
-		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, units.FormatTime(e.terms.period))
-	}
-	if mine.Sells+mine.Buys >= p.MaxOrdersPerAccount {
-		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, units.FormatTime(e.terms.period))
+	if err := e.checkRoom(side); err != nil {
+		return err
 	}
 	most, err := units.MulDiv(e.account.GetConnectionRatingW(), registry.ChainOf(r).PeriodLengthMs, msPerHour)
 	if err != nil {
@@ -150,21 +154,41 @@ func (e *entry) checkCaps(r state.Reader) error {
 	return nil
 }
 
-// record counts the order in and sees that the book is looked at at its gate.
-func (e *entry) record(ctx *module.Ctx) {
+// checkRoom checks whether the book and the account may have one more order,
+// where a side of the book has so many. Each sealed order may be of that side.
+func (e *entry) checkRoom(side int64) error {
+	p, mine, period := e.params, e.presence, units.FormatTime(e.book.Period)
+	if e.book.Orders >= p.MaxOrders {
+		return ErrBookFull.With("period: expected fewer than %d orders in the book of %s", p.MaxOrders, period)
+	}
+	if most := perSide(e.market); most > 0 && side+e.book.Seals >= most {
+		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, period)
+	}
+	if mine.Sells+mine.Buys+mine.Seals >= p.MaxOrdersPerAccount {
+		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, period)
+	}
+	return nil
+}
+
+// record counts an order in and sees that the book is looked at at its gate.
+func (e *entry) record(ctx *module.Ctx, more *matchingv1.Presence) {
 	if e.book.Orders == 0 {
 		setDue(ctx, e.book)
 	}
-	e.book.Orders++
-	if e.terms.sell {
-		e.book.Sells++
-		e.presence.Sells++
-		e.presence.SellWh += e.terms.energyWh
-	} else {
-		e.book.Buys++
-		e.presence.Buys++
-		e.presence.BuyWh += e.terms.energyWh
-	}
+	e.book.Orders += more.Sells + more.Buys + more.Seals
+	e.book.Sells += more.Sells
+	e.book.Buys += more.Buys
+	e.book.Seals += more.Seals
+	add(e.presence, more)
 	books.Set(ctx.Store, bookKey(e.book.Period), e.book)
 	presences.Set(ctx.Store, presenceKey(e.presence.Account, e.presence.Period), e.presence)
+}
+
+// add counts orders in. Their energy is within the connection rating.
+func add(presence, more *matchingv1.Presence) {
+	presence.Sells += more.Sells
+	presence.Buys += more.Buys
+	presence.Seals += more.Seals
+	presence.SellWh += more.SellWh
+	presence.BuyWh += more.BuyWh
 }

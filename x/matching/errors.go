@@ -33,4 +33,8 @@ var (
 	ErrTooManyStandingOrders = codespace.New(36, "too_many_standing_orders")
 	ErrNotActive             = codespace.New(37, "not_active")
 	ErrNothingMeasured       = codespace.New(38, "nothing_measured")
+
+	ErrNotSealed    = codespace.New(39, "not_sealed")
+	ErrUnknownSeal  = codespace.New(40, "unknown_seal")
+	ErrNotRevealing = codespace.New(41, "not_revealing")
 )

@@ -1,6 +1,7 @@
 package matching
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -71,6 +72,16 @@ func initOrders(ctx *module.Ctx, genesis *matchingv1.GenesisState) error {
 		sells.Set(ctx.Store, sellKey(order.Period, order.Account, order.Id), order)
 		addPresence(ctx, order.Account, order.Period, &matchingv1.Presence{Sells: 1, SellWh: order.EnergyWh})
 	}
+	for i, seal := range genesis.Seals {
+		if err := checkOrder(ctx, seal.Id, seal.Account, seal.Period, 1); err != nil {
+			return fmt.Errorf("matching.seals[%d]: %w", i, err)
+		}
+		if len(seal.Commitment) != sha256.Size || protocol.SealID(seal.Commitment) != protocol.ID(seal.Id) || seal.BondUcoin < 0 {
+			return fmt.Errorf("matching.seals[%d].commitment: expected %d bytes that begin with the id, and no negative bond", i, sha256.Size)
+		}
+		seals.Set(ctx.Store, sealKey(seal.Period, seal.Account, seal.Id), seal)
+		addPresence(ctx, seal.Account, seal.Period, &matchingv1.Presence{Seals: 1})
+	}
 	for i, order := range genesis.Buys {
 		if err := checkOrder(ctx, order.Id, order.Account, order.Period, order.EnergyWh); err != nil {
 			return fmt.Errorf("matching.buys[%d]: %w", i, err)
@@ -87,10 +98,7 @@ func addPresence(ctx *module.Ctx, account []byte, period int64, more *matchingv1
 	if !ok {
 		presence = &matchingv1.Presence{Account: account, Period: period}
 	}
-	presence.Sells += more.Sells
-	presence.Buys += more.Buys
-	presence.SellWh += more.SellWh
-	presence.BuyWh += more.BuyWh
+	add(presence, more)
 	presences.Set(ctx.Store, key, presence)
 }
 
@@ -132,6 +140,7 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 
 		Markets:      collect(values(markets.All(r, markets.Key()))),
 		Certificates: collect(values(certificates.All(r, certificates.Key()))),
+		Seals:        collect(values(seals.All(r, seals.Key()))),
 	}
 	exportStanding(r, genesis)
 	return module.MarshalGenesis(genesis)

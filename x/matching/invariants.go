@@ -25,6 +25,9 @@ func checkEscrow(r state.Reader) error {
 	for order := range values(buys.All(r, buys.Key())) {
 		held[string(order.Account)] += order.EscrowUcoin
 	}
+	for seal := range values(seals.All(r, seals.Key())) {
+		held[string(seal.Account)] += seal.BondUcoin
+	}
 	for match := range values(prematches.All(r, prematches.Key())) {
 		held[string(match.Buyer)] += match.EscrowUcoin
 	}
@@ -46,32 +49,43 @@ func checkCounts(r state.Reader) error {
 	if err := checkStandingCount(r); err != nil {
 		return err
 	}
-	type counts struct{ sells, buys, sellWh, buyWh int64 }
+	type counts struct{ sells, buys, seals, sellWh, buyWh int64 }
 	byAccount := map[string]counts{}
 	for book := range Books(r) {
 		var rows counts
 		sold, bid := ordersOf(r, book.Period, nil)
 		for _, order := range sold {
 			c := byAccount[string(presenceKey(order.Account, order.Period))]
-			byAccount[string(presenceKey(order.Account, order.Period))] = counts{c.sells + 1, c.buys, c.sellWh + order.EnergyWh, c.buyWh}
+			c.sells++
+			c.sellWh += order.EnergyWh
+			byAccount[string(presenceKey(order.Account, order.Period))] = c
 			rows.sells++
 		}
 		for _, order := range bid {
 			c := byAccount[string(presenceKey(order.Account, order.Period))]
-			byAccount[string(presenceKey(order.Account, order.Period))] = counts{c.sells, c.buys + 1, c.sellWh, c.buyWh + order.EnergyWh}
+			c.buys++
+			c.buyWh += order.EnergyWh
+			byAccount[string(presenceKey(order.Account, order.Period))] = c
 			rows.buys++
+		}
+		for _, seal := range sealsOf(r, book.Period, nil) {
+			c := byAccount[string(presenceKey(seal.Account, seal.Period))]
+			c.seals++
+			byAccount[string(presenceKey(seal.Account, seal.Period))] = c
+			rows.seals++
 		}
 		var pending int64
 		for range prematches.All(r, prematches.Key().Int64(book.Period)) {
 			pending++
 		}
 		final := rows == counts{} && pending == 0
-		if !isFinal(book) && (rows.sells != book.Sells || rows.buys != book.Buys || rows.sells+rows.buys != book.Orders) || pending != book.Pending || isFinal(book) && !final {
-			return fmt.Errorf("book of %d: counts %v, has %d sells, %d buys, %d pre-matches", book.Period, book, rows.sells, rows.buys, pending)
+		counted := rows.sells == book.Sells && rows.buys == book.Buys && rows.seals == book.Seals && rows.sells+rows.buys+rows.seals == book.Orders
+		if !isFinal(book) && !counted || pending != book.Pending || isFinal(book) && !final {
+			return fmt.Errorf("book of %d: counts %v, has %d sells, %d buys, %d sealed, %d pre-matches", book.Period, book, rows.sells, rows.buys, rows.seals, pending)
 		}
 	}
 	for presence := range values(presences.All(r, presences.Key())) {
-		want := counts{presence.Sells, presence.Buys, presence.SellWh, presence.BuyWh}
+		want := counts{presence.Sells, presence.Buys, presence.Seals, presence.SellWh, presence.BuyWh}
 		if got := byAccount[string(presenceKey(presence.Account, presence.Period))]; got != want {
 			return fmt.Errorf("presence of %x in %d: says %+v, orders are %+v", presence.Account, presence.Period, want, got)
 		}

@@ -25,6 +25,7 @@ var (
 	certificates = state.NewMap[matchingv1.Certificate](protocol.ModuleMatching, 10)
 
 	standings     = state.NewMap[matchingv1.StandingOrder](protocol.ModuleMatching, 13)
+	seals         = state.NewMap[matchingv1.Seal](protocol.ModuleMatching, 15)
 	standingClock = state.NewItem[matchingv1.StandingClock](protocol.ModuleMatching, 14)
 )
 
@@ -75,6 +76,8 @@ func (Module) Routes() []module.Route {
 		module.Handle(module.LaneOrders, traders, checkPlaceBuy, placeBuy),
 		module.Handle(module.LaneOrders, traders, checkCancel, cancel),
 		module.Handle(module.LaneOrders, traders, checkConfirm, confirm),
+		module.Handle(module.LaneOrders, traders, checkSealOrder, sealOrder),
+		module.Handle(module.LaneOrders, traders, checkRevealOrder, revealOrder),
 		module.Handle(module.LaneOrders, traders, checkSetStandingOrder, setStandingOrder),
 		module.Handle(module.LaneOrders, traders, checkCancelStandingOrder, cancelStandingOrder),
 		module.Handle(module.LaneRest, []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}, checkSetMarket, setMarket),
@@ -138,11 +141,15 @@ func CloseBook(ctx *module.Ctx, period int64) {
 	certificates.Delete(ctx.Store, certificateKey(period))
 }
 
-// dueTime is when the hook must look at a book next: at the gate, then at the
-// end of the confirmation window. It is not asked about final books.
+// dueTime is when the hook must look at a book next: at the gate, where orders
+// are sealed at the end of the time for revealing, then at the end of the
+// confirmation window. It is not asked about final books.
 func dueTime(r state.Reader, book *matchingv1.Book) int64 {
-	if book.Phase == matchingv1.Phase_PHASE_CONFIRM {
+	switch book.Phase {
+	case matchingv1.Phase_PHASE_CONFIRM:
 		return book.ConfirmUntilMs
+	case matchingv1.Phase_PHASE_REVEAL:
+		return book.RevealUntilMs
 	}
 	return registry.GateOf(registry.ParamsAt(r, book.Period), book.Period)
 }

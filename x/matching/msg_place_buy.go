@@ -102,7 +102,7 @@ func enterBuy(ctx *module.Ctx, order *matchingv1.BuyOrder) error {
 		return err
 	}
 	buys.Set(ctx.Store, key, order)
-	e.record(ctx)
+	e.record(ctx, &matchingv1.Presence{Buys: 1, BuyWh: order.EnergyWh})
 	ctx.Emit(&matchingv1.BuyPlaced{Order: order})
 	return nil
 }

@@ -73,7 +73,7 @@ func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
 		return ErrOrderExists.With("order: %x", order.Id)
 	}
 	sells.Set(ctx.Store, key, order)
-	e.record(ctx)
+	e.record(ctx, &matchingv1.Presence{Sells: 1, SellWh: order.EnergyWh})
 	ctx.Emit(&matchingv1.SellPlaced{Order: order})
 	return nil
 }

@@ -13,6 +13,9 @@ func checkSetMarket(_ string, m *matchingv1.MsgSetMarket) error { return checkMa
 // change before that replaces the first.
 func setMarket(ctx *module.Ctx, m *matchingv1.MsgSetMarket) error {
 	from := registry.FirstUnopened(ctx.Store, ctx.TimeMs)
+	if err := checkRevealTime(ctx.Store, m.Market, from); err != nil {
+		return err
+	}
 	entry := &matchingv1.MarketEntry{FromPeriod: from, Market: m.Market}
 	markets.Set(ctx.Store, marketKey(from), entry)
 	ctx.Emit(&matchingv1.MarketSet{Entry: entry})

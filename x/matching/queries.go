@@ -50,7 +50,7 @@ func queryOrders(ctx module.QueryCtx, q *matchingv1.QueryOrdersRequest) (*matchi
 		return nil, err
 	}
 	sold, bid := ordersOf(ctx.Store, q.Period, q.Account)
-	return &matchingv1.QueryOrdersResponse{Sells: firstOf(sold), Buys: firstOf(bid)}, nil
+	return &matchingv1.QueryOrdersResponse{Sells: firstOf(sold), Buys: firstOf(bid), Seals: firstOf(sealsOf(ctx.Store, q.Period, q.Account))}, nil
 }
 
 func queryMatches(ctx module.QueryCtx, q *matchingv1.QueryMatchesRequest) (*matchingv1.QueryMatchesResponse, error) {

@@ -177,6 +177,141 @@ func (x *OrderCancelled) GetReason() string {
 	return ""
 }
 
+type OrderSealed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seal          *Seal                  `protobuf:"bytes,1,opt,name=seal,proto3" json:"seal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSealed) Reset() {
+	*x = OrderSealed{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSealed) ProtoMessage() {}
+
+func (x *OrderSealed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSealed.ProtoReflect.Descriptor instead.
+func (*OrderSealed) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OrderSealed) GetSeal() *Seal {
+	if x != nil {
+		return x.Seal
+	}
+	return nil
+}
+
+// RevealStarted says that the gate has passed and sealed orders can be revealed.
+type RevealStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Book          *Book                  `protobuf:"bytes,1,opt,name=book,proto3" json:"book,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevealStarted) Reset() {
+	*x = RevealStarted{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevealStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevealStarted) ProtoMessage() {}
+
+func (x *RevealStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevealStarted.ProtoReflect.Descriptor instead.
+func (*RevealStarted) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RevealStarted) GetBook() *Book {
+	if x != nil {
+		return x.Book
+	}
+	return nil
+}
+
+// BondForfeited says that a sealed order was not revealed in time; its bond went
+// to the guarantee fund.
+type BondForfeited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seal          *Seal                  `protobuf:"bytes,1,opt,name=seal,proto3" json:"seal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BondForfeited) Reset() {
+	*x = BondForfeited{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BondForfeited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BondForfeited) ProtoMessage() {}
+
+func (x *BondForfeited) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BondForfeited.ProtoReflect.Descriptor instead.
+func (*BondForfeited) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BondForfeited) GetSeal() *Seal {
+	if x != nil {
+		return x.Seal
+	}
+	return nil
+}
+
 type StandingOrderSet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Order         *StandingOrder         `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
@@ -186,7 +321,7 @@ type StandingOrderSet struct {
 
 func (x *StandingOrderSet) Reset() {
 	*x = StandingOrderSet{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -198,7 +333,7 @@ func (x *StandingOrderSet) String() string {
 func (*StandingOrderSet) ProtoMessage() {}
 
 func (x *StandingOrderSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -211,7 +346,7 @@ func (x *StandingOrderSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingOrderSet.ProtoReflect.Descriptor instead.
 func (*StandingOrderSet) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StandingOrderSet) GetOrder() *StandingOrder {
@@ -233,7 +368,7 @@ type StandingOrderRemoved struct {
 
 func (x *StandingOrderRemoved) Reset() {
 	*x = StandingOrderRemoved{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -245,7 +380,7 @@ func (x *StandingOrderRemoved) String() string {
 func (*StandingOrderRemoved) ProtoMessage() {}
 
 func (x *StandingOrderRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -258,7 +393,7 @@ func (x *StandingOrderRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingOrderRemoved.ProtoReflect.Descriptor instead.
 func (*StandingOrderRemoved) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StandingOrderRemoved) GetAccount() []byte {
@@ -295,7 +430,7 @@ type StandingSkipped struct {
 
 func (x *StandingSkipped) Reset() {
 	*x = StandingSkipped{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +442,7 @@ func (x *StandingSkipped) String() string {
 func (*StandingSkipped) ProtoMessage() {}
 
 func (x *StandingSkipped) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +455,7 @@ func (x *StandingSkipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingSkipped.ProtoReflect.Descriptor instead.
 func (*StandingSkipped) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StandingSkipped) GetAccount() []byte {
@@ -362,7 +497,7 @@ type PreMatched struct {
 
 func (x *PreMatched) Reset() {
 	*x = PreMatched{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -374,7 +509,7 @@ func (x *PreMatched) String() string {
 func (*PreMatched) ProtoMessage() {}
 
 func (x *PreMatched) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -387,7 +522,7 @@ func (x *PreMatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreMatched.ProtoReflect.Descriptor instead.
 func (*PreMatched) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PreMatched) GetMatch() *Match {
@@ -406,7 +541,7 @@ type Matched struct {
 
 func (x *Matched) Reset() {
 	*x = Matched{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +553,7 @@ func (x *Matched) String() string {
 func (*Matched) ProtoMessage() {}
 
 func (x *Matched) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +566,7 @@ func (x *Matched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matched.ProtoReflect.Descriptor instead.
 func (*Matched) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Matched) GetMatch() *Match {
@@ -452,7 +587,7 @@ type MatchLapsed struct {
 
 func (x *MatchLapsed) Reset() {
 	*x = MatchLapsed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +599,7 @@ func (x *MatchLapsed) String() string {
 func (*MatchLapsed) ProtoMessage() {}
 
 func (x *MatchLapsed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +612,7 @@ func (x *MatchLapsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchLapsed.ProtoReflect.Descriptor instead.
 func (*MatchLapsed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MatchLapsed) GetMatch() []byte {
@@ -510,7 +645,7 @@ type PeriodCleared struct {
 
 func (x *PeriodCleared) Reset() {
 	*x = PeriodCleared{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -522,7 +657,7 @@ func (x *PeriodCleared) String() string {
 func (*PeriodCleared) ProtoMessage() {}
 
 func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -535,7 +670,7 @@ func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodCleared.ProtoReflect.Descriptor instead.
 func (*PeriodCleared) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PeriodCleared) GetBook() *Book {
@@ -554,7 +689,7 @@ type PeriodFinal struct {
 
 func (x *PeriodFinal) Reset() {
 	*x = PeriodFinal{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +701,7 @@ func (x *PeriodFinal) String() string {
 func (*PeriodFinal) ProtoMessage() {}
 
 func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +714,7 @@ func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodFinal.ProtoReflect.Descriptor instead.
 func (*PeriodFinal) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PeriodFinal) GetBook() *Book {
@@ -601,7 +736,7 @@ type ClearingFailed struct {
 
 func (x *ClearingFailed) Reset() {
 	*x = ClearingFailed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +748,7 @@ func (x *ClearingFailed) String() string {
 func (*ClearingFailed) ProtoMessage() {}
 
 func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +761,7 @@ func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearingFailed.ProtoReflect.Descriptor instead.
 func (*ClearingFailed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClearingFailed) GetPeriod() int64 {
@@ -652,7 +787,7 @@ type MarketSet struct {
 
 func (x *MarketSet) Reset() {
 	*x = MarketSet{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +799,7 @@ func (x *MarketSet) String() string {
 func (*MarketSet) ProtoMessage() {}
 
 func (x *MarketSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +812,7 @@ func (x *MarketSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarketSet.ProtoReflect.Descriptor instead.
 func (*MarketSet) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MarketSet) GetEntry() *MarketEntry {
@@ -703,7 +838,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +850,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +863,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Cut) GetPeriod() int64 {
@@ -787,7 +922,13 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\fR\x05order\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x03 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"K\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\";\n" +
+	"\vOrderSealed\x12,\n" +
+	"\x04seal\x18\x01 \x01(\v2\x18.energy.matching.v1.SealR\x04seal\"=\n" +
+	"\rRevealStarted\x12,\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"=\n" +
+	"\rBondForfeited\x12,\n" +
+	"\x04seal\x18\x01 \x01(\v2\x18.energy.matching.v1.SealR\x04seal\"K\n" +
 	"\x10StandingOrderSet\x127\n" +
 	"\x05order\x18\x01 \x01(\v2!.energy.matching.v1.StandingOrderR\x05order\"v\n" +
 	"\x14StandingOrderRemoved\x12\x18\n" +
@@ -838,46 +979,53 @@ func file_energy_matching_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_event_proto_rawDescData
 }
 
-var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_matching_v1_event_proto_goTypes = []any{
 	(*SellPlaced)(nil),           // 0: energy.matching.v1.SellPlaced
 	(*BuyPlaced)(nil),            // 1: energy.matching.v1.BuyPlaced
 	(*OrderCancelled)(nil),       // 2: energy.matching.v1.OrderCancelled
-	(*StandingOrderSet)(nil),     // 3: energy.matching.v1.StandingOrderSet
-	(*StandingOrderRemoved)(nil), // 4: energy.matching.v1.StandingOrderRemoved
-	(*StandingSkipped)(nil),      // 5: energy.matching.v1.StandingSkipped
-	(*PreMatched)(nil),           // 6: energy.matching.v1.PreMatched
-	(*Matched)(nil),              // 7: energy.matching.v1.Matched
-	(*MatchLapsed)(nil),          // 8: energy.matching.v1.MatchLapsed
-	(*PeriodCleared)(nil),        // 9: energy.matching.v1.PeriodCleared
-	(*PeriodFinal)(nil),          // 10: energy.matching.v1.PeriodFinal
-	(*ClearingFailed)(nil),       // 11: energy.matching.v1.ClearingFailed
-	(*MarketSet)(nil),            // 12: energy.matching.v1.MarketSet
-	(*Cut)(nil),                  // 13: energy.matching.v1.Cut
-	(*SellOrder)(nil),            // 14: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),             // 15: energy.matching.v1.BuyOrder
-	(*StandingOrder)(nil),        // 16: energy.matching.v1.StandingOrder
-	(Side)(0),                    // 17: energy.matching.v1.Side
-	(*Match)(nil),                // 18: energy.matching.v1.Match
-	(*Book)(nil),                 // 19: energy.matching.v1.Book
-	(*MarketEntry)(nil),          // 20: energy.matching.v1.MarketEntry
+	(*OrderSealed)(nil),          // 3: energy.matching.v1.OrderSealed
+	(*RevealStarted)(nil),        // 4: energy.matching.v1.RevealStarted
+	(*BondForfeited)(nil),        // 5: energy.matching.v1.BondForfeited
+	(*StandingOrderSet)(nil),     // 6: energy.matching.v1.StandingOrderSet
+	(*StandingOrderRemoved)(nil), // 7: energy.matching.v1.StandingOrderRemoved
+	(*StandingSkipped)(nil),      // 8: energy.matching.v1.StandingSkipped
+	(*PreMatched)(nil),           // 9: energy.matching.v1.PreMatched
+	(*Matched)(nil),              // 10: energy.matching.v1.Matched
+	(*MatchLapsed)(nil),          // 11: energy.matching.v1.MatchLapsed
+	(*PeriodCleared)(nil),        // 12: energy.matching.v1.PeriodCleared
+	(*PeriodFinal)(nil),          // 13: energy.matching.v1.PeriodFinal
+	(*ClearingFailed)(nil),       // 14: energy.matching.v1.ClearingFailed
+	(*MarketSet)(nil),            // 15: energy.matching.v1.MarketSet
+	(*Cut)(nil),                  // 16: energy.matching.v1.Cut
+	(*SellOrder)(nil),            // 17: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),             // 18: energy.matching.v1.BuyOrder
+	(*Seal)(nil),                 // 19: energy.matching.v1.Seal
+	(*Book)(nil),                 // 20: energy.matching.v1.Book
+	(*StandingOrder)(nil),        // 21: energy.matching.v1.StandingOrder
+	(Side)(0),                    // 22: energy.matching.v1.Side
+	(*Match)(nil),                // 23: energy.matching.v1.Match
+	(*MarketEntry)(nil),          // 24: energy.matching.v1.MarketEntry
 }
 var file_energy_matching_v1_event_proto_depIdxs = []int32{
-	14, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
-	15, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
-	16, // 2: energy.matching.v1.StandingOrderSet.order:type_name -> energy.matching.v1.StandingOrder
-	17, // 3: energy.matching.v1.StandingOrderRemoved.side:type_name -> energy.matching.v1.Side
-	17, // 4: energy.matching.v1.StandingSkipped.side:type_name -> energy.matching.v1.Side
-	18, // 5: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
-	18, // 6: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
-	19, // 7: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
-	19, // 8: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
-	20, // 9: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	17, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
+	18, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
+	19, // 2: energy.matching.v1.OrderSealed.seal:type_name -> energy.matching.v1.Seal
+	20, // 3: energy.matching.v1.RevealStarted.book:type_name -> energy.matching.v1.Book
+	19, // 4: energy.matching.v1.BondForfeited.seal:type_name -> energy.matching.v1.Seal
+	21, // 5: energy.matching.v1.StandingOrderSet.order:type_name -> energy.matching.v1.StandingOrder
+	22, // 6: energy.matching.v1.StandingOrderRemoved.side:type_name -> energy.matching.v1.Side
+	22, // 7: energy.matching.v1.StandingSkipped.side:type_name -> energy.matching.v1.Side
+	23, // 8: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
+	23, // 9: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
+	20, // 10: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
+	20, // 11: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
+	24, // 12: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_event_proto_init() }
@@ -892,7 +1040,7 @@ func file_energy_matching_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_event_proto_rawDesc), len(file_energy_matching_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

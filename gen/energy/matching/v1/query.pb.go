@@ -166,6 +166,7 @@ type QueryOrdersResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sells         []*SellOrder           `protobuf:"bytes,1,rep,name=sells,proto3" json:"sells,omitempty"`
 	Buys          []*BuyOrder            `protobuf:"bytes,2,rep,name=buys,proto3" json:"buys,omitempty"`
+	Seals         []*Seal                `protobuf:"bytes,3,rep,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -210,6 +211,13 @@ func (x *QueryOrdersResponse) GetSells() []*SellOrder {
 func (x *QueryOrdersResponse) GetBuys() []*BuyOrder {
 	if x != nil {
 		return x.Buys
+	}
+	return nil
+}
+
+func (x *QueryOrdersResponse) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
 	}
 	return nil
 }
@@ -754,10 +762,11 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"F\n" +
 	"\x12QueryOrdersRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\fR\aaccount\"|\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\"\xac\x01\n" +
 	"\x13QueryOrdersResponse\x123\n" +
 	"\x05sells\x18\x01 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
-	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\"G\n" +
+	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\x12.\n" +
+	"\x05seals\x18\x03 \x03(\v2\x18.energy.matching.v1.SealR\x05seals\"G\n" +
 	"\x13QueryMatchesRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\"\x86\x01\n" +
@@ -821,26 +830,28 @@ var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*Book)(nil),                        // 15: energy.matching.v1.Book
 	(*SellOrder)(nil),                   // 16: energy.matching.v1.SellOrder
 	(*BuyOrder)(nil),                    // 17: energy.matching.v1.BuyOrder
-	(*Match)(nil),                       // 18: energy.matching.v1.Match
-	(*MarketEntry)(nil),                 // 19: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),                 // 20: energy.matching.v1.Certificate
-	(*StandingOrder)(nil),               // 21: energy.matching.v1.StandingOrder
+	(*Seal)(nil),                        // 18: energy.matching.v1.Seal
+	(*Match)(nil),                       // 19: energy.matching.v1.Match
+	(*MarketEntry)(nil),                 // 20: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),                 // 21: energy.matching.v1.Certificate
+	(*StandingOrder)(nil),               // 22: energy.matching.v1.StandingOrder
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
 	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
 	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
 	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	18, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	18, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
-	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	19, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	20, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
-	21, // 8: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	18, // 3: energy.matching.v1.QueryOrdersResponse.seals:type_name -> energy.matching.v1.Seal
+	19, // 4: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	19, // 5: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	8,  // 6: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
+	20, // 7: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	21, // 8: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	22, // 9: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }

@@ -160,6 +160,8 @@ const (
 	Phase_PHASE_CONFIRM Phase = 2
 	// Confirmed matches stand, the rest went to the grid.
 	Phase_PHASE_FINAL Phase = 3
+	// The gate has passed, sealed orders are revealed.
+	Phase_PHASE_REVEAL Phase = 5
 )
 
 // Enum value maps for Phase.
@@ -169,12 +171,14 @@ var (
 		1: "PHASE_OPEN",
 		2: "PHASE_CONFIRM",
 		3: "PHASE_FINAL",
+		5: "PHASE_REVEAL",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
 		"PHASE_OPEN":        1,
 		"PHASE_CONFIRM":     2,
 		"PHASE_FINAL":       3,
+		"PHASE_REVEAL":      5,
 	}
 )
 
@@ -413,8 +417,12 @@ type Market struct {
 	// Most orders of either side; 0: 500 for CMAP, 1000 for welfare, else only
 	// max_orders of the chain counts.
 	MaxOrdersPerSide int64 `protobuf:"varint,8,opt,name=max_orders_per_side,json=maxOrdersPerSide,proto3" json:"max_orders_per_side,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Sealed orders are revealed for so long after the gate; 0: none are taken.
+	RevealLengthMs int64 `protobuf:"varint,9,opt,name=reveal_length_ms,json=revealLengthMs,proto3" json:"reveal_length_ms,omitempty"`
+	// Held for each sealed order, and lost by those that are not revealed.
+	BondUcoin     int64 `protobuf:"varint,10,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Market) Reset() {
@@ -499,6 +507,20 @@ func (x *Market) GetPostedRetailUcoinPerKwh() int64 {
 func (x *Market) GetMaxOrdersPerSide() int64 {
 	if x != nil {
 		return x.MaxOrdersPerSide
+	}
+	return 0
+}
+
+func (x *Market) GetRevealLengthMs() int64 {
+	if x != nil {
+		return x.RevealLengthMs
+	}
+	return 0
+}
+
+func (x *Market) GetBondUcoin() int64 {
+	if x != nil {
+		return x.BondUcoin
 	}
 	return 0
 }
@@ -1333,6 +1355,13 @@ type Book struct {
 	// the least loss reached its bound (then they are held at a greater loss).
 	LimitsNotHeld bool `protobuf:"varint,19,opt,name=limits_not_held,json=limitsNotHeld,proto3" json:"limits_not_held,omitempty"`
 	CutNotOptimal bool `protobuf:"varint,20,opt,name=cut_not_optimal,json=cutNotOptimal,proto3" json:"cut_not_optimal,omitempty"`
+	// Sealed orders that are not revealed yet; they count among the orders.
+	Seals int64 `protobuf:"varint,27,opt,name=seals,proto3" json:"seals,omitempty"`
+	// End of the time for revealing.
+	RevealUntilMs int64 `protobuf:"varint,28,opt,name=reveal_until_ms,json=revealUntilMs,proto3" json:"reveal_until_ms,omitempty"`
+	// The app hash that decides ties where orders were sealed: that of the block
+	// before the first one at or after the gate.
+	TieBreakHash  []byte `protobuf:"bytes,29,opt,name=tie_break_hash,json=tieBreakHash,proto3" json:"tie_break_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1507,6 +1536,27 @@ func (x *Book) GetCutNotOptimal() bool {
 	return false
 }
 
+func (x *Book) GetSeals() int64 {
+	if x != nil {
+		return x.Seals
+	}
+	return 0
+}
+
+func (x *Book) GetRevealUntilMs() int64 {
+	if x != nil {
+		return x.RevealUntilMs
+	}
+	return 0
+}
+
+func (x *Book) GetTieBreakHash() []byte {
+	if x != nil {
+		return x.TieBreakHash
+	}
+	return nil
+}
+
 // Due says when a period's book is to be looked at next: at its gate, then at
 // the end of its confirmation window.
 type Due struct {
@@ -1614,8 +1664,10 @@ type Presence struct {
 	Sells   int64                  `protobuf:"varint,3,opt,name=sells,proto3" json:"sells,omitempty"`
 	Buys    int64                  `protobuf:"varint,4,opt,name=buys,proto3" json:"buys,omitempty"`
 	// Sums of live orders.
-	SellWh        int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
-	BuyWh         int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	SellWh int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
+	BuyWh  int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	// Sealed orders that are not revealed yet.
+	Seals         int64 `protobuf:"varint,8,opt,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1692,6 +1744,91 @@ func (x *Presence) GetBuyWh() int64 {
 	return 0
 }
 
+func (x *Presence) GetSeals() int64 {
+	if x != nil {
+		return x.Seals
+	}
+	return 0
+}
+
+// Seal is an order that is committed to and not known yet.
+type Seal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first 16 bytes of the commitment: the order keeps it when it is revealed.
+	Id            []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Account       []byte `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64  `protobuf:"varint,3,opt,name=period,proto3" json:"period,omitempty"`
+	Commitment    []byte `protobuf:"bytes,4,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	BondUcoin     int64  `protobuf:"varint,5,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seal) Reset() {
+	*x = Seal{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seal) ProtoMessage() {}
+
+func (x *Seal) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seal.ProtoReflect.Descriptor instead.
+func (*Seal) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Seal) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Seal) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Seal) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Seal) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *Seal) GetBondUcoin() int64 {
+	if x != nil {
+		return x.BondUcoin
+	}
+	return 0
+}
+
 // StandingOrder is a rule from which the chain writes an account's order at each
 // gate: one a side.
 type StandingOrder struct {
@@ -1715,7 +1852,7 @@ type StandingOrder struct {
 
 func (x *StandingOrder) Reset() {
 	*x = StandingOrder{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1864,7 @@ func (x *StandingOrder) String() string {
 func (*StandingOrder) ProtoMessage() {}
 
 func (x *StandingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1877,7 @@ func (x *StandingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingOrder.ProtoReflect.Descriptor instead.
 func (*StandingOrder) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StandingOrder) GetAccount() []byte {
@@ -1804,7 +1941,7 @@ type StandingClock struct {
 
 func (x *StandingClock) Reset() {
 	*x = StandingClock{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1953,7 @@ func (x *StandingClock) String() string {
 func (*StandingClock) ProtoMessage() {}
 
 func (x *StandingClock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1966,7 @@ func (x *StandingClock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingClock.ProtoReflect.Descriptor instead.
 func (*StandingClock) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StandingClock) GetNextPeriod() int64 {
@@ -1857,14 +1994,15 @@ type GenesisState struct {
 	Certificates   []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	StandingOrders []*StandingOrder       `protobuf:"bytes,11,rep,name=standing_orders,json=standingOrders,proto3" json:"standing_orders,omitempty"`
 	// The period of the standing orders' clock.
-	NextStandingPeriod int64 `protobuf:"varint,12,opt,name=next_standing_period,json=nextStandingPeriod,proto3" json:"next_standing_period,omitempty"`
+	NextStandingPeriod int64   `protobuf:"varint,12,opt,name=next_standing_period,json=nextStandingPeriod,proto3" json:"next_standing_period,omitempty"`
+	Seals              []*Seal `protobuf:"bytes,13,rep,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +2014,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2027,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -1955,6 +2093,13 @@ func (x *GenesisState) GetNextStandingPeriod() int64 {
 	return 0
 }
 
+func (x *GenesisState) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
+	}
+	return nil
+}
+
 var File_energy_matching_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_state_proto_rawDesc = "" +
@@ -1970,7 +2115,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x04 \x01(\x03R\x06credit\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x03R\x04loss\x12\x1f\n" +
 	"\venergy_type\x18\x06 \x01(\x03R\n" +
-	"energyType\"\xac\x03\n" +
+	"energyType\"\xf5\x03\n" +
 	"\x06Market\x12;\n" +
 	"\tmechanism\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12/\n" +
 	"\x14max_rated_distance_m\x18\x02 \x01(\x03R\x11maxRatedDistanceM\x12\x1f\n" +
@@ -1980,7 +2125,11 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x1aposted_price_ucoin_per_kwh\x18\x05 \x01(\x03R\x16postedPriceUcoinPerKwh\x12=\n" +
 	"\x1cposted_feed_in_ucoin_per_kwh\x18\x06 \x01(\x03R\x17postedFeedInUcoinPerKwh\x12<\n" +
 	"\x1bposted_retail_ucoin_per_kwh\x18\a \x01(\x03R\x17postedRetailUcoinPerKwh\x12-\n" +
-	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\"b\n" +
+	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\x12(\n" +
+	"\x10reveal_length_ms\x18\t \x01(\x03R\x0erevealLengthMs\x12\x1d\n" +
+	"\n" +
+	"bond_ucoin\x18\n" +
+	" \x01(\x03R\tbondUcoin\"b\n" +
 	"\vMarketEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
@@ -2065,7 +2214,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xa0\x05\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\"\x84\x06\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -2088,20 +2237,33 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\x12\x15\n" +
 	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\x12&\n" +
 	"\x0flimits_not_held\x18\x13 \x01(\bR\rlimitsNotHeld\x12&\n" +
-	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\"6\n" +
+	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\x12\x14\n" +
+	"\x05seals\x18\x1b \x01(\x03R\x05seals\x12&\n" +
+	"\x0freveal_until_ms\x18\x1c \x01(\x03R\rrevealUntilMs\x12$\n" +
+	"\x0etie_break_hash\x18\x1d \x01(\fR\ftieBreakHash\"6\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
 	"\n" +
 	"BoughtFrom\x12\x16\n" +
-	"\x06seller\x18\x01 \x01(\fR\x06seller\"\x96\x01\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xac\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x82\x02\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\x12\x14\n" +
+	"\x05seals\x18\b \x01(\x03R\x05seals\"\x87\x01\n" +
+	"\x04Seal\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x03 \x01(\x03R\x06period\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x04 \x01(\fR\n" +
+	"commitment\x12\x1d\n" +
+	"\n" +
+	"bond_ucoin\x18\x05 \x01(\x03R\tbondUcoin\"\x82\x02\n" +
 	"\rStandingOrder\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x121\n" +
 	"\x04sell\x18\x02 \x01(\v2\x1d.energy.matching.v1.SellOrderR\x04sell\x12.\n" +
@@ -2115,7 +2277,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\rStandingClock\x12\x1f\n" +
 	"\vnext_period\x18\x01 \x01(\x03R\n" +
 	"nextPeriod\x12\x16\n" +
-	"\x06orders\x18\x02 \x01(\x03R\x06orders\"\x93\x04\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"\xc3\x04\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -2127,7 +2289,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\amarkets\x18\x06 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\x12C\n" +
 	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates\x12J\n" +
 	"\x0fstanding_orders\x18\v \x03(\v2!.energy.matching.v1.StandingOrderR\x0estandingOrders\x120\n" +
-	"\x14next_standing_period\x18\f \x01(\x03R\x12nextStandingPeriod*\x99\x01\n" +
+	"\x14next_standing_period\x18\f \x01(\x03R\x12nextStandingPeriod\x12.\n" +
+	"\x05seals\x18\r \x03(\v2\x18.energy.matching.v1.SealR\x05seals*\x99\x01\n" +
 	"\tMechanism\x12\x19\n" +
 	"\x15MECHANISM_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MECHANISM_KPROTOTYPES\x10\x01\x12\x12\n" +
@@ -2143,13 +2306,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0eATTRIBUTE_LOSS\x10\x04\x12\x19\n" +
 	"\x15ATTRIBUTE_ENERGY_TYPE\x10\x05\x12\x19\n" +
 	"\x15ATTRIBUTE_ENVIRONMENT\x10\x06\x12\x18\n" +
-	"\x14ATTRIBUTE_REPUTATION\x10\a*R\n" +
+	"\x14ATTRIBUTE_REPUTATION\x10\a*d\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"PHASE_OPEN\x10\x01\x12\x11\n" +
 	"\rPHASE_CONFIRM\x10\x02\x12\x0f\n" +
-	"\vPHASE_FINAL\x10\x03*9\n" +
+	"\vPHASE_FINAL\x10\x03\x12\x10\n" +
+	"\fPHASE_REVEAL\x10\x05*9\n" +
 	"\x04Side\x12\x14\n" +
 	"\x10SIDE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSIDE_SELL\x10\x01\x12\f\n" +
@@ -2168,7 +2332,7 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Mechanism)(0),        // 0: energy.matching.v1.Mechanism
 	(Attribute)(0),        // 1: energy.matching.v1.Attribute
@@ -2188,10 +2352,11 @@ var file_energy_matching_v1_state_proto_goTypes = []any{
 	(*Due)(nil),           // 15: energy.matching.v1.Due
 	(*BoughtFrom)(nil),    // 16: energy.matching.v1.BoughtFrom
 	(*Presence)(nil),      // 17: energy.matching.v1.Presence
-	(*StandingOrder)(nil), // 18: energy.matching.v1.StandingOrder
-	(*StandingClock)(nil), // 19: energy.matching.v1.StandingClock
-	(*GenesisState)(nil),  // 20: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),    // 21: energy.registry.v1.EnergyType
+	(*Seal)(nil),          // 18: energy.matching.v1.Seal
+	(*StandingOrder)(nil), // 19: energy.matching.v1.StandingOrder
+	(*StandingClock)(nil), // 20: energy.matching.v1.StandingClock
+	(*GenesisState)(nil),  // 21: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),    // 22: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
@@ -2199,12 +2364,12 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
 	4,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
 	8,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	21, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
-	21, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	22, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	22, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
 	5,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
 	4,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
 	8,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	21, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	22, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 11: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	0,  // 12: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
 	10, // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
@@ -2217,12 +2382,13 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	13, // 20: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
 	7,  // 21: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
 	9,  // 22: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	18, // 23: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	19, // 23: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
+	18, // 24: energy.matching.v1.GenesisState.seals:type_name -> energy.matching.v1.Seal
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -2237,7 +2403,7 @@ func file_energy_matching_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

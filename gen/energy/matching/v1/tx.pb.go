@@ -418,6 +418,126 @@ func (x *MsgCancelStandingOrder) GetSide() Side {
 	return Side_SIDE_UNSPECIFIED
 }
 
+// MsgSealOrder commits the sender to an order that nobody can read before the
+// gate, where the market takes such. It holds the market's bond.
+type MsgSealOrder struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	// SHA-256("energyd/seal\n" | chain id | "\n" | account | the encoding of the
+	// MsgRevealOrder).
+	Commitment    []byte `protobuf:"bytes,2,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSealOrder) Reset() {
+	*x = MsgSealOrder{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSealOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSealOrder) ProtoMessage() {}
+
+func (x *MsgSealOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSealOrder.ProtoReflect.Descriptor instead.
+func (*MsgSealOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MsgSealOrder) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *MsgSealOrder) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+// MsgRevealOrder places an order that the sender sealed, after the gate, and
+// releases the bond.
+type MsgRevealOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two.
+	Sell *MsgPlaceSell `protobuf:"bytes,1,opt,name=sell,proto3" json:"sell,omitempty"`
+	Buy  *MsgPlaceBuy  `protobuf:"bytes,2,opt,name=buy,proto3" json:"buy,omitempty"`
+	// 32 random bytes.
+	Salt          []byte `protobuf:"bytes,3,opt,name=salt,proto3" json:"salt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRevealOrder) Reset() {
+	*x = MsgRevealOrder{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRevealOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRevealOrder) ProtoMessage() {}
+
+func (x *MsgRevealOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRevealOrder.ProtoReflect.Descriptor instead.
+func (*MsgRevealOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MsgRevealOrder) GetSell() *MsgPlaceSell {
+	if x != nil {
+		return x.Sell
+	}
+	return nil
+}
+
+func (x *MsgRevealOrder) GetBuy() *MsgPlaceBuy {
+	if x != nil {
+		return x.Buy
+	}
+	return nil
+}
+
+func (x *MsgRevealOrder) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
 // MsgConfirm signs a pre-match, or vetoes it.
 type MsgConfirm struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -430,7 +550,7 @@ type MsgConfirm struct {
 
 func (x *MsgConfirm) Reset() {
 	*x = MsgConfirm{}
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +562,7 @@ func (x *MsgConfirm) String() string {
 func (*MsgConfirm) ProtoMessage() {}
 
 func (x *MsgConfirm) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +575,7 @@ func (x *MsgConfirm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgConfirm.ProtoReflect.Descriptor instead.
 func (*MsgConfirm) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{5}
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MsgConfirm) GetPeriod() int64 {
@@ -490,7 +610,7 @@ type MsgSetMarket struct {
 
 func (x *MsgSetMarket) Reset() {
 	*x = MsgSetMarket{}
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +622,7 @@ func (x *MsgSetMarket) String() string {
 func (*MsgSetMarket) ProtoMessage() {}
 
 func (x *MsgSetMarket) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +635,7 @@ func (x *MsgSetMarket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgSetMarket.ProtoReflect.Descriptor instead.
 func (*MsgSetMarket) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MsgSetMarket) GetMarket() *Market {
@@ -565,7 +685,16 @@ const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"\akeep_wh\x18\x04 \x01(\x03R\x06keepWh\x12\x19\n" +
 	"\buntil_ms\x18\x05 \x01(\x03R\auntilMs\"F\n" +
 	"\x16MsgCancelStandingOrder\x12,\n" +
-	"\x04side\x18\x01 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\"N\n" +
+	"\x04side\x18\x01 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\"F\n" +
+	"\fMsgSealOrder\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x02 \x01(\fR\n" +
+	"commitment\"\x8d\x01\n" +
+	"\x0eMsgRevealOrder\x124\n" +
+	"\x04sell\x18\x01 \x01(\v2 .energy.matching.v1.MsgPlaceSellR\x04sell\x121\n" +
+	"\x03buy\x18\x02 \x01(\v2\x1f.energy.matching.v1.MsgPlaceBuyR\x03buy\x12\x12\n" +
+	"\x04salt\x18\x03 \x01(\fR\x04salt\"N\n" +
 	"\n" +
 	"MsgConfirm\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
@@ -586,38 +715,42 @@ func file_energy_matching_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_tx_proto_rawDescData
 }
 
-var file_energy_matching_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_energy_matching_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_energy_matching_v1_tx_proto_goTypes = []any{
 	(*MsgPlaceSell)(nil),           // 0: energy.matching.v1.MsgPlaceSell
 	(*MsgPlaceBuy)(nil),            // 1: energy.matching.v1.MsgPlaceBuy
 	(*MsgCancel)(nil),              // 2: energy.matching.v1.MsgCancel
 	(*MsgSetStandingOrder)(nil),    // 3: energy.matching.v1.MsgSetStandingOrder
 	(*MsgCancelStandingOrder)(nil), // 4: energy.matching.v1.MsgCancelStandingOrder
-	(*MsgConfirm)(nil),             // 5: energy.matching.v1.MsgConfirm
-	(*MsgSetMarket)(nil),           // 6: energy.matching.v1.MsgSetMarket
-	(*Consent)(nil),                // 7: energy.matching.v1.Consent
-	(*Preference)(nil),             // 8: energy.matching.v1.Preference
-	(v1.EnergyType)(0),             // 9: energy.registry.v1.EnergyType
-	(*Weights)(nil),                // 10: energy.matching.v1.Weights
-	(Side)(0),                      // 11: energy.matching.v1.Side
-	(*Market)(nil),                 // 12: energy.matching.v1.Market
+	(*MsgSealOrder)(nil),           // 5: energy.matching.v1.MsgSealOrder
+	(*MsgRevealOrder)(nil),         // 6: energy.matching.v1.MsgRevealOrder
+	(*MsgConfirm)(nil),             // 7: energy.matching.v1.MsgConfirm
+	(*MsgSetMarket)(nil),           // 8: energy.matching.v1.MsgSetMarket
+	(*Consent)(nil),                // 9: energy.matching.v1.Consent
+	(*Preference)(nil),             // 10: energy.matching.v1.Preference
+	(v1.EnergyType)(0),             // 11: energy.registry.v1.EnergyType
+	(*Weights)(nil),                // 12: energy.matching.v1.Weights
+	(Side)(0),                      // 13: energy.matching.v1.Side
+	(*Market)(nil),                 // 14: energy.matching.v1.Market
 }
 var file_energy_matching_v1_tx_proto_depIdxs = []int32{
-	7,  // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
-	8,  // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
-	9,  // 2: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	10, // 3: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
-	7,  // 4: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
-	8,  // 5: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
+	9,  // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
+	10, // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
+	11, // 2: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	12, // 3: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
+	9,  // 4: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
+	10, // 5: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
 	0,  // 6: energy.matching.v1.MsgSetStandingOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
 	1,  // 7: energy.matching.v1.MsgSetStandingOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
-	11, // 8: energy.matching.v1.MsgCancelStandingOrder.side:type_name -> energy.matching.v1.Side
-	12, // 9: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 8: energy.matching.v1.MsgCancelStandingOrder.side:type_name -> energy.matching.v1.Side
+	0,  // 9: energy.matching.v1.MsgRevealOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
+	1,  // 10: energy.matching.v1.MsgRevealOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
+	14, // 11: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_tx_proto_init() }
@@ -633,7 +766,7 @@ func file_energy_matching_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_tx_proto_rawDesc), len(file_energy_matching_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
