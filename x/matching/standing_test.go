@@ -106,8 +106,10 @@ func TestStandingSkipped(t *testing.T) {
 		edit         func(*market.Genesis)
 		before       func(*market.Market)
 	}{
-		{name: "not funded", reason: "insufficient_funds", rule: standingBuy(300_000, 1000),
-			edit: func(g *market.Genesis) { g.Balance("home").FreeUcoin = 304_999 }},
+		{
+			name: "not funded", reason: "insufficient_funds", rule: standingBuy(300_000, 1000),
+			edit: func(g *market.Genesis) { g.Balance("home").FreeUcoin = 304_999 },
+		},
 		{name: "frozen", reason: "not_active", rule: standingBuy(300_000, 1000), before: func(m *market.Market) {
 			home := market.Address("home")
 			m.Decree(&registryv1.MsgFreeze{Account: home[:], Reason: "test"})
@@ -123,9 +125,11 @@ func TestStandingSkipped(t *testing.T) {
 		{name: "price outside", reason: "bad_price", rule: standingBuy(2_000_001, 1000)},
 		{name: "over the connection", reason: "over_rating", rule: standingBuy(0, 100_001)},
 		{name: "not its meter", reason: "meter_not_bound", rule: standingSell(1, 1, "sun")},
-		{name: "book full", reason: "book_full", rule: standingSell(1, 1, "home"),
+		{
+			name: "book full", reason: "book_full", rule: standingSell(1, 1, "home"),
 			edit:   func(g *market.Genesis) { g.Params().MaxOrders, g.Params().MaxOrdersPerAccount = 1, 1 },
-			before: func(m *market.Market) { m.Must("sun", sell(1, 1, "sun")) }},
+			before: func(m *market.Market) { m.Must("sun", sell(1, 1, "sun")) },
+		},
 		{name: "nothing measured", reason: "nothing_measured", rule: asMeasured(standingSell(1, 1, "home"))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -149,6 +153,9 @@ func TestStandingSkipped(t *testing.T) {
 // TestStandingAsMeasured: the order follows the last period that all the
 // account's meters closed, within the rule's bounds, until that is too old.
 func TestStandingAsMeasured(t *testing.T) {
+	keeping := func(energyWh int64) *matchingv1.MsgSetStandingOrder {
+		return edited(asMeasured(standingSell(1, 5000, "home")), func(r *matchingv1.MsgSetStandingOrder) { r.KeepWh = energyWh })
+	}
 	for _, test := range []struct {
 		name               string
 		importWh, exportWh int64
@@ -157,16 +164,12 @@ func TestStandingAsMeasured(t *testing.T) {
 		skipped            int
 	}{
 		{"surplus", 0, 900, []*matchingv1.MsgSetStandingOrder{asMeasured(standingSell(1, 5000, "home"))}, 900, 0, 0},
-		{"what exceeds", 0, 900, []*matchingv1.MsgSetStandingOrder{
-			edited(asMeasured(standingSell(1, 5000, "home")), func(r *matchingv1.MsgSetStandingOrder) { r.KeepWh = 200 })}, 700, 0, 0},
+		{"what exceeds", 0, 900, []*matchingv1.MsgSetStandingOrder{keeping(200)}, 700, 0, 0},
 		{"at most", 0, 900, []*matchingv1.MsgSetStandingOrder{asMeasured(standingSell(1, 500, "home"))}, 500, 0, 0},
-		{"nothing exceeds", 0, 900, []*matchingv1.MsgSetStandingOrder{
-			edited(asMeasured(standingSell(1, 5000, "home")), func(r *matchingv1.MsgSetStandingOrder) { r.KeepWh = 900 })}, 0, 0, 1},
+		{"nothing exceeds", 0, 900, []*matchingv1.MsgSetStandingOrder{keeping(900)}, 0, 0, 1},
 		{"demand", 800, 0, []*matchingv1.MsgSetStandingOrder{asMeasured(standingBuy(1, 5000))}, 0, 800, 0},
-		{"whichever side", 800, 0, []*matchingv1.MsgSetStandingOrder{
-			asMeasured(standingSell(1, 5000, "home")), asMeasured(standingBuy(1, 5000))}, 0, 800, 1},
-		{"the sell first", 800, 900, []*matchingv1.MsgSetStandingOrder{
-			asMeasured(standingSell(1, 5000, "home")), asMeasured(standingBuy(1, 5000))}, 900, 0, 0},
+		{"whichever side", 800, 0, []*matchingv1.MsgSetStandingOrder{keeping(0), asMeasured(standingBuy(1, 5000))}, 0, 800, 1},
+		{"the sell first", 800, 900, []*matchingv1.MsgSetStandingOrder{keeping(0), asMeasured(standingBuy(1, 5000))}, 900, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := market.New(t, nil, "home")
