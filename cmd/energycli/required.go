@@ -11,6 +11,7 @@ import (
 var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.MsgPlaceBuy.wanted_loss_ppm":    true, // none is what everybody wants
 	"energy.matching.v1.MsgPlaceBuy.wanted_energy_type": true, // any
+	"energy.matching.v1.MsgSetMarket.number":            true, // market 0, which is there always
 	"energy.matching.v1.MsgSetStandingOrder.keep_wh":    true, // nothing
 	"energy.matching.v1.MsgSetStandingOrder.until_ms":   true, // no end
 	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
@@ -21,12 +22,18 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.registry.v1.MsgRevoke.reason":               true,
 
 	"energy.grid.v1.QueryTariffRequest.period":              true, // the present one
+	"energy.grid.v1.QueryZoneFeeRequest.period":             true,
 	"energy.matching.v1.QueryOrdersRequest.account":         true, // all
 	"energy.matching.v1.QueryMatchesRequest.account":        true,
-	"energy.matching.v1.QueryStandingOrdersRequest.account": true,
+	"energy.matching.v1.QueryMarketsRequest.period":         true, // the present one
+	"energy.matching.v1.QueryMarketRequest.market":          true, // market 0
+	"energy.matching.v1.QueryBookRequest.market":            true,
+	"energy.matching.v1.QueryOrdersRequest.market":          true,
+	"energy.matching.v1.QueryCertificateRequest.market":     true,
 	"energy.registry.v1.QueryAccountsRequest.status":        true, // any
 	"energy.registry.v1.QueryParamsRequest.period":          true, // the present one
 	"energy.settlement.v1.QueryRootsRequest.from_period":    true, // from the first
+	"energy.matching.v1.QueryStandingOrdersRequest.account": true,
 }
 
 // required says whether the field must be stated: without presence of its own,

@@ -6,31 +6,49 @@
 //
 // State (module byte protocol.ModuleMatching):
 //
-//	1 books       period                    Book, until settlement closes the period
-//	2 sells       period, account, order    SellOrder, until the book is final
-//	3 buys        period, account, order    BuyOrder, until the book is final
-//	4 prematches  period, match             Match that waits for a signature
+//	1 books       period, market            Book, until settlement closes the period
+//	2 sells       period, market, account, order  SellOrder, until the book is final
+//	3 buys        period, market, account, order  BuyOrder, until the book is final
+//	4 prematches  period, market, match     Match that waits for a signature
 //	5 matches     period, seller, match     Match, until settlement takes it
 //	6 bought      period, buyer, match      BoughtFrom: leads to the row in matches
 //	7 presences   account, period           Presence, until the book is final
-//	8 dues        time, period              Due: when a book needs the hook next
-//	9 markets     period, newest first      MarketEntry: how periods from it on are cleared
-//	10 certificates period                  Certificate of CMAP or welfare, as long as the book
+//	8 dues        time, period, market      Due: when a book needs the hook next
+//	9 markets     market, period, newest first  MarketEntry: how periods from it on are cleared
+//	10 certificates period, market          Certificate of CMAP or welfare, as long as the book
+//	12 loads      period                    PeriodLoad: orders in all books, as long as they are
 //	13 standings  account, side             StandingOrder
 //	14 clock of the standing orders         StandingClock, while there are some
-//	15 seals      period, account, order    Seal, until it is revealed or forfeited
+//	15 seals      period, market, account, order  Seal, until it is revealed or forfeited
+//
+// Markets lie side by side: an account's orders meet those of its market only,
+// which has a book, a mechanism and caps of its own. Market 0 is there always;
+// further ones from the first period that they were set for (unknown_market before
+// it). The books of one period share its gate and are cleared in the order of the
+// markets' numbers, each apart: one that fails leaves the others alone. The chain's
+// max_orders counts the orders of a period over all markets, so that it bounds
+// what a block clears however many markets there are. Lines carry what all markets
+// trade: a clearing finds on them the matches and pre-matches of the others, so that
+// what lines cannot carry goes to the lower number first. Settlement, statements
+// and tariffs are of the period, over all markets.
 //
 // Messages: MsgPlaceSell, MsgPlaceBuy, MsgCancel, MsgConfirm,
-// MsgSetStandingOrder, MsgCancelStandingOrder, MsgSealOrder, MsgRevealOrder, and the authority's MsgSetMarket.
-// Replacing an order is a cancel and a place in one envelope.
+// MsgSetStandingOrder, MsgCancelStandingOrder, MsgSealOrder, MsgRevealOrder, and
+// the authority's MsgSetMarket. Replacing an order is a cancel and a place in one
+// envelope.
 //
 // Package clearing turns a book into trades, by K-prototypes, CMAP, welfare,
 // uniform-price auction or posted price. Whatever the mechanism, ask + fee <= bid,
-// and the book says what the auction would have made of it.
+// and the book says what the auction would have made of it. The fee of a pair is
+// the chain's and that of its zones (package grid). Where one price holds for all,
+// price and energies follow from the chain's fee, and the zones' bar from pairing
+// who cannot pay it on top of the price.
 //
-// A buyer escrows bid x energy + fee x energy when it orders. A pre-match takes
-// price x v + fee x v of that with it; what is left of an order's escrow goes back
-// when the book is final. Since ask + fee <= bid, the escrow always suffices.
+// A buyer escrows bid x energy + the chain's fee x energy when it orders. A
+// pre-match takes price x v + its pair's fee x v of that with it, each truncated;
+// what is left of an order's escrow goes back when the book is final. Since price +
+// fee <= bid, and truncated parts sum to no more than the truncated whole, the
+// escrow always suffices, at bid x energy alone.
 //
 // K-prototypes asks nothing about the buyer: it gives each seller its ask. The
 // seller's satisfaction is therefore 10^6 always, and a standing consent of the

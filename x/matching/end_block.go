@@ -1,7 +1,6 @@
 package matching
 
 import (
-	"bytes"
 	"fmt"
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
@@ -18,6 +17,7 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 			return fmt.Errorf("orders of %v: %w", account, err)
 		}
 	}
+	ways := new(network) // no hook changes the grid
 	for {
 		due := nextDue(ctx)
 		if period, passed := nextGate(ctx); passed && (due == nil || gateAt(ctx.Store, period) <= due.TimeMs) {
@@ -27,8 +27,8 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		if due == nil {
 			return nil
 		}
-		if err := advance(ctx, due); err != nil {
-			return fmt.Errorf("period %d: %w", due.Period, err)
+		if err := advance(ctx, ways, due); err != nil {
+			return fmt.Errorf("period %d, market %d: %w", due.Period, due.Market, err)
 		}
 	}
 }
@@ -45,9 +45,10 @@ func nextDue(ctx *module.Ctx) *matchingv1.Due {
 }
 
 // advance takes a book one phase further; the caller goes on until no book is
-// due, so a book in which nothing waits is cleared and final in one block.
-func advance(ctx *module.Ctx, due *matchingv1.Due) error {
-	book, ok := books.Get(ctx.Store, bookKey(due.Period))
+// due, so a book in which nothing waits or comes back is cleared and final in one
+// block. No block clears a book twice.
+func advance(ctx *module.Ctx, ways *network, due *matchingv1.Due) error {
+	book, ok := books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	if !ok {
 		return ErrUnknownBook.With("due at %d without a book", due.TimeMs)
 	}
@@ -55,7 +56,7 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		return endConfirming(ctx, book)
 	}
 	if ctx.TimeMs >= book.Period {
-		book.Missed = true
+		book.Missed = book.Round == 0
 		return giveUp(ctx, book, reasonMissed)
 	}
 	if book.Phase == matchingv1.Phase_PHASE_OPEN && book.Seals > 0 {
@@ -66,35 +67,51 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		if err := forfeit(ctx, book); err != nil {
 			return err
 		}
-		return clearBook(ctx, book)
+		return clearBook(ctx, ways, book)
 	})
 	if err == nil {
 		return nil
 	}
-	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Reason: err.Error()})
-	book, _ = books.Get(ctx.Store, bookKey(due.Period))
+	*ways = network{} // what the clearing put on the lines is not there
+	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Market: due.Market, Reason: err.Error()})
+	book, _ = books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	return giveUp(ctx, book, reasonFailed)
 }
 
-// endConfirming lets what was not confirmed lapse, and ends the book.
+// endConfirming lets what was not confirmed lapse, and ends the round.
 func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
-		if err := lapse(ctx, book, match, false); err != nil {
+	for _, match := range prematchesOf(ctx.Store, book) {
+		sides := by{seller: !match.SellerConfirmed, buyer: !match.BuyerConfirmed}
+		if sides.seller {
+			answered(ctx, match.Seller, true)
+		}
+		if sides.buyer {
+			answered(ctx, match.Buyer, true)
+		}
+		if err := lapse(ctx, book, match, sides, matchingv1.Cause_CAUSE_LAPSE); err != nil {
 			return err
 		}
 	}
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	if again(ctx, book) {
+		awaitRound(ctx, book)
+		return nil
+	}
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
 	return finish(ctx, book, asks, bids, "")
 }
 
-// giveUp ends a book that was never cleared.
+// giveUp ends a book that is not cleared: not at all, or not once more, so that
+// only what was never in a clearing is cancelled for a reason.
 func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 	dropDue(ctx, book)
 	if err := returnBonds(ctx, book, reason); err != nil {
 		return err
 	}
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	if book.Round > 0 {
+		reason = ""
+	}
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
 	return finish(ctx, book, asks, bids, reason)
 }
 
@@ -103,6 +120,7 @@ func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 // were in a clearing.
 func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder, reason string) error {
 	for _, order := range asks {
+		leaveRest(ctx, order)
 		removeSell(ctx, order, reason)
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
@@ -113,26 +131,27 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
 	book.Phase = matchingv1.Phase_PHASE_FINAL
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	ctx.Emit(&matchingv1.PeriodFinal{Book: book})
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in books that are not cleared
-// and gives back the bonds of those that are sealed; in cleared ones its unconfirmed pre-matches lapse.
+// stop cancels a frozen or revoked account's orders in books that were not
+// cleared, with the bonds of sealed ones back, and what is left of them in cleared
+// ones, where its unconfirmed pre-matches lapse.
 func stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
-		book, ok := books.Get(ctx.Store, bookKey(presence.Period))
+		book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
 		if !ok {
 			return ErrUnknownBook.With("period %d has orders of %v", presence.Period, account)
 		}
-		if book.Phase == matchingv1.Phase_PHASE_CONFIRM {
-			if err := lapseOf(ctx, book, account); err != nil {
+		if book.Round > 0 {
+			if err := stopIn(ctx, book, account); err != nil {
 				return err
 			}
 			continue
 		}
-		sold, bid := ordersOf(ctx.Store, presence.Period, account[:])
+		sold, bid := ordersOf(ctx.Store, presence.Period, presence.Market, account[:])
 		for _, order := range sold {
 			removeSell(ctx, order, reasonStopped)
 		}
@@ -141,7 +160,7 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 				return err
 			}
 		}
-		for _, seal := range sealsOf(ctx.Store, presence.Period, account[:]) {
+		for _, seal := range sealsOf(ctx.Store, presence.Period, presence.Market, account[:]) {
 			if err := removeSeal(ctx, seal, reasonStopped); err != nil {
 				return err
 			}
@@ -150,18 +169,5 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func lapseOf(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
-		if !bytes.Equal(match.Seller, account[:]) && !bytes.Equal(match.Buyer, account[:]) {
-			continue
-		}
-		if err := lapse(ctx, book, match, false); err != nil {
-			return err
-		}
-	}
-	updateConfirming(ctx, book)
 	return nil
 }

@@ -19,6 +19,7 @@ const msPerHour = 3_600_000
 // terms are what sell and buy orders have in common.
 type terms struct {
 	period, price, energyWh int64
+	consent                 *matchingv1.Consent
 	sell                    bool
 }
 
@@ -30,7 +31,17 @@ func checkTerms(price, energyWh int64, consent *matchingv1.Consent) error {
 	case price < 0:
 		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 coin/kWh or more, got %s", units.FormatPrice(price))
 	}
-	return checkRange("consent.min_satisfaction_ppm", consent.GetMinSatisfactionPpm(), units.PPM)
+	if err := checkRange("consent.min_satisfaction_ppm", consent.GetMinSatisfactionPpm(), units.PPM); err != nil {
+		return err
+	}
+	if err := checkRange("consent.reject_below_ppm", consent.GetRejectBelowPpm(), units.PPM); err != nil {
+		return err
+	}
+	if consent.GetStanding() && consent.GetRejectBelowPpm() > consent.GetMinSatisfactionPpm() {
+		return ErrBadConsent.With("consent.reject_below_ppm: expected at most min_satisfaction_ppm, %d, of the standing consent, got %d",
+			consent.GetMinSatisfactionPpm(), consent.GetRejectBelowPpm())
+	}
+	return nil
 }
 
 func checkPeriod(period int64) error {
@@ -77,13 +88,21 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 		return nil, ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(e.params.PriceMinUcoinPerKwh),
 			units.FormatPrice(e.params.PriceMaxUcoinPerKwh), units.FormatPrice(t.price))
 	}
+	if err := e.checkConsent(ctx.Store); err != nil {
+		return nil, err
+	}
 	return e, e.checkCaps(ctx.Store)
 }
 
 // arrive checks whether the signer may order in a period at all.
 func arrive(ctx *module.Ctx, period int64) (*entry, error) {
 	e := &entry{account: ctx.Signer.Account, params: registry.ParamsAt(ctx.Store, period)}
-	e.market = marketAt(ctx.Store, period).Market
+	market, ok := marketAt(ctx.Store, e.account.GetMarket(), period)
+	if !ok {
+		return nil, ErrUnknownMarket.With("sender: expected an account whose market is open in %s, its market is %d",
+			units.FormatTime(period), e.account.GetMarket())
+	}
+	e.market = market.Market
 	sender := ctx.Signer.Address()
 	if debt := bank.DebtOf(ctx.Store, sender); debt > 0 {
 		return nil, ErrInDebt.With("sender: expected no debt, owes %s", units.FormatCoins(debt))
@@ -118,11 +137,12 @@ func checkWindow(ctx *module.Ctx, period int64) error {
 
 func (e *entry) load(r state.Reader, sender protocol.Address, period int64) {
 	var ok bool
-	if e.book, ok = books.Get(r, bookKey(period)); !ok {
-		e.book = &matchingv1.Book{Period: period, Phase: matchingv1.Phase_PHASE_OPEN}
+	number := e.account.GetMarket()
+	if e.book, ok = books.Get(r, bookKey(period, number)); !ok {
+		e.book = &matchingv1.Book{Period: period, Market: number, Phase: matchingv1.Phase_PHASE_OPEN}
 	}
 	if e.presence, ok = presences.Get(r, presenceKey(sender[:], period)); !ok {
-		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: period}
+		e.presence = &matchingv1.Presence{Account: sender.Bytes(), Period: period, Market: number}
 	}
 }
 
@@ -136,7 +156,7 @@ func (e *entry) checkCaps(r state.Reader) error {
 	if e.terms.sell {
 		side = e.book.Sells
 	}
-	if err := e.checkRoom(side); err != nil {
+	if err := e.checkRoom(r, side); err != nil {
 		return err
 	}
 	most, err := units.MulDiv(e.account.GetConnectionRatingW(), registry.ChainOf(r).PeriodLengthMs, msPerHour)
@@ -154,12 +174,17 @@ func (e *entry) checkCaps(r state.Reader) error {
 	return nil
 }
 
-// checkRoom checks whether the book and the account may have one more order,
-// where a side of the book has so many. Each sealed order may be of that side.
-func (e *entry) checkRoom(side int64) error {
+// checkRoom checks what the period has room for over all markets, so that what a
+// block clears is bounded, then whether the market's book and the account may have
+// one more order, where a side of the book has so many. Each sealed order may be
+// of that side.
+func (e *entry) checkRoom(r state.Reader, side int64) error {
 	p, mine, period := e.params, e.presence, units.FormatTime(e.book.Period)
-	if e.book.Orders >= p.MaxOrders {
-		return ErrBookFull.With("period: expected fewer than %d orders in the book of %s", p.MaxOrders, period)
+	if load, _ := loads.Get(r, loadKey(e.book.Period)); load.GetOrders() >= p.MaxOrders {
+		return ErrBookFull.With("period: expected fewer than %d orders in the books of %s", p.MaxOrders, period)
+	}
+	if most := e.market.MaxOrders; most > 0 && e.book.Orders >= most {
+		return ErrBookFull.With("period: expected fewer than %d orders in the market's book of %s", most, period)
 	}
 	if most := perSide(e.market); most > 0 && side+e.book.Seals >= most {
 		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, period)
@@ -175,12 +200,14 @@ func (e *entry) record(ctx *module.Ctx, more *matchingv1.Presence) {
 	if e.book.Orders == 0 {
 		setDue(ctx, e.book)
 	}
-	e.book.Orders += more.Sells + more.Buys + more.Seals
+	orders := more.Sells + more.Buys + more.Seals
+	e.book.Orders += orders
 	e.book.Sells += more.Sells
 	e.book.Buys += more.Buys
 	e.book.Seals += more.Seals
 	add(e.presence, more)
-	books.Set(ctx.Store, bookKey(e.book.Period), e.book)
+	addLoad(ctx.Store, e.book.Period, orders)
+	books.Set(ctx.Store, bookKey(e.book.Period, e.book.Market), e.book)
 	presences.Set(ctx.Store, presenceKey(e.presence.Account, e.presence.Period), e.presence)
 }
 

@@ -28,6 +28,9 @@ var (
 	ErrAlreadyConfirmed = codespace.New(21, "already_confirmed")
 	ErrUnknownBook      = codespace.New(22, "unknown_book")
 	ErrOrderExists      = codespace.New(23, "order_exists")
+	ErrBadConsent       = codespace.New(24, "bad_consent")
+	ErrConsentRequired  = codespace.New(25, "consent_required")
+	ErrUnknownMarket    = codespace.New(30, "unknown_market")
 
 	ErrUnknownStandingOrder  = codespace.New(35, "unknown_standing_order")
 	ErrTooManyStandingOrders = codespace.New(36, "too_many_standing_orders")

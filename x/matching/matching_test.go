@@ -41,7 +41,7 @@ func escrow(m *market.Market, name string) int64 {
 }
 
 func book(m *market.Market) *matchingv1.Book {
-	found, _ := matching.BookOf(m.Store, p)
+	found, _ := matching.BookOf(m.Store, p, 0)
 	return found
 }
 

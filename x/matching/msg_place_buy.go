@@ -30,7 +30,7 @@ func checkStatedBuy(order *matchingv1.BuyOrder) error {
 	if _, known := registryv1.EnergyType_name[int32(order.WantedEnergyType)]; !known {
 		return ErrMalformed.With("wanted_energy_type: expected a known energy type, got %d", order.WantedEnergyType)
 	}
-	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: order.Preferences}
+	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, OpenWh: 1, Preferences: order.Preferences}
 	if err := clearing.CheckRatedBuy(stated); err != nil {
 		return ErrMalformed.With("%v", err)
 	}
@@ -80,7 +80,7 @@ func statedBuy(m *matchingv1.MsgPlaceBuy) *matchingv1.BuyOrder {
 // enterBuy judges a demand of the signer's, adds what the chain knows, escrows
 // bid + fee for all of it and puts it into the book.
 func enterBuy(ctx *module.Ctx, order *matchingv1.BuyOrder) error {
-	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh})
+	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh, consent: order.Consent})
 	if err != nil {
 		return err
 	}
@@ -89,12 +89,12 @@ func enterBuy(ctx *module.Ctx, order *matchingv1.BuyOrder) error {
 	if err != nil {
 		return err
 	}
-	order.Account, order.OpenWh, order.EscrowUcoin = sender.Bytes(), order.EnergyWh, escrow
+	order.Account, order.Market, order.OpenWh, order.EscrowUcoin = sender.Bytes(), e.book.Market, order.EnergyWh, escrow
 	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckBuy(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
-	key := buyKey(order.Period, order.Account, order.Id)
+	key := buyKey(order.Period, order.Market, order.Account, order.Id)
 	if buys.Has(ctx.Store, key) {
 		return ErrOrderExists.With("order: %x", order.Id)
 	}

@@ -22,8 +22,11 @@ func checkStatedSell(order *matchingv1.SellOrder) error {
 	if err := protocol.CheckName(order.Meter); err != nil {
 		return ErrMalformed.With("meter: %v", err)
 	}
-	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: order.Preferences}); err != nil {
+	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, AvailableWh: 1, Preferences: order.Preferences}); err != nil {
 		return ErrMalformed.With("%v", err)
+	}
+	if _, known := matchingv1.Rest_name[int32(order.Rest)]; !known {
+		return ErrMalformed.With("rest: expected grid, withhold or store, got %d", order.Rest)
 	}
 	return checkTerms(order.PriceUcoinPerKwh, order.EnergyWh, order.Consent)
 }
@@ -42,7 +45,7 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 func statedSell(m *matchingv1.MsgPlaceSell) *matchingv1.SellOrder {
 	return &matchingv1.SellOrder{
 		Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh, EnergyWh: m.EnergyWh, Meter: m.Meter,
-		Preferences: m.Preferences, Consent: m.Consent,
+		Preferences: m.Preferences, Consent: m.Consent, Rest: m.Rest,
 	}
 }
 
@@ -50,7 +53,7 @@ func statedSell(m *matchingv1.MsgPlaceSell) *matchingv1.SellOrder {
 // it into the book. The energy type and environmental index are those of the
 // meter, which the authority approved.
 func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
-	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh, sell: true})
+	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh, consent: order.Consent, sell: true})
 	if err != nil {
 		return err
 	}
@@ -62,13 +65,13 @@ func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
 	if protocol.Address(meter.Account) != sender || meter.BoundAtMs > order.Period {
 		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(order.Period), order.Meter)
 	}
-	order.Account, order.AvailableWh = sender.Bytes(), order.EnergyWh
+	order.Account, order.Market, order.AvailableWh = sender.Bytes(), e.book.Market, order.EnergyWh
 	order.Environment, order.EnergyType = meter.Environment, meter.EnergyType
 	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
-	key := sellKey(order.Period, order.Account, order.Id)
+	key := sellKey(order.Period, order.Market, order.Account, order.Id)
 	if sells.Has(ctx.Store, key) {
 		return ErrOrderExists.With("order: %x", order.Id)
 	}

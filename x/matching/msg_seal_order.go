@@ -31,15 +31,15 @@ func sealOrder(ctx *module.Ctx, m *matchingv1.MsgSealOrder) error {
 		return ErrNotSealed.With("period: expected one whose market takes sealed orders, got %s", units.FormatTime(m.Period))
 	}
 	// Its side is not known: there must be room for it on either.
-	if err := e.checkRoom(max(e.book.Sells, e.book.Buys)); err != nil {
+	if err := e.checkRoom(ctx.Store, max(e.book.Sells, e.book.Buys)); err != nil {
 		return err
 	}
 	sender := ctx.Signer.Address()
 	seal := &matchingv1.Seal{
 		Id: protocol.SealID(m.Commitment).Bytes(), Account: sender.Bytes(), Period: m.Period,
-		Commitment: m.Commitment, BondUcoin: e.market.BondUcoin,
+		Commitment: m.Commitment, BondUcoin: e.market.BondUcoin, Market: e.book.Market,
 	}
-	key := sealKey(seal.Period, seal.Account, seal.Id)
+	key := sealKey(seal.Period, seal.Market, seal.Account, seal.Id)
 	if seals.Has(ctx.Store, key) {
 		return ErrOrderExists.With("commitment: expected a new one, %x is sealed", m.Commitment)
 	}
@@ -70,22 +70,22 @@ func checkRevealOrder(chainID string, m *matchingv1.MsgRevealOrder) error {
 // the time for revealing ends.
 func revealOrder(ctx *module.Ctx, m *matchingv1.MsgRevealOrder) error {
 	period := max(m.Sell.GetPeriod(), m.Buy.GetPeriod()) // of the one that there is
-	sender := ctx.Signer.Address()
+	sender, market := ctx.Signer.Address(), ctx.Signer.Account.GetMarket()
 	commitment, err := protocol.SealCommitment(ctx.ChainID, sender, m)
 	if err != nil {
 		return err
 	}
 	id := protocol.SealID(commitment).Bytes()
-	seal, ok := seals.Get(ctx.Store, sealKey(period, sender[:], id))
+	seal, ok := seals.Get(ctx.Store, sealKey(period, market, sender[:], id))
 	if !ok || string(seal.Commitment) != string(commitment) {
 		return ErrUnknownSeal.With("salt: expected order and salt of one that the sender sealed for %s, %x is none", units.FormatTime(period), commitment)
 	}
-	book, ok := books.Get(ctx.Store, bookKey(period))
+	book, ok := books.Get(ctx.Store, bookKey(period, market))
 	if !ok || book.Phase != matchingv1.Phase_PHASE_REVEAL || ctx.TimeMs >= book.RevealUntilMs {
 		return ErrNotRevealing.With("period: expected one whose orders are being revealed, got %s at %s", units.FormatTime(period), units.FormatTime(ctx.TimeMs))
 	}
 	unseal(ctx, book, seal)
-	books.Set(ctx.Store, bookKey(period), book)
+	books.Set(ctx.Store, bookKey(period, market), book)
 	if err := bank.Release(ctx, sender, seal.BondUcoin); err != nil {
 		return err
 	}
@@ -101,13 +101,13 @@ func revealOrder(ctx *module.Ctx, m *matchingv1.MsgRevealOrder) error {
 	if err != nil {
 		return err
 	}
-	return endRevealing(ctx, period)
+	return endRevealing(ctx, period, market)
 }
 
 // endRevealing lets this block's hook clear the book if nothing is sealed any
 // more.
-func endRevealing(ctx *module.Ctx, period int64) error {
-	book, ok := books.Get(ctx.Store, bookKey(period))
+func endRevealing(ctx *module.Ctx, period, market int64) error {
+	book, ok := books.Get(ctx.Store, bookKey(period, market))
 	if !ok {
 		return ErrUnknownBook.With("period: %s", units.FormatTime(period))
 	}
@@ -117,6 +117,6 @@ func endRevealing(ctx *module.Ctx, period int64) error {
 	dropDue(ctx, book)
 	book.RevealUntilMs = ctx.TimeMs
 	setDue(ctx, book)
-	books.Set(ctx.Store, bookKey(period), book)
+	books.Set(ctx.Store, bookKey(period, market), book)
 	return nil
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/energyd/energyd/x/registry"
 )
 
-func sealKey(period int64, account, id []byte) state.Key {
-	return seals.Key().Int64(period).Bytes(account, id)
+func sealKey(period, market int64, account, id []byte) state.Key {
+	return seals.Key().Int64(period).Int64(market).Bytes(account, id)
 }
 
-// sealsOf reads an account's sealed orders of a period, or all.
-func sealsOf(r state.Reader, period int64, account []byte) []*matchingv1.Seal {
-	return collect(values(seals.All(r, seals.Key().Int64(period).Bytes(account))))
+// sealsOf reads an account's sealed orders in a market's book, or all of the book.
+func sealsOf(r state.Reader, period, market int64, account []byte) []*matchingv1.Seal {
+	return collect(values(seals.All(r, sealKey(period, market, account, nil))))
 }
 
 // takesSeals says whether a market has time to reveal and to confirm before the
@@ -31,18 +31,20 @@ func startReveal(ctx *module.Ctx, book *matchingv1.Book) {
 	dropDue(ctx, book)
 	book.Phase, book.TieBreakHash = matchingv1.Phase_PHASE_REVEAL, ctx.PrevAppHash
 	// At the start of the period it is too late to clear: then nobody loses a bond.
-	book.RevealUntilMs = min(ctx.TimeMs+marketAt(ctx.Store, book.Period).Market.RevealLengthMs, book.Period)
+	market, _ := marketAt(ctx.Store, book.Market, book.Period)
+	book.RevealUntilMs = min(ctx.TimeMs+market.Market.RevealLengthMs, book.Period)
 	setDue(ctx, book)
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	ctx.Emit(&matchingv1.RevealStarted{Book: book})
 }
 
 // unseal takes a sealed order out of its account's and its book's counts; its
 // bond stays in escrow.
 func unseal(ctx *module.Ctx, book *matchingv1.Book, seal *matchingv1.Seal) {
-	seals.Delete(ctx.Store, sealKey(seal.Period, seal.Account, seal.Id))
+	seals.Delete(ctx.Store, sealKey(seal.Period, seal.Market, seal.Account, seal.Id))
 	book.Seals--
 	book.Orders--
+	addLoad(ctx.Store, book.Period, -1)
 	key := presenceKey(seal.Account, seal.Period)
 	presence, _ := presences.Get(ctx.Store, key)
 	if presence.Seals--; presence.Seals+presence.Sells+presence.Buys == 0 {
@@ -54,7 +56,7 @@ func unseal(ctx *module.Ctx, book *matchingv1.Book, seal *matchingv1.Seal) {
 
 // forfeit gives the bonds of what was not revealed in time to the guarantee fund.
 func forfeit(ctx *module.Ctx, book *matchingv1.Book) error {
-	for _, seal := range sealsOf(ctx.Store, book.Period, nil) {
+	for _, seal := range sealsOf(ctx.Store, book.Period, book.Market, nil) {
 		unseal(ctx, book, seal)
 		payment := []bank.Payment{{To: protocol.GuaranteeAddress, AmountUcoin: seal.BondUcoin}}
 		if _, err := bank.PayOut(ctx, protocol.Address(seal.Account), seal.BondUcoin, payment); err != nil {
@@ -68,7 +70,7 @@ func forfeit(ctx *module.Ctx, book *matchingv1.Book) error {
 // returnBonds ends the sealed orders of a book that is not cleared, which is
 // nobody's fault.
 func returnBonds(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
-	for _, seal := range sealsOf(ctx.Store, book.Period, nil) {
+	for _, seal := range sealsOf(ctx.Store, book.Period, book.Market, nil) {
 		unseal(ctx, book, seal)
 		if err := returnBond(ctx, seal, reason); err != nil {
 			return err
@@ -85,7 +87,7 @@ func returnBond(ctx *module.Ctx, seal *matchingv1.Seal, reason string) error {
 // removeSeal deletes a sealed order and gives its bond back; the caller takes it
 // out of the counts.
 func removeSeal(ctx *module.Ctx, seal *matchingv1.Seal, reason string) error {
-	seals.Delete(ctx.Store, sealKey(seal.Period, seal.Account, seal.Id))
+	seals.Delete(ctx.Store, sealKey(seal.Period, seal.Market, seal.Account, seal.Id))
 	return returnBond(ctx, seal, reason)
 }
 

@@ -88,7 +88,7 @@ func TestSealedOrders(t *testing.T) {
 		t.Errorf("placed %v, want one with the id %v", sold, want)
 	}
 	m.End() // nothing is sealed any more: the book is cleared at once
-	certificate, ok := matching.CertificateOf(m.Store, p)
+	certificate, ok := matching.CertificateOf(m.Store, p, 0, 1)
 	if b := book(m); b.MatchedWh != 900 || b.Seals != 0 || !ok || !bytes.Equal(certificate.PrevAppHash, fixed[:]) {
 		t.Errorf("book %v, certificate %v: want 0.9 kWh matched by the hash %x", b, certificate, fixed)
 	}

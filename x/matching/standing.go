@@ -81,7 +81,7 @@ func writeStanding(ctx *module.Ctx, rule *matchingv1.StandingOrder, period int64
 		return err
 	}
 	ctx.Signer = module.Signer{Account: account}
-	if book, ok := books.Get(ctx.Store, bookKey(period)); ok && book.Phase != matchingv1.Phase_PHASE_OPEN {
+	if book, ok := books.Get(ctx.Store, bookKey(period, account.Market)); ok && book.Phase != matchingv1.Phase_PHASE_OPEN {
 		return ErrGateClosed.With("period: expected one whose gate has just passed, got %s", units.FormatTime(period))
 	}
 	energyWh, err := standingEnergy(ctx.Store, rule, period)

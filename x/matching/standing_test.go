@@ -94,7 +94,7 @@ func TestStandingOverridden(t *testing.T) {
 		t.Errorf("book %v, want the two explicit sells only", b)
 	}
 	m.Block(gate + length)
-	if b, _ := matching.BookOf(m.Store, p+length); b.GetMatchedWh() != 1000 {
+	if b, _ := matching.BookOf(m.Store, p+length, 0); b.GetMatchedWh() != 1000 {
 		t.Errorf("book %v: want the rules again in the next period", b)
 	}
 }
@@ -296,7 +296,7 @@ func TestStandingAfterGate(t *testing.T) {
 		t.Errorf("book %v, want the buy only", b)
 	}
 	m.Block(gate + length)
-	if b, _ := matching.BookOf(m.Store, p+length); b.GetSells() != 1 || b.GetBuys() != 1 {
+	if b, _ := matching.BookOf(m.Store, p+length, 0); b.GetSells() != 1 || b.GetBuys() != 1 {
 		t.Errorf("book %v, want both", b)
 	}
 }

@@ -22,7 +22,7 @@ func (c *Clearing) runKPrototypes() (*Outcome, error) {
 	}
 	params := kprotoParams(c.rules.Params)
 	found := new(Outcome)
-	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.loss)) {
+	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.affordable)) {
 		satisfaction := kproto.Satisfaction(params, demands[t.Buy], t)
 		found.Trades = append(found.Trades, Trade{
 			Buy: t.Buy, Sell: t.Sell, EnergyWh: t.EnergyWh, Price: offers[t.Sell].Price, LossPPM: t.LossPPM,
@@ -30,6 +30,16 @@ func (c *Clearing) runKPrototypes() (*Outcome, error) {
 		})
 	}
 	return found, nil
+}
+
+// affordable is the loss from sell to buy, false if there is no path or if ask and
+// fee of the way exceed the bid. K-prototypes itself knows the chain's fee only:
+// as no way costs less, what it passes over for it is not eligible.
+func (c *Clearing) affordable(buy, sell int) (ppm int64, ok bool) {
+	if c.rules.Fees != nil && !c.affords(buy, sell, c.Sells[sell].PriceUcoinPerKwh) {
+		return 0, false
+	}
+	return c.loss(buy, sell)
 }
 
 // kprotoParams are the chain's parameters as K-prototypes takes them.
@@ -48,7 +58,7 @@ func kprotoParams(p *registryv1.Params) kproto.Params {
 // clearing.
 func offered(order *matchingv1.SellOrder) kproto.Sell {
 	return kproto.Sell{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: order.Environment, Credit: order.Credit,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.AvailableWh, Environment: order.Environment, Credit: order.Credit,
 		EnergyType: int32(order.EnergyType), Identity: kproto.None, Point: kproto.None,
 	}
 }
@@ -58,7 +68,7 @@ func offered(order *matchingv1.SellOrder) kproto.Sell {
 func wishes(order *matchingv1.BuyOrder) kproto.Buy {
 	w := order.Weights
 	buy := kproto.Buy{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.OpenWh,
 		Environment: order.GetWantedEnvironment(), Credit: order.GetWantedCredit(),
 		WantedLossPPM: order.WantedLossPpm, EnergyType: int32(order.WantedEnergyType),
 		Weights: kproto.Weights{

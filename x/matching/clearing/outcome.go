@@ -11,6 +11,7 @@ type Trade struct {
 	Buy, Sell           int
 	EnergyWh            int64 // at the seller's meter
 	Price               int64 // ucoin per kWh: the ask or more, with the fee the bid or less
+	Fee                 int64 // ucoin per kWh: the chain's and that of the zones
 	LossPPM             int64
 	BuyerPPM, SellerPPM int64 // satisfactions
 	Worth               int64 // of a Wh to the mechanism's objective: what lines cannot carry goes least worth first
@@ -25,7 +26,7 @@ type Outcome struct {
 	// Certificate proves the clearing by CMAP or welfare, as it was before the
 	// lines cut it; nil for other mechanisms and after a fallback.
 	Certificate *matchingv1.Certificate
-	// SurplusUcoin is what bids exceed asks by.
+	// SurplusUcoin is what bids exceed asks by, in the matches that stand too.
 	SurplusUcoin int64
 	// Auction is the comparison; nil if it could not be computed.
 	Auction *matchingv1.Auction
@@ -47,7 +48,18 @@ func (c *Clearing) Run() (*Outcome, error) {
 	if err := c.carry(found); err != nil {
 		return nil, err
 	}
-	if found.SurplusUcoin, err = c.surplus(found.Trades); err != nil {
+	for i, t := range found.Trades {
+		found.Trades[i].Fee = c.fee(t.Buy, t.Sell)
+	}
+	before, err := c.standingSurplus()
+	if err != nil {
+		return nil, err
+	}
+	gained, err := c.surplus(found.Trades)
+	if err != nil {
+		return nil, err
+	}
+	if found.SurplusUcoin, err = units.Add(before, gained); err != nil {
 		return nil, err
 	}
 	found.Auction = c.compare()

@@ -11,15 +11,17 @@ import (
 // limits lists the book as the markets with one price take it.
 func (c *Clearing) limits() (buys, sells []allocation.Order) {
 	for _, order := range c.Buys {
-		buys = append(buys, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
+		buys = append(buys, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.OpenWh})
 	}
 	for _, order := range c.Sells {
-		sells = append(sells, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
+		sells = append(sells, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.AvailableWh})
 	}
 	return buys, sells
 }
 
-// runAuction clears by a uniform-price double auction (SPEC 6.4).
+// runAuction clears by a uniform-price double auction (SPEC 6.4). One price holds
+// for all ways, so that it and the energies follow from the chain's fee alone;
+// what zones cost decides who may be paired.
 func (c *Clearing) runAuction() (*Outcome, error) {
 	buys, sells := c.limits()
 	given, err := auction.Clear(c.rules.Params.FeeUcoinPerKwh, buys, sells)
@@ -64,10 +66,14 @@ func energy(orders []allocation.Order) (total int64, err error) {
 	return total, nil
 }
 
-// pair makes trades of what each order was given. These markets ask for a price
-// only: whoever gets it is satisfied.
+// pair makes trades of what each order was given, between those who can pay the
+// fee of the way as well: who was given energy accepts the price itself. These
+// markets ask for a price only: whoever gets it is satisfied.
 func (c *Clearing) pair(given *allocation.Allocation) []Trade {
 	pairing := given.Pair(func(buy, sell int) bool {
+		if c.rules.Fees != nil && !c.affords(buy, sell, given.Price) {
+			return false
+		}
 		_, ok := c.eligible(buy, sell)
 		return ok
 	})

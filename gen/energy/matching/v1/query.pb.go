@@ -24,6 +24,7 @@ const (
 type QueryBookRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -61,6 +62,13 @@ func (*QueryBookRequest) Descriptor() ([]byte, []int) {
 func (x *QueryBookRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryBookRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -109,11 +117,13 @@ func (x *QueryBookResponse) GetBook() *Book {
 	return nil
 }
 
-// QueryOrdersRequest lists an account's orders, or all of a period.
+// QueryOrdersRequest lists an account's orders in its market, or all of a market's
+// period.
 type QueryOrdersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +170,13 @@ func (x *QueryOrdersRequest) GetAccount() []byte {
 		return x.Account
 	}
 	return nil
+}
+
+func (x *QueryOrdersRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
 }
 
 type QueryOrdersResponse struct {
@@ -222,6 +239,8 @@ func (x *QueryOrdersResponse) GetSeals() []*Seal {
 	return nil
 }
 
+// QueryMatchesRequest lists an account's matches, or all of a period in all
+// markets.
 type QueryMatchesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -485,10 +504,11 @@ func (x *OpenPeriod) GetGateMs() int64 {
 	return 0
 }
 
-// QueryMarketRequest asks how a period is cleared.
+// QueryMarketRequest asks how a market clears a period.
 type QueryMarketRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -526,6 +546,13 @@ func (*QueryMarketRequest) Descriptor() ([]byte, []int) {
 func (x *QueryMarketRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryMarketRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -574,16 +601,108 @@ func (x *QueryMarketResponse) GetEntry() *MarketEntry {
 	return nil
 }
 
-type QueryCertificateRequest struct {
+// QueryMarketsRequest asks which markets a period has; 0 means the present one.
+type QueryMarketsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *QueryMarketsRequest) Reset() {
+	*x = QueryMarketsRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketsRequest) ProtoMessage() {}
+
+func (x *QueryMarketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketsRequest.ProtoReflect.Descriptor instead.
+func (*QueryMarketsRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryMarketsRequest) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+type QueryMarketsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Markets       []*MarketEntry         `protobuf:"bytes,1,rep,name=markets,proto3" json:"markets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketsResponse) Reset() {
+	*x = QueryMarketsResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketsResponse) ProtoMessage() {}
+
+func (x *QueryMarketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketsResponse.ProtoReflect.Descriptor instead.
+func (*QueryMarketsResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *QueryMarketsResponse) GetMarkets() []*MarketEntry {
+	if x != nil {
+		return x.Markets
+	}
+	return nil
+}
+
+type QueryCertificateRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
+	// 0: the latest round that has one.
+	Round         int64 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
 func (x *QueryCertificateRequest) Reset() {
 	*x = QueryCertificateRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +714,7 @@ func (x *QueryCertificateRequest) String() string {
 func (*QueryCertificateRequest) ProtoMessage() {}
 
 func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,12 +727,26 @@ func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCertificateRequest.ProtoReflect.Descriptor instead.
 func (*QueryCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *QueryCertificateRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryCertificateRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+func (x *QueryCertificateRequest) GetRound() int64 {
+	if x != nil {
+		return x.Round
 	}
 	return 0
 }
@@ -627,7 +760,7 @@ type QueryCertificateResponse struct {
 
 func (x *QueryCertificateResponse) Reset() {
 	*x = QueryCertificateResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +772,7 @@ func (x *QueryCertificateResponse) String() string {
 func (*QueryCertificateResponse) ProtoMessage() {}
 
 func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +785,7 @@ func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCertificateResponse.ProtoReflect.Descriptor instead.
 func (*QueryCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QueryCertificateResponse) GetCertificate() *Certificate {
@@ -672,7 +805,7 @@ type QueryStandingOrdersRequest struct {
 
 func (x *QueryStandingOrdersRequest) Reset() {
 	*x = QueryStandingOrdersRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -684,7 +817,7 @@ func (x *QueryStandingOrdersRequest) String() string {
 func (*QueryStandingOrdersRequest) ProtoMessage() {}
 
 func (x *QueryStandingOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -697,7 +830,7 @@ func (x *QueryStandingOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryStandingOrdersRequest.ProtoReflect.Descriptor instead.
 func (*QueryStandingOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QueryStandingOrdersRequest) GetAccount() []byte {
@@ -716,7 +849,7 @@ type QueryStandingOrdersResponse struct {
 
 func (x *QueryStandingOrdersResponse) Reset() {
 	*x = QueryStandingOrdersResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +861,7 @@ func (x *QueryStandingOrdersResponse) String() string {
 func (*QueryStandingOrdersResponse) ProtoMessage() {}
 
 func (x *QueryStandingOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +874,7 @@ func (x *QueryStandingOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryStandingOrdersResponse.ProtoReflect.Descriptor instead.
 func (*QueryStandingOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *QueryStandingOrdersResponse) GetOrders() []*StandingOrder {
@@ -751,18 +884,127 @@ func (x *QueryStandingOrdersResponse) GetOrders() []*StandingOrder {
 	return nil
 }
 
+// QueryLapsesRequest asks how often an account let pre-matches lapse.
+type QueryLapsesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryLapsesRequest) Reset() {
+	*x = QueryLapsesRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLapsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLapsesRequest) ProtoMessage() {}
+
+func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLapsesRequest.ProtoReflect.Descriptor instead.
+func (*QueryLapsesRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryLapsesRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryLapsesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the last 100 pre-matches that it was asked to sign.
+	Lapses int64 `protobuf:"varint,1,opt,name=lapses,proto3" json:"lapses,omitempty"`
+	// With more its orders need a standing consent.
+	Limit           int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	ConsentRequired bool  `protobuf:"varint,3,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *QueryLapsesResponse) Reset() {
+	*x = QueryLapsesResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLapsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLapsesResponse) ProtoMessage() {}
+
+func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLapsesResponse.ProtoReflect.Descriptor instead.
+func (*QueryLapsesResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *QueryLapsesResponse) GetLapses() int64 {
+	if x != nil {
+		return x.Lapses
+	}
+	return 0
+}
+
+func (x *QueryLapsesResponse) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *QueryLapsesResponse) GetConsentRequired() bool {
+	if x != nil {
+		return x.ConsentRequired
+	}
+	return false
+}
+
 var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/matching/v1/query.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\"*\n" +
+	"\x1eenergy/matching/v1/query.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\"B\n" +
 	"\x10QueryBookRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"A\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\"A\n" +
 	"\x11QueryBookResponse\x12,\n" +
-	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"F\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"^\n" +
 	"\x12QueryOrdersRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\fR\aaccount\"\xac\x01\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"\xac\x01\n" +
 	"\x13QueryOrdersResponse\x123\n" +
 	"\x05sells\x18\x01 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
 	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\x12.\n" +
@@ -784,19 +1026,32 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"OpenPeriod\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x17\n" +
-	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\",\n" +
+	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\"D\n" +
 	"\x12QueryMarketRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"L\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\"L\n" +
 	"\x13QueryMarketResponse\x125\n" +
-	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"1\n" +
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"-\n" +
+	"\x13QueryMarketsRequest\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\"Q\n" +
+	"\x14QueryMarketsResponse\x129\n" +
+	"\amarkets\x18\x01 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\"_\n" +
 	"\x17QueryCertificateRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"]\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\x12\x14\n" +
+	"\x05round\x18\x03 \x01(\x03R\x05round\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
 	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\"6\n" +
 	"\x1aQueryStandingOrdersRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\"X\n" +
 	"\x1bQueryStandingOrdersResponse\x129\n" +
-	"\x06orders\x18\x01 \x03(\v2!.energy.matching.v1.StandingOrderR\x06ordersB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x06orders\x18\x01 \x03(\v2!.energy.matching.v1.StandingOrderR\x06orders\".\n" +
+	"\x12QueryLapsesRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"n\n" +
+	"\x13QueryLapsesResponse\x12\x16\n" +
+	"\x06lapses\x18\x01 \x01(\x03R\x06lapses\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\x12)\n" +
+	"\x10consent_required\x18\x03 \x01(\bR\x0fconsentRequiredB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_query_proto_rawDescOnce sync.Once
@@ -810,7 +1065,7 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*QueryBookRequest)(nil),            // 0: energy.matching.v1.QueryBookRequest
 	(*QueryBookResponse)(nil),           // 1: energy.matching.v1.QueryBookResponse
@@ -823,35 +1078,40 @@ var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*OpenPeriod)(nil),                  // 8: energy.matching.v1.OpenPeriod
 	(*QueryMarketRequest)(nil),          // 9: energy.matching.v1.QueryMarketRequest
 	(*QueryMarketResponse)(nil),         // 10: energy.matching.v1.QueryMarketResponse
-	(*QueryCertificateRequest)(nil),     // 11: energy.matching.v1.QueryCertificateRequest
-	(*QueryCertificateResponse)(nil),    // 12: energy.matching.v1.QueryCertificateResponse
-	(*QueryStandingOrdersRequest)(nil),  // 13: energy.matching.v1.QueryStandingOrdersRequest
-	(*QueryStandingOrdersResponse)(nil), // 14: energy.matching.v1.QueryStandingOrdersResponse
-	(*Book)(nil),                        // 15: energy.matching.v1.Book
-	(*SellOrder)(nil),                   // 16: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                    // 17: energy.matching.v1.BuyOrder
-	(*Seal)(nil),                        // 18: energy.matching.v1.Seal
-	(*Match)(nil),                       // 19: energy.matching.v1.Match
-	(*MarketEntry)(nil),                 // 20: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),                 // 21: energy.matching.v1.Certificate
-	(*StandingOrder)(nil),               // 22: energy.matching.v1.StandingOrder
+	(*QueryMarketsRequest)(nil),         // 11: energy.matching.v1.QueryMarketsRequest
+	(*QueryMarketsResponse)(nil),        // 12: energy.matching.v1.QueryMarketsResponse
+	(*QueryCertificateRequest)(nil),     // 13: energy.matching.v1.QueryCertificateRequest
+	(*QueryCertificateResponse)(nil),    // 14: energy.matching.v1.QueryCertificateResponse
+	(*QueryStandingOrdersRequest)(nil),  // 15: energy.matching.v1.QueryStandingOrdersRequest
+	(*QueryStandingOrdersResponse)(nil), // 16: energy.matching.v1.QueryStandingOrdersResponse
+	(*QueryLapsesRequest)(nil),          // 17: energy.matching.v1.QueryLapsesRequest
+	(*QueryLapsesResponse)(nil),         // 18: energy.matching.v1.QueryLapsesResponse
+	(*Book)(nil),                        // 19: energy.matching.v1.Book
+	(*SellOrder)(nil),                   // 20: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                    // 21: energy.matching.v1.BuyOrder
+	(*Seal)(nil),                        // 22: energy.matching.v1.Seal
+	(*Match)(nil),                       // 23: energy.matching.v1.Match
+	(*MarketEntry)(nil),                 // 24: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),                 // 25: energy.matching.v1.Certificate
+	(*StandingOrder)(nil),               // 26: energy.matching.v1.StandingOrder
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	18, // 3: energy.matching.v1.QueryOrdersResponse.seals:type_name -> energy.matching.v1.Seal
-	19, // 4: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	19, // 5: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	19, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	20, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	21, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	22, // 3: energy.matching.v1.QueryOrdersResponse.seals:type_name -> energy.matching.v1.Seal
+	23, // 4: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	23, // 5: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
 	8,  // 6: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	20, // 7: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	21, // 8: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
-	22, // 9: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	24, // 7: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	24, // 8: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
+	25, // 9: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	26, // 10: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }
@@ -866,7 +1126,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

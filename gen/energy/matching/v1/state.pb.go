@@ -149,6 +149,62 @@ func (Attribute) EnumDescriptor() ([]byte, []int) {
 	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{1}
 }
 
+// Rest is what the seller does with energy that found no buyer.
+type Rest int32
+
+const (
+	// As REST_GRID.
+	Rest_REST_UNSPECIFIED Rest = 0
+	// The grid takes it, at the feed-in price.
+	Rest_REST_GRID Rest = 1
+	// Its gateway is to hold it back, or to store it.
+	Rest_REST_WITHHOLD Rest = 2
+	Rest_REST_STORE    Rest = 3
+)
+
+// Enum value maps for Rest.
+var (
+	Rest_name = map[int32]string{
+		0: "REST_UNSPECIFIED",
+		1: "REST_GRID",
+		2: "REST_WITHHOLD",
+		3: "REST_STORE",
+	}
+	Rest_value = map[string]int32{
+		"REST_UNSPECIFIED": 0,
+		"REST_GRID":        1,
+		"REST_WITHHOLD":    2,
+		"REST_STORE":       3,
+	}
+)
+
+func (x Rest) Enum() *Rest {
+	p := new(Rest)
+	*p = x
+	return p
+}
+
+func (x Rest) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Rest) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_state_proto_enumTypes[2].Descriptor()
+}
+
+func (Rest) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_state_proto_enumTypes[2]
+}
+
+func (x Rest) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Rest.Descriptor instead.
+func (Rest) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
 // Phase of a period's book.
 type Phase int32
 
@@ -160,6 +216,8 @@ const (
 	Phase_PHASE_CONFIRM Phase = 2
 	// Confirmed matches stand, the rest went to the grid.
 	Phase_PHASE_FINAL Phase = 3
+	// Energy came back in the round that ended: the next block clears once more.
+	Phase_PHASE_AGAIN Phase = 4
 	// The gate has passed, sealed orders are revealed.
 	Phase_PHASE_REVEAL Phase = 5
 )
@@ -171,6 +229,7 @@ var (
 		1: "PHASE_OPEN",
 		2: "PHASE_CONFIRM",
 		3: "PHASE_FINAL",
+		4: "PHASE_AGAIN",
 		5: "PHASE_REVEAL",
 	}
 	Phase_value = map[string]int32{
@@ -178,6 +237,7 @@ var (
 		"PHASE_OPEN":        1,
 		"PHASE_CONFIRM":     2,
 		"PHASE_FINAL":       3,
+		"PHASE_AGAIN":       4,
 		"PHASE_REVEAL":      5,
 	}
 )
@@ -193,11 +253,11 @@ func (x Phase) String() string {
 }
 
 func (Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_energy_matching_v1_state_proto_enumTypes[2].Descriptor()
+	return file_energy_matching_v1_state_proto_enumTypes[3].Descriptor()
 }
 
 func (Phase) Type() protoreflect.EnumType {
-	return &file_energy_matching_v1_state_proto_enumTypes[2]
+	return &file_energy_matching_v1_state_proto_enumTypes[3]
 }
 
 func (x Phase) Number() protoreflect.EnumNumber {
@@ -206,7 +266,7 @@ func (x Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
 }
 
 // Side of an order.
@@ -243,11 +303,11 @@ func (x Side) String() string {
 }
 
 func (Side) Descriptor() protoreflect.EnumDescriptor {
-	return file_energy_matching_v1_state_proto_enumTypes[3].Descriptor()
+	return file_energy_matching_v1_state_proto_enumTypes[4].Descriptor()
 }
 
 func (Side) Type() protoreflect.EnumType {
-	return &file_energy_matching_v1_state_proto_enumTypes[3]
+	return &file_energy_matching_v1_state_proto_enumTypes[4]
 }
 
 func (x Side) Number() protoreflect.EnumNumber {
@@ -256,7 +316,7 @@ func (x Side) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Side.Descriptor instead.
 func (Side) EnumDescriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{4}
 }
 
 // Consent says when a pre-match is confirmed without a further signature.
@@ -265,8 +325,11 @@ type Consent struct {
 	Standing bool                   `protobuf:"varint,1,opt,name=standing,proto3" json:"standing,omitempty"`
 	// Least satisfaction of one's own side for a standing consent.
 	MinSatisfactionPpm int64 `protobuf:"varint,2,opt,name=min_satisfaction_ppm,json=minSatisfactionPpm,proto3" json:"min_satisfaction_ppm,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Rejection rule: a pre-match that satisfies one's own side less is declined at
+	// once; 0: none is. With a standing consent at most min_satisfaction_ppm.
+	RejectBelowPpm int64 `protobuf:"varint,3,opt,name=reject_below_ppm,json=rejectBelowPpm,proto3" json:"reject_below_ppm,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Consent) Reset() {
@@ -309,6 +372,13 @@ func (x *Consent) GetStanding() bool {
 func (x *Consent) GetMinSatisfactionPpm() int64 {
 	if x != nil {
 		return x.MinSatisfactionPpm
+	}
+	return 0
+}
+
+func (x *Consent) GetRejectBelowPpm() int64 {
+	if x != nil {
+		return x.RejectBelowPpm
 	}
 	return 0
 }
@@ -398,8 +468,8 @@ func (x *Weights) GetEnergyType() int64 {
 	return 0
 }
 
-// Market is how periods are cleared; prices, fee, caps and limits of loss are
-// parameters of the chain.
+// Market is how the orders of its accounts are cleared; prices, fee, caps of the
+// chain and limits of loss are parameters of the chain.
 type Market struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Mechanism Mechanism              `protobuf:"varint,1,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
@@ -420,7 +490,11 @@ type Market struct {
 	// Sealed orders are revealed for so long after the gate; 0: none are taken.
 	RevealLengthMs int64 `protobuf:"varint,9,opt,name=reveal_length_ms,json=revealLengthMs,proto3" json:"reveal_length_ms,omitempty"`
 	// Held for each sealed order, and lost by those that are not revealed.
-	BondUcoin     int64 `protobuf:"varint,10,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	BondUcoin int64 `protobuf:"varint,10,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	// Name or region, for people: at most 64 bytes of printable text.
+	Region string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	// Most orders of a period in this market; 0: as many as the chain takes.
+	MaxOrders     int64 `protobuf:"varint,14,opt,name=max_orders,json=maxOrders,proto3" json:"max_orders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,11 +599,27 @@ func (x *Market) GetBondUcoin() int64 {
 	return 0
 }
 
-// MarketEntry is a market and the first period that it clears.
+func (x *Market) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Market) GetMaxOrders() int64 {
+	if x != nil {
+		return x.MaxOrders
+	}
+	return 0
+}
+
+// MarketEntry is a market from a period on. Markets are known by their numbers, 0
+// to 255; 0 is there always.
 type MarketEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromPeriod    int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	Market        *Market                `protobuf:"bytes,2,opt,name=market,proto3" json:"market,omitempty"`
+	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -576,6 +666,13 @@ func (x *MarketEntry) GetMarket() *Market {
 		return x.Market
 	}
 	return nil
+}
+
+func (x *MarketEntry) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Preference is an attribute that CMAP and welfare rate for an order. The
@@ -633,7 +730,7 @@ func (x *Preference) GetWeightPerMille() int64 {
 }
 
 // Certificate proves a clearing by CMAP or welfare: potentials by the place of
-// the orders, which are sorted by their tie breaks (matching.md 3).
+// the orders, which are sorted as they were served (matching.md 3).
 type Certificate struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -646,6 +743,9 @@ type Certificate struct {
 	// CMAP: the weights of the two sides, in 2^-20.
 	BuyersWeight  int64 `protobuf:"varint,6,opt,name=buyers_weight,json=buyersWeight,proto3" json:"buyers_weight,omitempty"`
 	SellersWeight int64 `protobuf:"varint,7,opt,name=sellers_weight,json=sellersWeight,proto3" json:"sellers_weight,omitempty"`
+	// Each round that was cleared has its own.
+	Round         int64 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	Market        int64 `protobuf:"varint,9,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -725,6 +825,20 @@ func (x *Certificate) GetBuyersWeight() int64 {
 func (x *Certificate) GetSellersWeight() int64 {
 	if x != nil {
 		return x.SellersWeight
+	}
+	return 0
+}
+
+func (x *Certificate) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Certificate) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -815,11 +929,16 @@ type SellOrder struct {
 	AvailableWh int64         `protobuf:"varint,8,opt,name=available_wh,json=availableWh,proto3" json:"available_wh,omitempty"`
 	Preferences []*Preference `protobuf:"bytes,9,rep,name=preferences,proto3" json:"preferences,omitempty"`
 	// Of the meter, and of the account when it ordered: what clearing needs.
-	Environment   int64         `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
-	EnergyType    v1.EnergyType `protobuf:"varint,11,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
-	Credit        int64         `protobuf:"varint,12,opt,name=credit,proto3" json:"credit,omitempty"`
-	Identity      []byte        `protobuf:"bytes,13,opt,name=identity,proto3" json:"identity,omitempty"`
-	GridNode      string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	Environment int64         `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	EnergyType  v1.EnergyType `protobuf:"varint,11,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
+	Credit      int64         `protobuf:"varint,12,opt,name=credit,proto3" json:"credit,omitempty"`
+	Identity    []byte        `protobuf:"bytes,13,opt,name=identity,proto3" json:"identity,omitempty"`
+	GridNode    string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	// Served first in the next round: energy of it came back that the other side
+	// declined.
+	Priority      bool  `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rest          Rest  `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	Market        int64 `protobuf:"varint,18,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -952,6 +1071,27 @@ func (x *SellOrder) GetGridNode() string {
 	return ""
 }
 
+func (x *SellOrder) GetPriority() bool {
+	if x != nil {
+		return x.Priority
+	}
+	return false
+}
+
+func (x *SellOrder) GetRest() Rest {
+	if x != nil {
+		return x.Rest
+	}
+	return Rest_REST_UNSPECIFIED
+}
+
+func (x *SellOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -974,9 +1114,12 @@ type BuyOrder struct {
 	EscrowUcoin int64         `protobuf:"varint,14,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
 	Preferences []*Preference `protobuf:"bytes,15,rep,name=preferences,proto3" json:"preferences,omitempty"`
 	// Of the account when it ordered.
-	Credit        int64  `protobuf:"varint,16,opt,name=credit,proto3" json:"credit,omitempty"`
-	Identity      []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
-	GridNode      string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	Credit   int64  `protobuf:"varint,16,opt,name=credit,proto3" json:"credit,omitempty"`
+	Identity []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
+	GridNode string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	// As that of a sell.
+	Priority      bool  `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
+	Market        int64 `protobuf:"varint,22,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1137,6 +1280,20 @@ func (x *BuyOrder) GetGridNode() string {
 	return ""
 }
 
+func (x *BuyOrder) GetPriority() bool {
+	if x != nil {
+		return x.Priority
+	}
+	return false
+}
+
+func (x *BuyOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -1159,8 +1316,11 @@ type Match struct {
 	SellerConfirmed       bool          `protobuf:"varint,15,opt,name=seller_confirmed,json=sellerConfirmed,proto3" json:"seller_confirmed,omitempty"`
 	BuyerConfirmed        bool          `protobuf:"varint,16,opt,name=buyer_confirmed,json=buyerConfirmed,proto3" json:"buyer_confirmed,omitempty"`
 	// The buyer's coins held for it.
-	EscrowUcoin   int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
-	Meter         string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
+	EscrowUcoin int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	Meter       string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
+	// The round in which it was found, from 1.
+	Round         int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
+	Market        int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1321,7 +1481,21 @@ func (x *Match) GetMeter() string {
 	return ""
 }
 
-// Book is a period's market in numbers.
+func (x *Match) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Match) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// Book is a period of a market in numbers.
 type Book struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -1330,9 +1504,11 @@ type Book struct {
 	Orders int64 `protobuf:"varint,3,opt,name=orders,proto3" json:"orders,omitempty"`
 	Sells  int64 `protobuf:"varint,4,opt,name=sells,proto3" json:"sells,omitempty"`
 	Buys   int64 `protobuf:"varint,5,opt,name=buys,proto3" json:"buys,omitempty"`
-	// End of the confirmation window.
+	// End of the round's confirmation window.
 	ConfirmUntilMs int64 `protobuf:"varint,6,opt,name=confirm_until_ms,json=confirmUntilMs,proto3" json:"confirm_until_ms,omitempty"`
-	// Energy pre-matched, confirmed, and sums over confirmed matches.
+	// Energy that has a partner or had one in this round: what was confirmed in all
+	// rounds, what waits, and returned_wh. Energy that is proposed again is not
+	// counted twice. Then the energy confirmed, and sums over confirmed matches.
 	PrematchedWh int64 `protobuf:"varint,7,opt,name=prematched_wh,json=prematchedWh,proto3" json:"prematched_wh,omitempty"`
 	MatchedWh    int64 `protobuf:"varint,8,opt,name=matched_wh,json=matchedWh,proto3" json:"matched_wh,omitempty"`
 	CleanWh      int64 `protobuf:"varint,9,opt,name=clean_wh,json=cleanWh,proto3" json:"clean_wh,omitempty"`
@@ -1341,20 +1517,28 @@ type Book struct {
 	Missed bool `protobuf:"varint,11,opt,name=missed,proto3" json:"missed,omitempty"`
 	// Pre-matches that wait for a signature.
 	Pending int64 `protobuf:"varint,12,opt,name=pending,proto3" json:"pending,omitempty"`
-	// How it was cleared, the objective of CMAP and welfare, and whether the
-	// solver gave up and chose greedily.
+	// How it was cleared, the latest round's objective of CMAP and welfare, and
+	// whether the solver gave up in some round and chose greedily.
 	Mechanism Mechanism `protobuf:"varint,13,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
 	Objective string    `protobuf:"bytes,14,opt,name=objective,proto3" json:"objective,omitempty"`
 	Fallback  bool      `protobuf:"varint,15,opt,name=fallback,proto3" json:"fallback,omitempty"`
-	// Bids less asks of what was pre-matched.
-	SurplusUcoin int64    `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
-	Auction      *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
-	// What the lines could not carry of the clearing.
+	// Bids less asks of prematched_wh as it was after the latest clearing.
+	SurplusUcoin int64 `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
+	// Of the first round, which has the whole book.
+	Auction *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
+	// What the lines could not carry of the latest clearing.
 	CutWh int64 `protobuf:"varint,18,opt,name=cut_wh,json=cutWh,proto3" json:"cut_wh,omitempty"`
 	// Lines have limits that were not held: the grid has a ring, or the search for
 	// the least loss reached its bound (then they are held at a greater loss).
 	LimitsNotHeld bool `protobuf:"varint,19,opt,name=limits_not_held,json=limitsNotHeld,proto3" json:"limits_not_held,omitempty"`
 	CutNotOptimal bool `protobuf:"varint,20,opt,name=cut_not_optimal,json=cutNotOptimal,proto3" json:"cut_not_optimal,omitempty"`
+	// The latest round, from 1; 0 before the gate.
+	Round int64 `protobuf:"varint,21,opt,name=round,proto3" json:"round,omitempty"`
+	// Energy that declines and lapses of this round gave back to the orders.
+	ReturnedWh int64 `protobuf:"varint,22,opt,name=returned_wh,json=returnedWh,proto3" json:"returned_wh,omitempty"`
+	// Pairs that are not proposed again.
+	Declined int64 `protobuf:"varint,23,opt,name=declined,proto3" json:"declined,omitempty"`
+	Market   int64 `protobuf:"varint,25,opt,name=market,proto3" json:"market,omitempty"`
 	// Sealed orders that are not revealed yet; they count among the orders.
 	Seals int64 `protobuf:"varint,27,opt,name=seals,proto3" json:"seals,omitempty"`
 	// End of the time for revealing.
@@ -1536,6 +1720,34 @@ func (x *Book) GetCutNotOptimal() bool {
 	return false
 }
 
+func (x *Book) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Book) GetReturnedWh() int64 {
+	if x != nil {
+		return x.ReturnedWh
+	}
+	return 0
+}
+
+func (x *Book) GetDeclined() int64 {
+	if x != nil {
+		return x.Declined
+	}
+	return 0
+}
+
+func (x *Book) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 func (x *Book) GetSeals() int64 {
 	if x != nil {
 		return x.Seals
@@ -1557,19 +1769,154 @@ func (x *Book) GetTieBreakHash() []byte {
 	return nil
 }
 
-// Due says when a period's book is to be looked at next: at its gate, then at
-// the end of its confirmation window.
+// Declined is a pair of orders that is not proposed again: a side declined it or
+// let it lapse.
+type Declined struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	SellOrder     []byte                 `protobuf:"bytes,2,opt,name=sell_order,json=sellOrder,proto3" json:"sell_order,omitempty"`
+	BuyOrder      []byte                 `protobuf:"bytes,3,opt,name=buy_order,json=buyOrder,proto3" json:"buy_order,omitempty"`
+	Market        int64                  `protobuf:"varint,4,opt,name=market,proto3" json:"market,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Declined) Reset() {
+	*x = Declined{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Declined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Declined) ProtoMessage() {}
+
+func (x *Declined) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Declined.ProtoReflect.Descriptor instead.
+func (*Declined) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Declined) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Declined) GetSellOrder() []byte {
+	if x != nil {
+		return x.SellOrder
+	}
+	return nil
+}
+
+func (x *Declined) GetBuyOrder() []byte {
+	if x != nil {
+		return x.BuyOrder
+	}
+	return nil
+}
+
+func (x *Declined) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// Lapses are the last 100 pre-matches for which an account's signature was asked
+// and awaited to the end, the newest in the lowest bit: 1 was not signed in time.
+// An account that let none lapse has no record.
+type Lapses struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Recent  uint64                 `protobuf:"varint,2,opt,name=recent,proto3" json:"recent,omitempty"`
+	// The 36 before these 64.
+	Older         uint64 `protobuf:"varint,3,opt,name=older,proto3" json:"older,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lapses) Reset() {
+	*x = Lapses{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lapses) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lapses) ProtoMessage() {}
+
+func (x *Lapses) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lapses.ProtoReflect.Descriptor instead.
+func (*Lapses) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Lapses) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Lapses) GetRecent() uint64 {
+	if x != nil {
+		return x.Recent
+	}
+	return 0
+}
+
+func (x *Lapses) GetOlder() uint64 {
+	if x != nil {
+		return x.Older
+	}
+	return 0
+}
+
+// Due says when a book is to be looked at next: at its gate, then at the end of
+// its confirmation window, or right after it for the next round.
 type Due struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1928,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1941,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Due) GetTimeMs() int64 {
@@ -1611,6 +1958,67 @@ func (x *Due) GetPeriod() int64 {
 	return 0
 }
 
+func (x *Due) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// PeriodLoad counts the orders in all books of a period, which the chain's
+// max_orders bounds.
+type PeriodLoad struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeriodLoad) Reset() {
+	*x = PeriodLoad{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeriodLoad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeriodLoad) ProtoMessage() {}
+
+func (x *PeriodLoad) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeriodLoad.ProtoReflect.Descriptor instead.
+func (*PeriodLoad) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PeriodLoad) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *PeriodLoad) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
 // BoughtFrom leads from a buyer to its match, which is kept with the seller.
 type BoughtFrom struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1621,7 +2029,7 @@ type BoughtFrom struct {
 
 func (x *BoughtFrom) Reset() {
 	*x = BoughtFrom{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +2041,7 @@ func (x *BoughtFrom) String() string {
 func (*BoughtFrom) ProtoMessage() {}
 
 func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +2054,7 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
 func (*BoughtFrom) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BoughtFrom) GetSeller() []byte {
@@ -1656,7 +2064,7 @@ func (x *BoughtFrom) GetSeller() []byte {
 	return nil
 }
 
-// Presence is what an account has in a period's book.
+// Presence is what an account has in the book of its market.
 type Presence struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -1666,6 +2074,7 @@ type Presence struct {
 	// Sums of live orders.
 	SellWh int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
 	BuyWh  int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	Market int64 `protobuf:"varint,7,opt,name=market,proto3" json:"market,omitempty"`
 	// Sealed orders that are not revealed yet.
 	Seals         int64 `protobuf:"varint,8,opt,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1674,7 +2083,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +2095,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +2108,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -1744,6 +2153,13 @@ func (x *Presence) GetBuyWh() int64 {
 	return 0
 }
 
+func (x *Presence) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 func (x *Presence) GetSeals() int64 {
 	if x != nil {
 		return x.Seals
@@ -1760,13 +2176,14 @@ type Seal struct {
 	Period        int64  `protobuf:"varint,3,opt,name=period,proto3" json:"period,omitempty"`
 	Commitment    []byte `protobuf:"bytes,4,opt,name=commitment,proto3" json:"commitment,omitempty"`
 	BondUcoin     int64  `protobuf:"varint,5,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	Market        int64  `protobuf:"varint,6,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Seal) Reset() {
 	*x = Seal{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +2195,7 @@ func (x *Seal) String() string {
 func (*Seal) ProtoMessage() {}
 
 func (x *Seal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +2208,7 @@ func (x *Seal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seal.ProtoReflect.Descriptor instead.
 func (*Seal) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Seal) GetId() []byte {
@@ -1829,6 +2246,13 @@ func (x *Seal) GetBondUcoin() int64 {
 	return 0
 }
 
+func (x *Seal) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // StandingOrder is a rule from which the chain writes an account's order at each
 // gate: one a side.
 type StandingOrder struct {
@@ -1852,7 +2276,7 @@ type StandingOrder struct {
 
 func (x *StandingOrder) Reset() {
 	*x = StandingOrder{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +2288,7 @@ func (x *StandingOrder) String() string {
 func (*StandingOrder) ProtoMessage() {}
 
 func (x *StandingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +2301,7 @@ func (x *StandingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingOrder.ProtoReflect.Descriptor instead.
 func (*StandingOrder) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StandingOrder) GetAccount() []byte {
@@ -1941,7 +2365,7 @@ type StandingClock struct {
 
 func (x *StandingClock) Reset() {
 	*x = StandingClock{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2377,7 @@ func (x *StandingClock) String() string {
 func (*StandingClock) ProtoMessage() {}
 
 func (x *StandingClock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2390,7 @@ func (x *StandingClock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingClock.ProtoReflect.Descriptor instead.
 func (*StandingClock) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StandingClock) GetNextPeriod() int64 {
@@ -1992,6 +2416,8 @@ type GenesisState struct {
 	Matches        []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
 	Markets        []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
 	Certificates   []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	Declined       []*Declined            `protobuf:"bytes,8,rep,name=declined,proto3" json:"declined,omitempty"`
+	Lapses         []*Lapses              `protobuf:"bytes,9,rep,name=lapses,proto3" json:"lapses,omitempty"`
 	StandingOrders []*StandingOrder       `protobuf:"bytes,11,rep,name=standing_orders,json=standingOrders,proto3" json:"standing_orders,omitempty"`
 	// The period of the standing orders' clock.
 	NextStandingPeriod int64   `protobuf:"varint,12,opt,name=next_standing_period,json=nextStandingPeriod,proto3" json:"next_standing_period,omitempty"`
@@ -2002,7 +2428,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2014,7 +2440,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2027,7 +2453,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -2079,6 +2505,20 @@ func (x *GenesisState) GetCertificates() []*Certificate {
 	return nil
 }
 
+func (x *GenesisState) GetDeclined() []*Declined {
+	if x != nil {
+		return x.Declined
+	}
+	return nil
+}
+
+func (x *GenesisState) GetLapses() []*Lapses {
+	if x != nil {
+		return x.Lapses
+	}
+	return nil
+}
+
 func (x *GenesisState) GetStandingOrders() []*StandingOrder {
 	if x != nil {
 		return x.StandingOrders
@@ -2104,10 +2544,11 @@ var File_energy_matching_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/matching/v1/state.proto\x12\x12energy.matching.v1\x1a\x1eenergy/registry/v1/state.proto\"W\n" +
+	"\x1eenergy/matching/v1/state.proto\x12\x12energy.matching.v1\x1a\x1eenergy/registry/v1/state.proto\"\x81\x01\n" +
 	"\aConsent\x12\x1a\n" +
 	"\bstanding\x18\x01 \x01(\bR\bstanding\x120\n" +
-	"\x14min_satisfaction_ppm\x18\x02 \x01(\x03R\x12minSatisfactionPpm\"\xa6\x01\n" +
+	"\x14min_satisfaction_ppm\x18\x02 \x01(\x03R\x12minSatisfactionPpm\x12(\n" +
+	"\x10reject_below_ppm\x18\x03 \x01(\x03R\x0erejectBelowPpm\"\xa6\x01\n" +
 	"\aWeights\x12\x14\n" +
 	"\x05price\x18\x01 \x01(\x03R\x05price\x12\x16\n" +
 	"\x06energy\x18\x02 \x01(\x03R\x06energy\x12 \n" +
@@ -2115,7 +2556,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x04 \x01(\x03R\x06credit\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x03R\x04loss\x12\x1f\n" +
 	"\venergy_type\x18\x06 \x01(\x03R\n" +
-	"energyType\"\xf5\x03\n" +
+	"energyType\"\xac\x04\n" +
 	"\x06Market\x12;\n" +
 	"\tmechanism\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12/\n" +
 	"\x14max_rated_distance_m\x18\x02 \x01(\x03R\x11maxRatedDistanceM\x12\x1f\n" +
@@ -2129,15 +2570,19 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10reveal_length_ms\x18\t \x01(\x03R\x0erevealLengthMs\x12\x1d\n" +
 	"\n" +
 	"bond_ucoin\x18\n" +
-	" \x01(\x03R\tbondUcoin\"b\n" +
+	" \x01(\x03R\tbondUcoin\x12\x16\n" +
+	"\x06region\x18\r \x01(\tR\x06region\x12\x1d\n" +
+	"\n" +
+	"max_orders\x18\x0e \x01(\x03R\tmaxOrders\"z\n" +
 	"\vMarketEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
-	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\"s\n" +
+	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x03R\x06number\"s\n" +
 	"\n" +
 	"Preference\x12;\n" +
 	"\tattribute\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.AttributeR\tattribute\x12(\n" +
-	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xfb\x01\n" +
+	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xa9\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\"\n" +
 	"\rprev_app_hash\x18\x02 \x01(\fR\vprevAppHash\x12%\n" +
@@ -2145,13 +2590,15 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0fsell_potentials\x18\x04 \x03(\x03R\x0esellPotentials\x12\x14\n" +
 	"\x05bonus\x18\x05 \x01(\x03R\x05bonus\x12#\n" +
 	"\rbuyers_weight\x18\x06 \x01(\x03R\fbuyersWeight\x12%\n" +
-	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\"\x97\x01\n" +
+	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\x12\x14\n" +
+	"\x05round\x18\b \x01(\x03R\x05round\x12\x16\n" +
+	"\x06market\x18\t \x01(\x03R\x06market\"\x97\x01\n" +
 	"\aAuction\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x01 \x01(\x03R\x10priceUcoinPerKwh\x12\x1d\n" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xff\x03\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xe1\x04\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2168,7 +2615,10 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"energyType\x12\x16\n" +
 	"\x06credit\x18\f \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\r \x01(\fR\bidentity\x12\x1b\n" +
-	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\"\x8a\x06\n" +
+	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\x12\x1a\n" +
+	"\bpriority\x18\x0f \x01(\bR\bpriority\x12,\n" +
+	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\x12\x16\n" +
+	"\x06market\x18\x12 \x01(\x03R\x06market\"\xbe\x06\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2189,10 +2639,12 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\vpreferences\x18\x0f \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12\x16\n" +
 	"\x06credit\x18\x10 \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
-	"\tgrid_node\x18\x12 \x01(\tR\bgridNodeB\x0f\n" +
+	"\tgrid_node\x18\x12 \x01(\tR\bgridNode\x12\x1a\n" +
+	"\bpriority\x18\x13 \x01(\bR\bpriority\x12\x16\n" +
+	"\x06market\x18\x16 \x01(\x03R\x06marketB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\x89\x05\n" +
+	"\x0e_wanted_credit\"\xb7\x05\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -2214,7 +2666,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\x84\x06\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
+	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\"\xef\x06\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -2238,23 +2692,44 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\x12&\n" +
 	"\x0flimits_not_held\x18\x13 \x01(\bR\rlimitsNotHeld\x12&\n" +
 	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\x12\x14\n" +
+	"\x05round\x18\x15 \x01(\x03R\x05round\x12\x1f\n" +
+	"\vreturned_wh\x18\x16 \x01(\x03R\n" +
+	"returnedWh\x12\x1a\n" +
+	"\bdeclined\x18\x17 \x01(\x03R\bdeclined\x12\x16\n" +
+	"\x06market\x18\x19 \x01(\x03R\x06market\x12\x14\n" +
 	"\x05seals\x18\x1b \x01(\x03R\x05seals\x12&\n" +
 	"\x0freveal_until_ms\x18\x1c \x01(\x03R\rrevealUntilMs\x12$\n" +
-	"\x0etie_break_hash\x18\x1d \x01(\fR\ftieBreakHash\"6\n" +
+	"\x0etie_break_hash\x18\x1d \x01(\fR\ftieBreakHash\"v\n" +
+	"\bDeclined\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1d\n" +
+	"\n" +
+	"sell_order\x18\x02 \x01(\fR\tsellOrder\x12\x1b\n" +
+	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\x12\x16\n" +
+	"\x06market\x18\x04 \x01(\x03R\x06market\"P\n" +
+	"\x06Lapses\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06recent\x18\x02 \x01(\x04R\x06recent\x12\x14\n" +
+	"\x05older\x18\x03 \x01(\x04R\x05older\"N\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"<\n" +
+	"\n" +
+	"PeriodLoad\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"$\n" +
 	"\n" +
 	"BoughtFrom\x12\x16\n" +
-	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xac\x01\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xc4\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\x12\x14\n" +
-	"\x05seals\x18\b \x01(\x03R\x05seals\"\x87\x01\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\x12\x16\n" +
+	"\x06market\x18\a \x01(\x03R\x06market\x12\x14\n" +
+	"\x05seals\x18\b \x01(\x03R\x05seals\"\x9f\x01\n" +
 	"\x04Seal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2263,7 +2738,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"commitment\x18\x04 \x01(\fR\n" +
 	"commitment\x12\x1d\n" +
 	"\n" +
-	"bond_ucoin\x18\x05 \x01(\x03R\tbondUcoin\"\x82\x02\n" +
+	"bond_ucoin\x18\x05 \x01(\x03R\tbondUcoin\x12\x16\n" +
+	"\x06market\x18\x06 \x01(\x03R\x06market\"\x82\x02\n" +
 	"\rStandingOrder\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x121\n" +
 	"\x04sell\x18\x02 \x01(\v2\x1d.energy.matching.v1.SellOrderR\x04sell\x12.\n" +
@@ -2277,7 +2753,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\rStandingClock\x12\x1f\n" +
 	"\vnext_period\x18\x01 \x01(\x03R\n" +
 	"nextPeriod\x12\x16\n" +
-	"\x06orders\x18\x02 \x01(\x03R\x06orders\"\xc3\x04\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"\xb1\x05\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -2287,7 +2763,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"prematches\x123\n" +
 	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches\x129\n" +
 	"\amarkets\x18\x06 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\x12C\n" +
-	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates\x12J\n" +
+	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates\x128\n" +
+	"\bdeclined\x18\b \x03(\v2\x1c.energy.matching.v1.DeclinedR\bdeclined\x122\n" +
+	"\x06lapses\x18\t \x03(\v2\x1a.energy.matching.v1.LapsesR\x06lapses\x12J\n" +
 	"\x0fstanding_orders\x18\v \x03(\v2!.energy.matching.v1.StandingOrderR\x0estandingOrders\x120\n" +
 	"\x14next_standing_period\x18\f \x01(\x03R\x12nextStandingPeriod\x12.\n" +
 	"\x05seals\x18\r \x03(\v2\x18.energy.matching.v1.SealR\x05seals*\x99\x01\n" +
@@ -2306,13 +2784,20 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0eATTRIBUTE_LOSS\x10\x04\x12\x19\n" +
 	"\x15ATTRIBUTE_ENERGY_TYPE\x10\x05\x12\x19\n" +
 	"\x15ATTRIBUTE_ENVIRONMENT\x10\x06\x12\x18\n" +
-	"\x14ATTRIBUTE_REPUTATION\x10\a*d\n" +
+	"\x14ATTRIBUTE_REPUTATION\x10\a*N\n" +
+	"\x04Rest\x12\x14\n" +
+	"\x10REST_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tREST_GRID\x10\x01\x12\x11\n" +
+	"\rREST_WITHHOLD\x10\x02\x12\x0e\n" +
+	"\n" +
+	"REST_STORE\x10\x03*u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"PHASE_OPEN\x10\x01\x12\x11\n" +
 	"\rPHASE_CONFIRM\x10\x02\x12\x0f\n" +
-	"\vPHASE_FINAL\x10\x03\x12\x10\n" +
+	"\vPHASE_FINAL\x10\x03\x12\x0f\n" +
+	"\vPHASE_AGAIN\x10\x04\x12\x10\n" +
 	"\fPHASE_REVEAL\x10\x05*9\n" +
 	"\x04Side\x12\x14\n" +
 	"\x10SIDE_UNSPECIFIED\x10\x00\x12\r\n" +
@@ -2331,64 +2816,71 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_state_proto_rawDescData
 }
 
-var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Mechanism)(0),        // 0: energy.matching.v1.Mechanism
 	(Attribute)(0),        // 1: energy.matching.v1.Attribute
-	(Phase)(0),            // 2: energy.matching.v1.Phase
-	(Side)(0),             // 3: energy.matching.v1.Side
-	(*Consent)(nil),       // 4: energy.matching.v1.Consent
-	(*Weights)(nil),       // 5: energy.matching.v1.Weights
-	(*Market)(nil),        // 6: energy.matching.v1.Market
-	(*MarketEntry)(nil),   // 7: energy.matching.v1.MarketEntry
-	(*Preference)(nil),    // 8: energy.matching.v1.Preference
-	(*Certificate)(nil),   // 9: energy.matching.v1.Certificate
-	(*Auction)(nil),       // 10: energy.matching.v1.Auction
-	(*SellOrder)(nil),     // 11: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),      // 12: energy.matching.v1.BuyOrder
-	(*Match)(nil),         // 13: energy.matching.v1.Match
-	(*Book)(nil),          // 14: energy.matching.v1.Book
-	(*Due)(nil),           // 15: energy.matching.v1.Due
-	(*BoughtFrom)(nil),    // 16: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),      // 17: energy.matching.v1.Presence
-	(*Seal)(nil),          // 18: energy.matching.v1.Seal
-	(*StandingOrder)(nil), // 19: energy.matching.v1.StandingOrder
-	(*StandingClock)(nil), // 20: energy.matching.v1.StandingClock
-	(*GenesisState)(nil),  // 21: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),    // 22: energy.registry.v1.EnergyType
+	(Rest)(0),             // 2: energy.matching.v1.Rest
+	(Phase)(0),            // 3: energy.matching.v1.Phase
+	(Side)(0),             // 4: energy.matching.v1.Side
+	(*Consent)(nil),       // 5: energy.matching.v1.Consent
+	(*Weights)(nil),       // 6: energy.matching.v1.Weights
+	(*Market)(nil),        // 7: energy.matching.v1.Market
+	(*MarketEntry)(nil),   // 8: energy.matching.v1.MarketEntry
+	(*Preference)(nil),    // 9: energy.matching.v1.Preference
+	(*Certificate)(nil),   // 10: energy.matching.v1.Certificate
+	(*Auction)(nil),       // 11: energy.matching.v1.Auction
+	(*SellOrder)(nil),     // 12: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),      // 13: energy.matching.v1.BuyOrder
+	(*Match)(nil),         // 14: energy.matching.v1.Match
+	(*Book)(nil),          // 15: energy.matching.v1.Book
+	(*Declined)(nil),      // 16: energy.matching.v1.Declined
+	(*Lapses)(nil),        // 17: energy.matching.v1.Lapses
+	(*Due)(nil),           // 18: energy.matching.v1.Due
+	(*PeriodLoad)(nil),    // 19: energy.matching.v1.PeriodLoad
+	(*BoughtFrom)(nil),    // 20: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),      // 21: energy.matching.v1.Presence
+	(*Seal)(nil),          // 22: energy.matching.v1.Seal
+	(*StandingOrder)(nil), // 23: energy.matching.v1.StandingOrder
+	(*StandingClock)(nil), // 24: energy.matching.v1.StandingClock
+	(*GenesisState)(nil),  // 25: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),    // 26: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
-	6,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
+	7,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
-	4,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
-	8,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	22, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
-	22, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	5,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
-	4,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	8,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	22, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
-	2,  // 11: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
-	0,  // 12: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
-	10, // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
-	11, // 14: energy.matching.v1.StandingOrder.sell:type_name -> energy.matching.v1.SellOrder
-	12, // 15: energy.matching.v1.StandingOrder.buy:type_name -> energy.matching.v1.BuyOrder
-	14, // 16: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	11, // 17: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	12, // 18: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	13, // 19: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	13, // 20: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	7,  // 21: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
-	9,  // 22: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	19, // 23: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
-	18, // 24: energy.matching.v1.GenesisState.seals:type_name -> energy.matching.v1.Seal
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	5,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
+	9,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
+	26, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	2,  // 6: energy.matching.v1.SellOrder.rest:type_name -> energy.matching.v1.Rest
+	26, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	6,  // 8: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
+	5,  // 9: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
+	9,  // 10: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
+	26, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	3,  // 12: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
+	0,  // 13: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
+	11, // 14: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
+	12, // 15: energy.matching.v1.StandingOrder.sell:type_name -> energy.matching.v1.SellOrder
+	13, // 16: energy.matching.v1.StandingOrder.buy:type_name -> energy.matching.v1.BuyOrder
+	15, // 17: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	12, // 18: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	13, // 19: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	14, // 20: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	14, // 21: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	8,  // 22: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	10, // 23: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	16, // 24: energy.matching.v1.GenesisState.declined:type_name -> energy.matching.v1.Declined
+	17, // 25: energy.matching.v1.GenesisState.lapses:type_name -> energy.matching.v1.Lapses
+	23, // 26: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
+	22, // 27: energy.matching.v1.GenesisState.seals:type_name -> energy.matching.v1.Seal
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -2402,8 +2894,8 @@ func file_energy_matching_v1_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   18,
+			NumEnums:      5,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

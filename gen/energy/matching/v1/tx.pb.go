@@ -31,7 +31,9 @@ type MsgPlaceSell struct {
 	Meter            string                 `protobuf:"bytes,4,opt,name=meter,proto3" json:"meter,omitempty"`
 	Consent          *Consent               `protobuf:"bytes,5,opt,name=consent,proto3" json:"consent,omitempty"`
 	// What CMAP and welfare rate buys by; none: price 500, demand 300, loss 200.
-	Preferences   []*Preference `protobuf:"bytes,6,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	Preferences []*Preference `protobuf:"bytes,6,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	// What to do with energy that finds no buyer.
+	Rest          Rest `protobuf:"varint,7,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +108,13 @@ func (x *MsgPlaceSell) GetPreferences() []*Preference {
 		return x.Preferences
 	}
 	return nil
+}
+
+func (x *MsgPlaceSell) GetRest() Rest {
+	if x != nil {
+		return x.Rest
+	}
+	return Rest_REST_UNSPECIFIED
 }
 
 // MsgPlaceBuy asks for energy in a period; bid + fee is escrowed in full.
@@ -599,11 +608,13 @@ func (x *MsgConfirm) GetVeto() bool {
 	return false
 }
 
-// MsgSetMarket changes how periods are cleared, from the first one whose orders
-// are not open yet. By the authority.
+// MsgSetMarket opens a market or changes how it clears, from the first period
+// whose orders are not open yet. By the authority.
 type MsgSetMarket struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Market        *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Market *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	// 0 to 255.
+	Number        int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -645,18 +656,26 @@ func (x *MsgSetMarket) GetMarket() *Market {
 	return nil
 }
 
+func (x *MsgSetMarket) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_energy_matching_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x1benergy/matching/v1/tx.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\x81\x02\n" +
+	"\x1benergy/matching/v1/tx.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\xaf\x02\n" +
 	"\fMsgPlaceSell\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x02 \x01(\x03R\x10priceUcoinPerKwh\x12\x1b\n" +
 	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\x12\x14\n" +
 	"\x05meter\x18\x04 \x01(\tR\x05meter\x125\n" +
 	"\aconsent\x18\x05 \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12@\n" +
-	"\vpreferences\x18\x06 \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\"\xd6\x04\n" +
+	"\vpreferences\x18\x06 \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12,\n" +
+	"\x04rest\x18\a \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\"\xd6\x04\n" +
 	"\vMsgPlaceBuy\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x02 \x01(\x03R\x10priceUcoinPerKwh\x12\x1b\n" +
@@ -699,9 +718,10 @@ const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"MsgConfirm\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\fR\x05match\x12\x12\n" +
-	"\x04veto\x18\x03 \x01(\bR\x04veto\"B\n" +
+	"\x04veto\x18\x03 \x01(\bR\x04veto\"Z\n" +
 	"\fMsgSetMarket\x122\n" +
-	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06marketB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x03R\x06numberB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_tx_proto_rawDescOnce sync.Once
@@ -728,29 +748,31 @@ var file_energy_matching_v1_tx_proto_goTypes = []any{
 	(*MsgSetMarket)(nil),           // 8: energy.matching.v1.MsgSetMarket
 	(*Consent)(nil),                // 9: energy.matching.v1.Consent
 	(*Preference)(nil),             // 10: energy.matching.v1.Preference
-	(v1.EnergyType)(0),             // 11: energy.registry.v1.EnergyType
-	(*Weights)(nil),                // 12: energy.matching.v1.Weights
-	(Side)(0),                      // 13: energy.matching.v1.Side
-	(*Market)(nil),                 // 14: energy.matching.v1.Market
+	(Rest)(0),                      // 11: energy.matching.v1.Rest
+	(v1.EnergyType)(0),             // 12: energy.registry.v1.EnergyType
+	(*Weights)(nil),                // 13: energy.matching.v1.Weights
+	(Side)(0),                      // 14: energy.matching.v1.Side
+	(*Market)(nil),                 // 15: energy.matching.v1.Market
 }
 var file_energy_matching_v1_tx_proto_depIdxs = []int32{
 	9,  // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
 	10, // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
-	11, // 2: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	12, // 3: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
-	9,  // 4: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
-	10, // 5: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
-	0,  // 6: energy.matching.v1.MsgSetStandingOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
-	1,  // 7: energy.matching.v1.MsgSetStandingOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
-	13, // 8: energy.matching.v1.MsgCancelStandingOrder.side:type_name -> energy.matching.v1.Side
-	0,  // 9: energy.matching.v1.MsgRevealOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
-	1,  // 10: energy.matching.v1.MsgRevealOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
-	14, // 11: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 2: energy.matching.v1.MsgPlaceSell.rest:type_name -> energy.matching.v1.Rest
+	12, // 3: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	13, // 4: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
+	9,  // 5: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
+	10, // 6: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
+	0,  // 7: energy.matching.v1.MsgSetStandingOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
+	1,  // 8: energy.matching.v1.MsgSetStandingOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
+	14, // 9: energy.matching.v1.MsgCancelStandingOrder.side:type_name -> energy.matching.v1.Side
+	0,  // 10: energy.matching.v1.MsgRevealOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
+	1,  // 11: energy.matching.v1.MsgRevealOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
+	15, // 12: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_tx_proto_init() }

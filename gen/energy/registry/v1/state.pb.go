@@ -223,7 +223,9 @@ type Account struct {
 	ValidatorPower int64  `protobuf:"varint,13,opt,name=validator_power,json=validatorPower,proto3" json:"validator_power,omitempty"`
 	// Block time of the revocation: the account is settled for the periods that
 	// had begun by then. 0 unless revoked.
-	RevokedAtMs   int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
+	RevokedAtMs int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
+	// Number of the market in which it trades, 0 to 255.
+	Market        int64 `protobuf:"varint,15,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +354,13 @@ func (x *Account) GetValidatorPower() int64 {
 func (x *Account) GetRevokedAtMs() int64 {
 	if x != nil {
 		return x.RevokedAtMs
+	}
+	return 0
+}
+
+func (x *Account) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -783,8 +792,12 @@ type Params struct {
 	QuotaPerGateway   int64 `protobuf:"varint,26,opt,name=quota_per_gateway,json=quotaPerGateway,proto3" json:"quota_per_gateway,omitempty"`
 	PendingPerKey     int64 `protobuf:"varint,27,opt,name=pending_per_key,json=pendingPerKey,proto3" json:"pending_per_key,omitempty"`
 	ProposalTtlBlocks int64 `protobuf:"varint,28,opt,name=proposal_ttl_blocks,json=proposalTtlBlocks,proto3" json:"proposal_ttl_blocks,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Trading cycle: most rounds of a period, and lapses in the last 100 with which
+	// an account still may order without a standing consent.
+	MaxRounds     int64 `protobuf:"varint,29,opt,name=max_rounds,json=maxRounds,proto3" json:"max_rounds,omitempty"`
+	LapseLimit    int64 `protobuf:"varint,30,opt,name=lapse_limit,json=lapseLimit,proto3" json:"lapse_limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1013,6 +1026,20 @@ func (x *Params) GetProposalTtlBlocks() int64 {
 	return 0
 }
 
+func (x *Params) GetMaxRounds() int64 {
+	if x != nil {
+		return x.MaxRounds
+	}
+	return 0
+}
+
+func (x *Params) GetLapseLimit() int64 {
+	if x != nil {
+		return x.LapseLimit
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1163,7 +1190,7 @@ var File_energy_registry_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\x8e\x04\n" +
+	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\xa6\x04\n" +
 	"\aAccount\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x1b\n" +
@@ -1179,7 +1206,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x12initial_reputation\x18\v \x01(\x03R\x11initialReputation\x12#\n" +
 	"\rvalidator_key\x18\f \x01(\fR\fvalidatorKey\x12'\n" +
 	"\x0fvalidator_power\x18\r \x01(\x03R\x0evalidatorPower\x12\"\n" +
-	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\"\x87\x02\n" +
+	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\x12\x16\n" +
+	"\x06market\x18\x0f \x01(\x03R\x06market\"\x87\x02\n" +
 	"\x05Meter\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x18\n" +
@@ -1206,7 +1234,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xab\t\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xeb\t\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1240,7 +1268,11 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\rquota_per_key\x18\x19 \x01(\x03R\vquotaPerKey\x12*\n" +
 	"\x11quota_per_gateway\x18\x1a \x01(\x03R\x0fquotaPerGateway\x12&\n" +
 	"\x0fpending_per_key\x18\x1b \x01(\x03R\rpendingPerKey\x12.\n" +
-	"\x13proposal_ttl_blocks\x18\x1c \x01(\x03R\x11proposalTtlBlocks\"b\n" +
+	"\x13proposal_ttl_blocks\x18\x1c \x01(\x03R\x11proposalTtlBlocks\x12\x1d\n" +
+	"\n" +
+	"max_rounds\x18\x1d \x01(\x03R\tmaxRounds\x12\x1f\n" +
+	"\vlapse_limit\x18\x1e \x01(\x03R\n" +
+	"lapseLimit\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
