@@ -54,7 +54,7 @@ type block struct {
 }
 
 // newNode starts a node of a chain with two members that hold 100 coins.
-func newNode(t *testing.T) *node {
+func newNode(t *testing.T, edits ...func(*app.Genesis)) *node {
 	t.Helper()
 	n := &node{blocks: make(map[int64]*block)}
 	set, keys := types.RandValidatorSet(1, 10)
@@ -62,6 +62,9 @@ func newNode(t *testing.T) *node {
 	n.chain = testkit.New(t, func(g *app.Genesis) {
 		for i := range 2 {
 			n.members = append(n.members, testkit.AddMember(g, i, 100_000_000))
+		}
+		for _, edit := range edits {
+			edit(g)
 		}
 	})
 	n.blocks[n.chain.Height] = &block{time: n.chain.Time}

@@ -50,13 +50,18 @@ func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
 	return nil
 }
 
-// lay lays out a book as the state has it.
+// lay lays out a book as the state has it. Where orders were sealed, ties follow
+// from the hash that was fixed before they were revealed.
 func lay(ctx *module.Ctx, ways *network, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder) *clearing.Clearing {
 	r, period := ctx.Store, book.Period
 	market, _ := marketAt(r, book.Market, period)
+	tieBreak := ctx.PrevAppHash
+	if book.TieBreakHash != nil {
+		tieBreak = book.TieBreakHash
+	}
 	ways.at(r, period)
 	return clearing.New(clearing.Rules{
-		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
+		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: tieBreak,
 		Params: registry.ParamsAt(r, period), Market: market.Market, Paths: ways.paths, Fees: ways.fees,
 		Declined: declinedIn(r, period, book.Market), Standing: ways.standing[book.Market], Beside: ways.beside(book.Market),
 	}, asks, bids)

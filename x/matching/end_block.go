@@ -20,6 +20,10 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 	ways := new(network) // no hook changes the grid
 	for {
 		due := nextDue(ctx)
+		if period, passed := nextGate(ctx); passed && (due == nil || gateAt(ctx.Store, period) <= due.TimeMs) {
+			passGate(ctx, period)
+			continue
+		}
 		if due == nil {
 			return nil
 		}
@@ -55,7 +59,16 @@ func advance(ctx *module.Ctx, ways *network, due *matchingv1.Due) error {
 		book.Missed = book.Round == 0
 		return giveUp(ctx, book, reasonMissed)
 	}
-	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, ways, book) })
+	if book.Phase == matchingv1.Phase_PHASE_OPEN && book.Seals > 0 {
+		startReveal(ctx, book)
+		return nil
+	}
+	err := ctx.Atomic(func(ctx *module.Ctx) error {
+		if err := forfeit(ctx, book); err != nil {
+			return err
+		}
+		return clearBook(ctx, ways, book)
+	})
 	if err == nil {
 		return nil
 	}
@@ -92,6 +105,9 @@ func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 // only what was never in a clearing is cancelled for a reason.
 func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 	dropDue(ctx, book)
+	if err := returnBonds(ctx, book, reason); err != nil {
+		return err
+	}
 	if book.Round > 0 {
 		reason = ""
 	}
@@ -120,8 +136,9 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in open books, and what is
-// left of them in cleared ones, where its unconfirmed pre-matches lapse.
+// stop cancels a frozen or revoked account's orders in books that were not
+// cleared, with the bonds of sealed ones back, and what is left of them in cleared
+// ones, where its unconfirmed pre-matches lapse.
 func stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
 		book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
@@ -140,6 +157,11 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 		}
 		for _, order := range bid {
 			if err := removeBuy(ctx, order, reasonStopped); err != nil {
+				return err
+			}
+		}
+		for _, seal := range sealsOf(ctx.Store, presence.Period, presence.Market, account[:]) {
+			if err := removeSeal(ctx, seal, reasonStopped); err != nil {
 				return err
 			}
 		}

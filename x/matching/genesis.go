@@ -2,6 +2,7 @@ package matching
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -60,6 +61,9 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
 		bought.Set(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id), &matchingv1.BoughtFrom{Seller: match.Seller})
 	}
+	if err := initStanding(ctx, genesis); err != nil {
+		return err
+	}
 	if err := checkCounts(ctx.Store); err != nil {
 		return err
 	}
@@ -114,10 +118,20 @@ func initOrders(ctx *module.Ctx, genesis *matchingv1.GenesisState) error {
 		buys.Set(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id), order)
 		addPresence(ctx, order, &matchingv1.Presence{Buys: 1, BuyWh: order.EnergyWh})
 	}
+	for i, seal := range genesis.Seals {
+		if err := checkOrder(ctx, seal, 1); err != nil {
+			return fmt.Errorf("matching.seals[%d]: %w", i, err)
+		}
+		if len(seal.Commitment) != sha256.Size || protocol.SealID(seal.Commitment) != protocol.ID(seal.Id) || seal.BondUcoin < 0 {
+			return fmt.Errorf("matching.seals[%d].commitment: expected %d bytes that begin with the id, and no negative bond", i, sha256.Size)
+		}
+		seals.Set(ctx.Store, sealKey(seal.Period, seal.Market, seal.Account, seal.Id), seal)
+		addPresence(ctx, seal, &matchingv1.Presence{Seals: 1})
+	}
 	return nil
 }
 
-// booked is what an order says of its place: an order of either side.
+// booked is what an order says of its place: one of either side, or a sealed one.
 type booked interface {
 	GetId() []byte
 	GetAccount() []byte
@@ -131,10 +145,7 @@ func addPresence(ctx *module.Ctx, order booked, more *matchingv1.Presence) {
 	if !ok {
 		presence = &matchingv1.Presence{Account: order.GetAccount(), Period: order.GetPeriod(), Market: order.GetMarket()}
 	}
-	presence.Sells += more.Sells
-	presence.Buys += more.Buys
-	presence.SellWh += more.SellWh
-	presence.BuyWh += more.BuyWh
+	add(presence, more)
 	presences.Set(ctx.Store, key, presence)
 }
 
@@ -182,7 +193,7 @@ func checkMatch(ctx *module.Ctx, match *matchingv1.Match) error {
 // ExportGenesis implements module.Module.
 func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	r := ctx.Store
-	return module.MarshalGenesis(&matchingv1.GenesisState{
+	genesis := &matchingv1.GenesisState{
 		Books:      collect(Books(r)),
 		Sells:      collect(values(sells.All(r, sells.Key()))),
 		Buys:       collect(values(buys.All(r, buys.Key()))),
@@ -193,7 +204,10 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		Certificates: collect(values(certificates.All(r, certificates.Key()))),
 		Declined:     collect(values(declined.All(r, declined.Key()))),
 		Lapses:       collect(values(lapses.All(r, lapses.Key()))),
-	})
+		Seals:        collect(values(seals.All(r, seals.Key()))),
+	}
+	exportStanding(r, genesis)
+	return module.MarshalGenesis(genesis)
 }
 
 func isFinal(book *matchingv1.Book) bool { return book.Phase == matchingv1.Phase_PHASE_FINAL }

@@ -6,11 +6,18 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/registry"
 )
 
 // maxPrice bounds what a market may post or add, in ucoin per kWh: 1000 coins.
 const maxPrice = 1_000_000_000
+
+// Bounds of sealed orders: a week to reveal, a million coins of bond.
+const (
+	maxRevealMs = 7 * 24 * 3_600_000
+	maxBond     = 1_000_000_000_000
+)
 
 // defaultMarket is market 0 before the first period that it was set for.
 func defaultMarket() *matchingv1.Market {
@@ -72,10 +79,15 @@ func checkMarket(m *matchingv1.Market) error {
 		{"market.posted_price_ucoin_per_kwh", m.PostedPriceUcoinPerKwh, 0, maxPrice},
 		{"market.posted_retail_ucoin_per_kwh", m.PostedRetailUcoinPerKwh, 0, maxPrice},
 		{"market.posted_feed_in_ucoin_per_kwh", m.PostedFeedInUcoinPerKwh, 0, m.PostedRetailUcoinPerKwh},
+		{"market.reveal_length_ms", m.RevealLengthMs, 0, maxRevealMs},
+		{"market.bond_ucoin", m.BondUcoin, 0, maxBond},
 	} {
 		if field.value < field.least || field.value > field.most {
 			return ErrOutOfRange.With("%s: expected %d to %d, got %d", field.name, field.least, field.most, field.value)
 		}
+	}
+	if (m.RevealLengthMs > 0) != (m.BondUcoin > 0) {
+		return ErrOutOfRange.With("market.bond_ucoin: expected more than 0 with a reveal_length_ms above 0, else 0, got %s", units.FormatCoins(m.BondUcoin))
 	}
 	return nil
 }

@@ -26,6 +26,10 @@ var (
 	declined     = state.NewMap[matchingv1.Declined](protocol.ModuleMatching, 11)
 	loads        = state.NewMap[matchingv1.PeriodLoad](protocol.ModuleMatching, 12)
 	lapses       = state.NewMap[matchingv1.Lapses](protocol.ModuleMatching, 17)
+
+	standings     = state.NewMap[matchingv1.StandingOrder](protocol.ModuleMatching, 13)
+	standingClock = state.NewItem[matchingv1.StandingClock](protocol.ModuleMatching, 14)
+	seals         = state.NewMap[matchingv1.Seal](protocol.ModuleMatching, 15)
 )
 
 func bookKey(period, market int64) state.Key { return books.Key().Int64(period).Int64(market) }
@@ -69,14 +73,20 @@ func New() Module { return Module{} }
 // Name implements module.Module.
 func (Module) Name() string { return "matching" }
 
+// traders are who may order.
+var traders = []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
+
 // Routes implements module.Module.
 func (Module) Routes() []module.Route {
-	traders := []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
 	return []module.Route{
 		module.Handle(module.LaneOrders, traders, checkPlaceSell, placeSell),
 		module.Handle(module.LaneOrders, traders, checkPlaceBuy, placeBuy),
 		module.Handle(module.LaneOrders, traders, checkCancel, cancel),
 		module.Handle(module.LaneOrders, traders, checkConfirm, confirm),
+		module.Handle(module.LaneOrders, traders, checkSealOrder, sealOrder),
+		module.Handle(module.LaneOrders, traders, checkRevealOrder, revealOrder),
+		module.Handle(module.LaneOrders, traders, checkSetStandingOrder, setStandingOrder),
+		module.Handle(module.LaneOrders, traders, checkCancelStandingOrder, cancelStandingOrder),
 		module.Handle(module.LaneRest, []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}, checkSetMarket, setMarket),
 	}
 }
@@ -186,13 +196,16 @@ func addLoad(store state.Store, period, orders int64) {
 	}
 }
 
-// dueTime is when the hook must look at a book next: at the gate, at the end of
-// each confirmation window, and in the next block if that is not the last round.
-// It is not asked about final books.
+// dueTime is when the hook must look at a book next: at the gate, where orders
+// are sealed at the end of the time for revealing, at the end of each confirmation
+// window, and in the next block if that is not the last round. It is not asked
+// about final books.
 func dueTime(r state.Reader, book *matchingv1.Book) int64 {
 	switch book.Phase {
 	case matchingv1.Phase_PHASE_CONFIRM:
 		return book.ConfirmUntilMs
+	case matchingv1.Phase_PHASE_REVEAL:
+		return book.RevealUntilMs
 	case matchingv1.Phase_PHASE_AGAIN:
 		return book.ConfirmUntilMs + 1
 	}

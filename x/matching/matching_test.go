@@ -229,8 +229,8 @@ func TestCancelLast(t *testing.T) {
 // TestRolesOnRoutes: gateways place no orders; frozen accounts send nothing.
 func TestRolesOnRoutes(t *testing.T) {
 	routes := matching.New().Routes()
-	if len(routes) != 5 {
-		t.Fatalf("got %d routes, want 5", len(routes))
+	if len(routes) != 9 {
+		t.Fatalf("got %d routes, want 9", len(routes))
 	}
 	for _, route := range routes {
 		if route.Type == "energy.matching.v1.MsgSetMarket" {

@@ -18,8 +18,8 @@ const (
 )
 
 func checkCancel(_ string, m *matchingv1.MsgCancel) error {
-	if m.Period <= 0 {
-		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(m.Period))
+	if err := checkPeriod(m.Period); err != nil {
+		return err
 	}
 	return checkID("order", m.Order)
 }
@@ -42,6 +42,12 @@ func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 			return err
 		}
 		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Market: market, Buys: 1, BuyWh: order.EnergyWh})
+	}
+	if seal, ok := seals.Get(ctx.Store, sealKey(m.Period, market, sender[:], m.Order)); ok {
+		if err := removeSeal(ctx, seal, reasonSender); err != nil {
+			return err
+		}
+		return leave(ctx, seal.Account, seal.Period, &matchingv1.Presence{Market: market, Seals: 1})
 	}
 	return ErrUnknownOrder.With("order: expected one of the sender's in the period %s, got %x", units.FormatTime(m.Period), m.Order)
 }
@@ -73,8 +79,9 @@ func leave(ctx *module.Ctx, account []byte, period int64, gone *matchingv1.Prese
 	}
 	book.Sells -= gone.Sells
 	book.Buys -= gone.Buys
-	book.Orders -= gone.Sells + gone.Buys
-	addLoad(ctx.Store, period, -gone.Sells-gone.Buys)
+	book.Seals -= gone.Seals
+	book.Orders -= gone.Sells + gone.Buys + gone.Seals
+	addLoad(ctx.Store, period, -gone.Sells-gone.Buys-gone.Seals)
 	if book.Orders == 0 {
 		dropDue(ctx, book)
 		books.Delete(ctx.Store, bookKey(period, book.Market))
@@ -83,12 +90,13 @@ func leave(ctx *module.Ctx, account []byte, period int64, gone *matchingv1.Prese
 	}
 	key := presenceKey(account, period)
 	presence, _ := presences.Get(ctx.Store, key)
-	if presence.GetSells()+presence.GetBuys() == gone.Sells+gone.Buys {
+	if presence.GetSells()+presence.GetBuys()+presence.GetSeals() == gone.Sells+gone.Buys+gone.Seals {
 		presences.Delete(ctx.Store, key)
 		return nil
 	}
 	presence.Sells -= gone.Sells
 	presence.Buys -= gone.Buys
+	presence.Seals -= gone.Seals
 	presence.SellWh -= gone.SellWh
 	presence.BuyWh -= gone.BuyWh
 	presences.Set(ctx.Store, key, presence)

@@ -18,6 +18,9 @@ func checkSetMarket(_ string, m *matchingv1.MsgSetMarket) error {
 // for. A second change before that replaces the first.
 func setMarket(ctx *module.Ctx, m *matchingv1.MsgSetMarket) error {
 	from := registry.FirstUnopened(ctx.Store, ctx.TimeMs)
+	if err := checkRevealTime(ctx.Store, m.Market, from); err != nil {
+		return err
+	}
 	entry := &matchingv1.MarketEntry{Number: m.Number, FromPeriod: from, Market: m.Market}
 	markets.Set(ctx.Store, marketKey(m.Number, from), entry)
 	ctx.Emit(&matchingv1.MarketSet{Entry: entry})

@@ -23,6 +23,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryMarket),
 		module.Answer(queryMarkets),
 		module.Answer(queryCertificate),
+		module.Answer(queryStandingOrders),
 		module.Answer(queryLapses),
 	}
 }
@@ -56,7 +57,8 @@ func queryOrders(ctx module.QueryCtx, q *matchingv1.QueryOrdersRequest) (*matchi
 		market = account.GetMarket()
 	}
 	sold, bid := ordersOf(ctx.Store, q.Period, market, q.Account)
-	return &matchingv1.QueryOrdersResponse{Sells: firstOf(sold), Buys: firstOf(bid)}, nil
+	sealed := sealsOf(ctx.Store, q.Period, market, q.Account)
+	return &matchingv1.QueryOrdersResponse{Sells: firstOf(sold), Buys: firstOf(bid), Seals: firstOf(sealed)}, nil
 }
 
 func queryMatches(ctx module.QueryCtx, q *matchingv1.QueryMatchesRequest) (*matchingv1.QueryMatchesResponse, error) {
@@ -124,4 +126,12 @@ func queryCertificate(ctx module.QueryCtx, q *matchingv1.QueryCertificateRequest
 		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare in market %d that is not settled yet, got %s in round %d", q.Market, units.FormatTime(q.Period), q.Round)
 	}
 	return &matchingv1.QueryCertificateResponse{Certificate: certificate}, nil
+}
+
+func queryStandingOrders(ctx module.QueryCtx, q *matchingv1.QueryStandingOrdersRequest) (*matchingv1.QueryStandingOrdersResponse, error) {
+	if err := checkAccount(q.Account); err != nil {
+		return nil, err
+	}
+	found := collect(values(standings.All(ctx.Store, standings.Key().Bytes(q.Account))))
+	return &matchingv1.QueryStandingOrdersResponse{Orders: firstOf(found)}, nil
 }

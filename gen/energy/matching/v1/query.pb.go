@@ -183,6 +183,7 @@ type QueryOrdersResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sells         []*SellOrder           `protobuf:"bytes,1,rep,name=sells,proto3" json:"sells,omitempty"`
 	Buys          []*BuyOrder            `protobuf:"bytes,2,rep,name=buys,proto3" json:"buys,omitempty"`
+	Seals         []*Seal                `protobuf:"bytes,3,rep,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -227,6 +228,13 @@ func (x *QueryOrdersResponse) GetSells() []*SellOrder {
 func (x *QueryOrdersResponse) GetBuys() []*BuyOrder {
 	if x != nil {
 		return x.Buys
+	}
+	return nil
+}
+
+func (x *QueryOrdersResponse) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
 	}
 	return nil
 }
@@ -787,6 +795,95 @@ func (x *QueryCertificateResponse) GetCertificate() *Certificate {
 	return nil
 }
 
+// QueryStandingOrdersRequest lists an account's standing orders, or all.
+type QueryStandingOrdersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStandingOrdersRequest) Reset() {
+	*x = QueryStandingOrdersRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStandingOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStandingOrdersRequest) ProtoMessage() {}
+
+func (x *QueryStandingOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStandingOrdersRequest.ProtoReflect.Descriptor instead.
+func (*QueryStandingOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryStandingOrdersRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryStandingOrdersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Orders        []*StandingOrder       `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStandingOrdersResponse) Reset() {
+	*x = QueryStandingOrdersResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStandingOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStandingOrdersResponse) ProtoMessage() {}
+
+func (x *QueryStandingOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStandingOrdersResponse.ProtoReflect.Descriptor instead.
+func (*QueryStandingOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryStandingOrdersResponse) GetOrders() []*StandingOrder {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
 // QueryLapsesRequest asks how often an account let pre-matches lapse.
 type QueryLapsesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -797,7 +894,7 @@ type QueryLapsesRequest struct {
 
 func (x *QueryLapsesRequest) Reset() {
 	*x = QueryLapsesRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +906,7 @@ func (x *QueryLapsesRequest) String() string {
 func (*QueryLapsesRequest) ProtoMessage() {}
 
 func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +919,7 @@ func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLapsesRequest.ProtoReflect.Descriptor instead.
 func (*QueryLapsesRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{15}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *QueryLapsesRequest) GetAccount() []byte {
@@ -845,7 +942,7 @@ type QueryLapsesResponse struct {
 
 func (x *QueryLapsesResponse) Reset() {
 	*x = QueryLapsesResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +954,7 @@ func (x *QueryLapsesResponse) String() string {
 func (*QueryLapsesResponse) ProtoMessage() {}
 
 func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +967,7 @@ func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLapsesResponse.ProtoReflect.Descriptor instead.
 func (*QueryLapsesResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{16}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *QueryLapsesResponse) GetLapses() int64 {
@@ -907,10 +1004,11 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\x12QueryOrdersRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
-	"\x06market\x18\x03 \x01(\x03R\x06market\"|\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"\xac\x01\n" +
 	"\x13QueryOrdersResponse\x123\n" +
 	"\x05sells\x18\x01 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
-	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\"G\n" +
+	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\x12.\n" +
+	"\x05seals\x18\x03 \x03(\v2\x18.energy.matching.v1.SealR\x05seals\"G\n" +
 	"\x13QueryMatchesRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\"\x86\x01\n" +
@@ -943,7 +1041,11 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\x06market\x18\x02 \x01(\x03R\x06market\x12\x14\n" +
 	"\x05round\x18\x03 \x01(\x03R\x05round\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
-	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\".\n" +
+	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\"6\n" +
+	"\x1aQueryStandingOrdersRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"X\n" +
+	"\x1bQueryStandingOrdersResponse\x129\n" +
+	"\x06orders\x18\x01 \x03(\v2!.energy.matching.v1.StandingOrderR\x06orders\".\n" +
 	"\x12QueryLapsesRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\"n\n" +
 	"\x13QueryLapsesResponse\x12\x16\n" +
@@ -963,47 +1065,53 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_energy_matching_v1_query_proto_goTypes = []any{
-	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
-	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
-	(*QueryOrdersRequest)(nil),       // 2: energy.matching.v1.QueryOrdersRequest
-	(*QueryOrdersResponse)(nil),      // 3: energy.matching.v1.QueryOrdersResponse
-	(*QueryMatchesRequest)(nil),      // 4: energy.matching.v1.QueryMatchesRequest
-	(*QueryMatchesResponse)(nil),     // 5: energy.matching.v1.QueryMatchesResponse
-	(*QueryPeriodsRequest)(nil),      // 6: energy.matching.v1.QueryPeriodsRequest
-	(*QueryPeriodsResponse)(nil),     // 7: energy.matching.v1.QueryPeriodsResponse
-	(*OpenPeriod)(nil),               // 8: energy.matching.v1.OpenPeriod
-	(*QueryMarketRequest)(nil),       // 9: energy.matching.v1.QueryMarketRequest
-	(*QueryMarketResponse)(nil),      // 10: energy.matching.v1.QueryMarketResponse
-	(*QueryMarketsRequest)(nil),      // 11: energy.matching.v1.QueryMarketsRequest
-	(*QueryMarketsResponse)(nil),     // 12: energy.matching.v1.QueryMarketsResponse
-	(*QueryCertificateRequest)(nil),  // 13: energy.matching.v1.QueryCertificateRequest
-	(*QueryCertificateResponse)(nil), // 14: energy.matching.v1.QueryCertificateResponse
-	(*QueryLapsesRequest)(nil),       // 15: energy.matching.v1.QueryLapsesRequest
-	(*QueryLapsesResponse)(nil),      // 16: energy.matching.v1.QueryLapsesResponse
-	(*Book)(nil),                     // 17: energy.matching.v1.Book
-	(*SellOrder)(nil),                // 18: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                 // 19: energy.matching.v1.BuyOrder
-	(*Match)(nil),                    // 20: energy.matching.v1.Match
-	(*MarketEntry)(nil),              // 21: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),              // 22: energy.matching.v1.Certificate
+	(*QueryBookRequest)(nil),            // 0: energy.matching.v1.QueryBookRequest
+	(*QueryBookResponse)(nil),           // 1: energy.matching.v1.QueryBookResponse
+	(*QueryOrdersRequest)(nil),          // 2: energy.matching.v1.QueryOrdersRequest
+	(*QueryOrdersResponse)(nil),         // 3: energy.matching.v1.QueryOrdersResponse
+	(*QueryMatchesRequest)(nil),         // 4: energy.matching.v1.QueryMatchesRequest
+	(*QueryMatchesResponse)(nil),        // 5: energy.matching.v1.QueryMatchesResponse
+	(*QueryPeriodsRequest)(nil),         // 6: energy.matching.v1.QueryPeriodsRequest
+	(*QueryPeriodsResponse)(nil),        // 7: energy.matching.v1.QueryPeriodsResponse
+	(*OpenPeriod)(nil),                  // 8: energy.matching.v1.OpenPeriod
+	(*QueryMarketRequest)(nil),          // 9: energy.matching.v1.QueryMarketRequest
+	(*QueryMarketResponse)(nil),         // 10: energy.matching.v1.QueryMarketResponse
+	(*QueryMarketsRequest)(nil),         // 11: energy.matching.v1.QueryMarketsRequest
+	(*QueryMarketsResponse)(nil),        // 12: energy.matching.v1.QueryMarketsResponse
+	(*QueryCertificateRequest)(nil),     // 13: energy.matching.v1.QueryCertificateRequest
+	(*QueryCertificateResponse)(nil),    // 14: energy.matching.v1.QueryCertificateResponse
+	(*QueryStandingOrdersRequest)(nil),  // 15: energy.matching.v1.QueryStandingOrdersRequest
+	(*QueryStandingOrdersResponse)(nil), // 16: energy.matching.v1.QueryStandingOrdersResponse
+	(*QueryLapsesRequest)(nil),          // 17: energy.matching.v1.QueryLapsesRequest
+	(*QueryLapsesResponse)(nil),         // 18: energy.matching.v1.QueryLapsesResponse
+	(*Book)(nil),                        // 19: energy.matching.v1.Book
+	(*SellOrder)(nil),                   // 20: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                    // 21: energy.matching.v1.BuyOrder
+	(*Seal)(nil),                        // 22: energy.matching.v1.Seal
+	(*Match)(nil),                       // 23: energy.matching.v1.Match
+	(*MarketEntry)(nil),                 // 24: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),                 // 25: energy.matching.v1.Certificate
+	(*StandingOrder)(nil),               // 26: energy.matching.v1.StandingOrder
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	17, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	18, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	19, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	20, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	20, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
-	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	21, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	21, // 7: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
-	22, // 8: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	19, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	20, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	21, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	22, // 3: energy.matching.v1.QueryOrdersResponse.seals:type_name -> energy.matching.v1.Seal
+	23, // 4: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	23, // 5: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	8,  // 6: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
+	24, // 7: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	24, // 8: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
+	25, // 9: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	26, // 10: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }
@@ -1018,7 +1126,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
