@@ -52,6 +52,7 @@ type search struct {
 	common  *big.Int // denominator of all sums
 	capital *big.Int // over it
 	profile profile  // of the run that is looked at
+	scratch big.Int  // memory for a term
 
 	candidates []int64
 	best       int64
@@ -106,8 +107,7 @@ func commonDenominator(bank Bank, list []piece) *big.Int {
 func (s *search) add(p piece, sign int64) {
 	b, cost := p.borrower, p.borrower.cost(s.bank)
 	term := func(sum *big.Int, scale *big.Int, factors ...int64) {
-		t := product(factors...)
-		sum.Add(sum, t.Mul(t, scale))
+		sum.Add(sum, s.scratch.Mul(scale, product(factors...)))
 	}
 	width := b.NoneFromPPM - b.RatePPM
 	if p.branch == AtLimit { // (r - m) L

@@ -116,7 +116,21 @@ func TestPriceByHand(t *testing.T) {
 			rate: 250_000, loans: []int64{0, 10 * coins}, branches: []Branch{TooDear, AtLimit}, profit: 2_400_000,
 		},
 		{
-			// What two lend at cost brings nothing: the lowest rate stands.
+			// Up to 50 000 the second is at a limit as large as the first's k: profit
+			// rises by -10 000 theta/r alone. Beyond, 20 coins of k outweigh it.
+			name: "limits as large as k", bank: bank(nil),
+			borrowers: []Borrower{plain(nil), {AmountUcoin: 10 * coins, RatePPM: 50_000, NoneFromPPM: 100_000, LimitUcoin: 10 * coins}},
+			rate:      50_000, loans: []int64{8 * coins, 10 * coins}, branches: []Branch{OnCurve, AtLimit}, profit: 720_000,
+		},
+		{
+			// The second costs 10 000 + 10^6 x 3/200 = 25 000. At 30 000 it would
+			// take 20 of 25 coins, and 6 coins shared out bring 48 000.
+			name: "who is cheap alone beats sharing out", bank: bank(func(b *Bank) { b.CapitalUcoin = 6 * coins; b.RateMaxPPM = 30_000 }),
+			borrowers: []Borrower{limited(5 * coins), plain(func(b *Borrower) { b.Loans, b.Defaults = 190, 3 })},
+			rate:      24_999, loans: []int64{5 * coins, 0}, branches: []Branch{AtLimit, Refused}, profit: 74_995,
+		},
+		{
+			// A loan at cost brings nothing: the lowest rate stands.
 			name: "ties to the lowest", bank: bank(func(b *Bank) { b.RateMinPPM, b.RateMaxPPM = 9_999, 10_000 }), borrowers: same[:1],
 			rate: 9_999, loans: []int64{0}, branches: []Branch{Refused}, reason: NoGain,
 		},
