@@ -15,6 +15,7 @@ func DefaultParams() *registryv1.Params {
 		InitialReputation: 60,
 		MaxExpiryBlocks:   1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
 		QuotaPerKey: 64, QuotaPerGateway: 256, PendingPerKey: 128, ProposalTtlBlocks: 10_000,
+		MaxContractsPerAccount: 16,
 	}
 }
 
@@ -85,6 +86,7 @@ func limits(p *registryv1.Params) []limit {
 		{"quota_per_gateway", p.QuotaPerGateway, 1, million},
 		{"pending_per_key", p.PendingPerKey, 1, million},
 		{"proposal_ttl_blocks", p.ProposalTtlBlocks, 1, 10 * million},
+		{"max_contracts_per_account", p.MaxContractsPerAccount, 0, 1_000},
 	}
 }
 

@@ -783,8 +783,11 @@ type Params struct {
 	QuotaPerGateway   int64 `protobuf:"varint,26,opt,name=quota_per_gateway,json=quotaPerGateway,proto3" json:"quota_per_gateway,omitempty"`
 	PendingPerKey     int64 `protobuf:"varint,27,opt,name=pending_per_key,json=pendingPerKey,proto3" json:"pending_per_key,omitempty"`
 	ProposalTtlBlocks int64 `protobuf:"varint,28,opt,name=proposal_ttl_blocks,json=proposalTtlBlocks,proto3" json:"proposal_ttl_blocks,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Bilateral contracts in force or proposed by an account, and as many again
+	// that are proposed to it; 0: none.
+	MaxContractsPerAccount int64 `protobuf:"varint,40,opt,name=max_contracts_per_account,json=maxContractsPerAccount,proto3" json:"max_contracts_per_account,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1013,6 +1016,13 @@ func (x *Params) GetProposalTtlBlocks() int64 {
 	return 0
 }
 
+func (x *Params) GetMaxContractsPerAccount() int64 {
+	if x != nil {
+		return x.MaxContractsPerAccount
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1206,7 +1216,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xab\t\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xe6\t\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1240,7 +1250,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\rquota_per_key\x18\x19 \x01(\x03R\vquotaPerKey\x12*\n" +
 	"\x11quota_per_gateway\x18\x1a \x01(\x03R\x0fquotaPerGateway\x12&\n" +
 	"\x0fpending_per_key\x18\x1b \x01(\x03R\rpendingPerKey\x12.\n" +
-	"\x13proposal_ttl_blocks\x18\x1c \x01(\x03R\x11proposalTtlBlocks\"b\n" +
+	"\x13proposal_ttl_blocks\x18\x1c \x01(\x03R\x11proposalTtlBlocks\x129\n" +
+	"\x19max_contracts_per_account\x18( \x01(\x03R\x16maxContractsPerAccount\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
