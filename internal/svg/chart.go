@@ -5,11 +5,15 @@ import (
 	"strings"
 )
 
+// Size of a chart, in pixels.
+const (
+	ChartWidth  = 900
+	ChartHeight = 240
+)
+
 // Layout of a chart, in pixels. Left of the plot are the values, right of it the
 // names of the lines.
 const (
-	ChartWidth, ChartHeight = 900, 240
-
 	plotLeft, plotRight   = 110, 190
 	plotTop, plotBottom   = 30, 40
 	plotWidth, plotHeight = ChartWidth - plotLeft - plotRight, ChartHeight - plotTop - plotBottom
