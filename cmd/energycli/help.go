@@ -7,6 +7,7 @@ var (
 	fieldHelp = map[string]string{
 		"Consent.standing":             "confirm every pre-match of this order at once",
 		"Consent.min_satisfaction_ppm": "least own satisfaction for a standing consent",
+		"Consent.reject_below_ppm":     "decline at once what satisfies oneself less",
 		"Weights.price":                "weight of a price near one's own, 0 to 1000",
 		"Weights.energy":               "weight of an amount near one's own, 0 to 1000",
 		"Weights.environment":          "weight of the wanted environment, 0 to 1000",
@@ -20,6 +21,7 @@ var (
 		"MsgPlaceBuy.wanted_credit":        "wanted credit value of the seller, 0 to 100",
 		"MsgPlaceBuy.wanted_loss_ppm":      "wanted loss on the way",
 		"MsgPlaceBuy.max_loss_ppm":         "greatest loss to accept",
+		"MsgPlaceSell.rest":                "what to do with energy that finds no buyer; grid if left out",
 		"MsgConfirm.veto":                  "refuse the pre-match instead of signing it",
 
 		"MsgProposeContract.priority":      "the seller's order of its contracts, the least first",
@@ -105,7 +107,8 @@ var (
 		"QueryLoss":        "Show the least loss between two nodes",
 		"QueryTariff":      "Show the grid's prices for a class",
 		"QueryMarket":      "Show how a period is cleared",
-		"QueryCertificate": "Show what proves a period's clearing",
+		"QueryCertificate": "Show what proves a round's clearing, by default the latest's",
+		"QueryLapses":      "Show how many pre-matches an account let lapse",
 		"QueryBook":        "Show a period's market in numbers",
 		"QueryOrders":      "List an account's orders in a period, or all",
 		"QueryMatches":     "List an account's matches in a period, or all",

@@ -10,7 +10,8 @@ import "slices"
 // the lines looked at leave connected. A basis is a spanning forest of arcs; the
 // arcs outside it are at one of their bounds. The lines, nothing flowing, are the
 // first basis, so every state of the search is within the limits, and it can
-// stop at any time.
+// stop at any time. Where trades that stand fill a line (Load), Cunningham's rule
+// does not exclude that a basis comes twice, and the bound ends the search.
 type search struct {
 	place []int // of each node
 	arcs  []arc // the trades between two places, then the lines
@@ -56,7 +57,7 @@ func newSearch(f *Feeder, trades []Trade, order []int, binding []bool) *search {
 		if parent != Root {
 			above := s.place[parent]
 			s.up[place], s.by[place], s.level[place] = above, len(lines), s.level[above]+1
-			lines = append(lines, arc{tail: place, head: above, low: -f.capacity[n], high: f.capacity[n], trade: none})
+			lines = append(lines, arc{tail: place, head: above, low: f.low[n], high: f.high[n], trade: none})
 		}
 	}
 	for _, i := range order {
