@@ -52,6 +52,8 @@ func gateAt(r state.Reader, period int64) int64 {
 func passGate(ctx *module.Ctx, period int64) {
 	for _, rule := range collect(values(standings.All(ctx.Store, standings.Key()))) {
 		switch {
+		case revoked(ctx.Store, rule.Account): // for good, and nobody else can end it
+			removeStanding(ctx, rule, reasonRevoked)
 		case period < rule.FromPeriod:
 		case rule.UntilMs != 0 && period >= rule.UntilMs:
 			removeStanding(ctx, rule, reasonExpired)
@@ -112,6 +114,11 @@ func trader(r state.Reader, address protocol.Address) (*registryv1.Account, erro
 		}
 	}
 	return nil, ErrNotActive.With("account: expected a prosumer or aggregator, got %v", address)
+}
+
+func revoked(r state.Reader, account []byte) bool {
+	record, ok := registry.AccountOf(r, protocol.Address(account))
+	return !ok || record.Status == registryv1.Status_STATUS_REVOKED
 }
 
 // standingEnergy is what a rule orders in a period, in Wh.
