@@ -52,14 +52,17 @@ func gateAt(r state.Reader, period int64) int64 {
 func passGate(ctx *module.Ctx, period int64) {
 	for _, rule := range collect(values(standings.All(ctx.Store, standings.Key()))) {
 		switch {
-		case revoked(ctx.Store, rule.Account): // for good, and nobody else can end it
-			removeStanding(ctx, rule, reasonRevoked)
 		case period < rule.FromPeriod:
 		case rule.UntilMs != 0 && period >= rule.UntilMs:
 			removeStanding(ctx, rule, reasonExpired)
 		case ordered(ctx.Store, rule.Account, period):
 		default:
-			if err := ctx.Atomic(func(ctx *module.Ctx) error { return writeStanding(ctx, rule, period) }); err != nil {
+			err := ctx.Atomic(func(ctx *module.Ctx) error { return writeStanding(ctx, rule, period) })
+			switch {
+			case err == nil:
+			case revoked(ctx.Store, rule.Account): // for good, and nobody else can end it
+				removeStanding(ctx, rule, reasonRevoked)
+			default:
 				ctx.Emit(&matchingv1.StandingSkipped{Account: rule.Account, Period: period, Side: sideOf(rule), Reason: err.Error()})
 			}
 		}
