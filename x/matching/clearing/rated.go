@@ -84,6 +84,11 @@ func (c *Clearing) scores() cmap.Params {
 	}
 }
 
+// welfare are the parameters of the welfare market.
+func (c *Clearing) welfare() welfare.Params {
+	return welfare.Params{Scores: c.scores(), Beta: c.rules.Market.BetaUcoinPerKwh}
+}
+
 // link is what lies between a buy and a sell.
 func (c *Clearing) link(buy, sell int) welfare.Link {
 	l := welfare.Link{Link: cmap.Link{DistanceM: c.rules.Market.MaxRatedDistanceM + 1, Fee: c.rules.Params.FeeUcoinPerKwh}}
@@ -125,7 +130,7 @@ func (c *Clearing) runWelfare() (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := welfare.Clear(welfare.Params{Scores: c.scores(), Beta: c.rules.Market.BetaUcoinPerKwh}, buys, sells, c.link)
+	result, err := welfare.Clear(c.welfare(), buys, sells, c.link)
 	if err != nil {
 		return nil, err
 	}
