@@ -51,10 +51,14 @@ type block struct {
 	time    time.Time
 	txs     []types.Tx
 	results []*abci.ExecTxResult
+	events  []abci.Event
 }
 
 // newNode starts a node of a chain with two members that hold 100 coins.
-func newNode(t *testing.T) *node {
+func newNode(t *testing.T) *node { return newNodeOf(t, func(*app.Genesis) {}) }
+
+// newNodeOf is newNode of a genesis that is edited.
+func newNodeOf(t *testing.T, edit func(*app.Genesis)) *node {
 	t.Helper()
 	n := &node{blocks: make(map[int64]*block)}
 	set, keys := types.RandValidatorSet(1, 10)
@@ -63,6 +67,7 @@ func newNode(t *testing.T) *node {
 		for i := range 2 {
 			n.members = append(n.members, testkit.AddMember(g, i, 100_000_000))
 		}
+		edit(g)
 	})
 	n.blocks[n.chain.Height] = &block{time: n.chain.Time}
 	mux := http.NewServeMux()
@@ -113,7 +118,7 @@ func (n *node) broadcast(_ *rpctypes.Context, tx types.Tx) (*coretypes.ResultBro
 // produce makes a block; n.mu is held.
 func (n *node) produce(after time.Duration, txs ...[]byte) {
 	results := n.chain.Block(after, txs...)
-	made := &block{time: n.chain.Time}
+	made := &block{time: n.chain.Time, events: n.chain.Events}
 	for _, tx := range txs {
 		if result := results[protocol.TxHash(tx)]; result != nil {
 			made.txs, made.results = append(made.txs, tx), append(made.results, result)
@@ -164,7 +169,7 @@ func (n *node) blockResults(_ *rpctypes.Context, height *int64) (*coretypes.Resu
 	if err != nil {
 		return nil, err
 	}
-	return &coretypes.ResultBlockResults{Height: *height, TxsResults: found.results}, nil
+	return &coretypes.ResultBlockResults{Height: *height, TxsResults: found.results, FinalizeBlockEvents: found.events}, nil
 }
 
 func (n *node) commit(_ *rpctypes.Context, height *int64) (*coretypes.ResultCommit, error) {

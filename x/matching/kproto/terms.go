@@ -2,7 +2,12 @@ package kproto
 
 // Terms are the parts of a dissimilarity (matching.md 2), each already weighted.
 type Terms struct {
-	Price, Energy, Environment, Credit, Loss, EnergyType int64
+	Price       int64 `json:"price"`
+	Energy      int64 `json:"energy"`
+	Environment int64 `json:"environment"`
+	Credit      int64 `json:"credit"`
+	Loss        int64 `json:"loss"`
+	EnergyType  int64 `json:"energy_type"`
 }
 
 // Sum is the dissimilarity.

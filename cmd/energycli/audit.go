@@ -1,0 +1,206 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/energyd/energyd/client"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching/audit"
+)
+
+// errWrongOnChain is returned for a clearing that the chain should not have made.
+var errWrongOnChain = errors.New("the clearing is wrong")
+
+func auditCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "audit", Short: "Check by computing again what the chain did", Args: noArguments, RunE: showHelp,
+	}
+	cmd.AddCommand(auditClearingCommand(o))
+	return cmd
+}
+
+func auditClearingCommand(o *options) *cobra.Command {
+	all := leaves((&matchingv1.QueryBookRequest{}).ProtoReflect().Descriptor())
+	cmd := &cobra.Command{
+		Use: "clearing --period PERIOD", Short: "Clear a period's book again and compare", Args: noArguments,
+		Long: `Clear a period's book again, with the code that validators run, and compare each
+match with what the chain made of its orders: energy, price, loss, satisfaction,
+what lines cut, objective, surplus and the auction to compare with. Checks of
+other code see that no order trades more than it has, that every match lies
+within both limits, and, for CMAP and welfare, that the chain's certificate
+proves its matches to be the best clearing of this book.
+
+Nobody's word is taken for the result. What it starts from comes from the node:
+orders and matches from the events of its blocks, parameters, market, grid and
+certificate from its state, the hash that decides ties from a header whose
+signatures are checked. Events are no part of what validators sign, so a node
+that lies about orders and matches alike is only found out by asking another
+one (--node) as well, or by the bills, which are proved.
+
+The exit code is 0 if all is right, 1 if something is wrong, 5 if the node has
+no such clearing. After settlement closed the book the certificate is gone.`,
+		Example: "  energycli audit clearing --period 2026-01-31T12:00:00Z",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l := o.link(cmd.Context())
+			period, err := l.readPeriod(cmd, all)
+			if err != nil {
+				return err
+			}
+			if err := stated(all, func(l leaf) bool { return cmd.Flags().Changed(l.flag) }); err != nil {
+				return err
+			}
+			if err := l.connect(); err != nil {
+				return err
+			}
+			g, err := l.gather(period)
+			if err != nil {
+				return err
+			}
+			return o.audit(cmd, g)
+		},
+	}
+	registerLeaves(cmd.Flags(), all)
+	return cmd
+}
+
+// audit prints the audit of a clearing; its error says what is wrong.
+func (o *options) audit(cmd *cobra.Command, g *gathered) error {
+	found := g.cleared()
+	report, err := audit.Check(g.rules, found.Sells, found.Buys, audit.Record{
+		Matches: found.Matches, Cuts: found.Cuts, Book: found.Book, Certificate: g.certificate,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: the book cannot be cleared: %w", errWrongOnChain, err)
+	}
+	write := writeAudit
+	if o.json() {
+		write = writeAuditJSON
+	}
+	if err := write(cmd.OutOrStdout(), g, report); err != nil {
+		return err
+	}
+	if wrong := report.Wrong(); wrong != nil {
+		return fmt.Errorf("%w: %s: %s", errWrongOnChain, wrong.Check, wrong.Wrong)
+	}
+	return nil
+}
+
+// auditJSON is an audit for programs: Wh, ucoin per kWh, ppm.
+type auditJSON struct {
+	Period    int64           `json:"period"`
+	Height    int64           `json:"height"`
+	AppHash   string          `json:"prev_app_hash"`
+	Mechanism string          `json:"mechanism"`
+	Sells     int             `json:"sells"`
+	Buys      int             `json:"buys"`
+	Right     bool            `json:"right"`
+	Remark    string          `json:"remark,omitempty"`
+	Checks    []audit.Finding `json:"checks"`
+	Matches   []auditedJSON   `json:"matches"`
+}
+
+// auditedJSON is a match as the chain made it and as it is made again; one of
+// them is missing where only the other found it.
+type auditedJSON struct {
+	Sell  string     `json:"sell"`
+	Buy   string     `json:"buy"`
+	Fate  string     `json:"fate,omitempty"`
+	Chain *termsJSON `json:"chain,omitempty"`
+	Again *termsJSON `json:"again,omitempty"`
+}
+
+type termsJSON struct {
+	EnergyWh int64 `json:"energy_wh"`
+	Price    int64 `json:"price"`
+	LossPPM  int64 `json:"loss_ppm"`
+}
+
+func writeAuditJSON(w io.Writer, g *gathered, report *audit.Report) error {
+	found := g.cleared()
+	shown := auditJSON{
+		Period: g.rules.Period, Height: found.Height, AppHash: fmt.Sprintf("%X", g.rules.PrevAppHash), Mechanism: mechanismName(g.rules.Market.Mechanism),
+		Sells: len(found.Sells), Buys: len(found.Buys), Right: report.Wrong() == nil, Remark: g.remark, Checks: report.Findings, Matches: []auditedJSON{},
+	}
+	for _, pair := range report.Pairs {
+		row := auditedJSON{Sell: fmt.Sprintf("%x", pair.Sell.Id), Buy: fmt.Sprintf("%x", pair.Buy.Id)}
+		if said := pair.Said; said != nil {
+			row.Chain = &termsJSON{said.EnergyWh, said.PriceUcoinPerKwh, said.LossPpm}
+			row.Fate = g.trading.Fates[string(said.Id)].String()
+		}
+		if again := pair.Again; again != nil {
+			row.Again = &termsJSON{again.EnergyWh, again.Price, again.LossPPM}
+		}
+		shown.Matches = append(shown.Matches, row)
+	}
+	return printJSON(w, shown)
+}
+
+func writeAudit(w io.Writer, g *gathered, report *audit.Report) error {
+	found := g.cleared()
+	if err := writeLines(w, []line{
+		{"period", units.FormatTime(g.rules.Period)},
+		{"cleared", fmt.Sprintf("in block %d by %s, ties by %X", found.Height, mechanismName(g.rules.Market.Mechanism), g.rules.PrevAppHash)},
+		{"orders", fmt.Sprintf("%d sells, %d buys", len(found.Sells), len(found.Buys))},
+	}); err != nil {
+		return err
+	}
+	matches := newTable("Sell", "Buy", "Chain kWh", "Again kWh", "Chain coin/kWh", "Again coin/kWh", "Loss %", "Became")
+	matches.SetColumnConfigs(rightAligned(3, 7))
+	for _, pair := range report.Pairs {
+		row := table.Row{short(pair.Sell.Id), short(pair.Buy.Id), "-", "-", "-", "-", "-", "-"}
+		if said := pair.Said; said != nil {
+			row[2], row[4], row[6] = units.FormatScaled(said.EnergyWh, 3), units.FormatScaled(said.PriceUcoinPerKwh, 6), units.FormatScaled(said.LossPpm, 4)
+			row[7] = g.trading.Fates[string(said.Id)].String()
+		}
+		if again := pair.Again; again != nil {
+			row[3], row[5] = units.FormatScaled(again.EnergyWh, 3), units.FormatScaled(again.Price, 6)
+		}
+		matches.AppendRow(row)
+	}
+	if _, err := fmt.Fprintln(w, matches.Render()); err != nil {
+		return err
+	}
+	var checks []line
+	for _, finding := range report.Findings {
+		verdict := "right"
+		switch {
+		case finding.Wrong != "":
+			verdict = "WRONG: " + finding.Wrong
+		case finding.Skipped != "":
+			verdict = "not checked: " + finding.Skipped
+		}
+		checks = append(checks, line{finding.Check, verdict})
+	}
+	if g.remark != "" {
+		checks = append(checks, line{"remark", g.remark})
+	}
+	verdict := "right: clearing this book again gives what the chain did"
+	if report.Wrong() != nil {
+		verdict = "WRONG"
+	}
+	return writeLines(w, append(checks, line{"verdict", verdict}))
+}
+
+// short writes the beginning of an order's id, enough to tell the orders of a
+// period apart.
+func short(id []byte) string { return fmt.Sprintf("%x", id[:min(6, len(id))]) }
+
+func mechanismName(mechanism matchingv1.Mechanism) string {
+	return client.FormatEnum(mechanism.Descriptor(), mechanism.Number())
+}
+
+// rightAligned aligns the columns from first to last, from 1, to the right.
+func rightAligned(first, last int) []table.ColumnConfig {
+	var configs []table.ColumnConfig
+	for number := first; number <= last; number++ {
+		configs = append(configs, table.ColumnConfig{Number: number, Align: text.AlignRight})
+	}
+	return configs
+}

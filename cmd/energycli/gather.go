@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/energyd/energyd/client"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/grid/paths"
+	"github.com/energyd/energyd/x/matching/clearing"
+)
+
+// errNoData is returned where the chain, or the node that was asked, has nothing
+// of what is asked for.
+var errNoData = errors.New("not on the chain, or no longer at this node")
+
+// gathered is a period's market as blocks and state tell it, with all that is
+// needed to clear its book again.
+type gathered struct {
+	trading *client.Trading
+	rules   clearing.Rules
+	// certificate is nil where there is none, or none any more.
+	certificate *matchingv1.Certificate
+	// remark says what had to be taken from another height than the clearing's.
+	remark string
+}
+
+// cleared returns the period's clearing.
+func (g *gathered) cleared() *client.Clearing { return g.trading.Clearings[0] }
+
+// readPeriod reads the flag --period of a command that has it.
+func (l *link) readPeriod(cmd *cobra.Command, all []leaf) (int64, error) {
+	asked := new(matchingv1.QueryBookRequest)
+	if _, err := l.reader().apply(cmd.Flags(), all, asked); err != nil {
+		return 0, err
+	}
+	return asked.Period, nil
+}
+
+// trading reads what blocks say of a period's market. Period and parameters go
+// into the rules by which it was, or will be, cleared.
+func (l *link) trading(period int64) (*gathered, error) {
+	params, market := new(registryv1.QueryParamsResponse), new(matchingv1.QueryMarketResponse)
+	if _, err := l.Query(l.ctx, &registryv1.QueryParamsRequest{Period: period}, params, 0); err != nil {
+		return nil, err
+	}
+	if length := params.Chain.GetPeriodLengthMs(); period <= 0 || period%length != 0 {
+		return nil, usage("--period: expected the start of a period such as %s, got %s", units.FormatTime(period-period%length), units.FormatTime(period))
+	}
+	if _, err := l.Query(l.ctx, &matchingv1.QueryMarketRequest{Period: period}, market, 0); err != nil {
+		return nil, err
+	}
+	p := params.Params
+	found, err := l.Trading(l.ctx, period, period-p.GateLeadMs-p.OrderHorizonMs)
+	if err != nil {
+		return nil, err
+	}
+	if len(found.Sells)+len(found.Buys) == 0 {
+		return nil, fmt.Errorf("orders for the period %s: %w", units.FormatTime(period), errNoData)
+	}
+	return &gathered{trading: found, rules: clearing.Rules{
+		Period: period, PeriodLengthMs: params.Chain.PeriodLengthMs, Params: p, Market: market.Entry.Market,
+	}}, nil
+}
+
+// gather reads all that is needed to clear a period's book again.
+func (l *link) gather(period int64) (*gathered, error) {
+	g, err := l.trading(period)
+	if err != nil {
+		return nil, err
+	}
+	if len(g.trading.Clearings) == 0 {
+		return nil, fmt.Errorf("a clearing of the period %s, which was %s: %w", units.FormatTime(period), g.uncleared(), errNoData)
+	}
+	return g, l.prepare(g)
+}
+
+// uncleared says why a period has no clearing.
+func (g *gathered) uncleared() string {
+	switch {
+	case g.trading.Failed != "":
+		return "not cleared: " + g.trading.Failed
+	case g.trading.Final.GetMissed():
+		return "not cleared, as no block came between its gate and its start"
+	case g.trading.Final == nil && len(g.trading.Cancelled) < len(g.trading.Sells)+len(g.trading.Buys):
+		return "not cleared yet"
+	}
+	return "not cleared, as all orders were cancelled"
+}
+
+// prepare adds to a cleared market the hash that decided ties, from a header
+// whose signatures it checks, the grid and the certificate.
+func (l *link) prepare(g *gathered) error {
+	height := g.cleared().Height
+	header, err := l.Header(l.ctx, height)
+	if err != nil {
+		return err
+	}
+	if err := header.Verify(l.chainID); err != nil {
+		return err
+	}
+	g.rules.PrevAppHash = header.Signed.AppHash
+	nodes, lines, err := l.Grid(l.ctx, height)
+	if is[*client.Rejected](err) {
+		g.remark = fmt.Sprintf("the node no longer has the state of height %d: the grid is that of now, which may have changed since", height)
+		nodes, lines, err = l.Grid(l.ctx, 0)
+	}
+	if err != nil {
+		return err
+	}
+	g.rules.Paths = paths.New(nodes, lines, g.rules.Params.DefaultLossPpmPerKm)
+	answer := new(matchingv1.QueryCertificateResponse)
+	for _, at := range []int64{height, 0} { // settlement may have closed the book since
+		_, err := l.Query(l.ctx, &matchingv1.QueryCertificateRequest{Period: g.rules.Period}, answer, at)
+		if err == nil {
+			g.certificate = answer.Certificate
+			return nil
+		}
+		if !is[*client.Rejected](err) {
+			return err
+		}
+	}
+	return nil
+}
