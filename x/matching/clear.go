@@ -11,13 +11,16 @@ import (
 	"github.com/energyd/energyd/x/registry"
 )
 
-// clearBook makes a book's pre-matches and opens its confirmation window.
+// clearBook makes a round's pre-matches and opens its confirmation window.
 func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
-	c := lay(ctx, book.Period)
+	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	c := lay(ctx, book.Period, asks, bids)
 	found, err := c.Run()
 	if err != nil {
 		return err
 	}
+	dropDue(ctx, book)
+	begin(book, c.Sells, c.Buys)
 	fee := registry.ParamsAt(ctx.Store, book.Period).FeeUcoinPerKwh
 	for _, trade := range found.Trades {
 		if err := prematch(ctx, book, c.Sells[trade.Sell], c.Buys[trade.Buy], fee, trade); err != nil {
@@ -25,12 +28,11 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 		}
 	}
 	report(ctx, book, found)
-	dropDue(ctx, book)
 	book.Phase = matchingv1.Phase_PHASE_CONFIRM
-	if book.Pending == 0 { // nobody is waited for
+	if book.Pending == 0 && !again(ctx, book) { // nobody is waited for
 		book.ConfirmUntilMs = ctx.TimeMs
 		ctx.Emit(&matchingv1.PeriodCleared{Book: book})
-		return finish(ctx, book, c.Sells, c.Buys, "")
+		return finish(ctx, book, asks, bids, "")
 	}
 	for _, order := range c.Sells {
 		sells.Set(ctx.Store, sellKey(order.Period, order.Account, order.Id), order)
@@ -38,62 +40,75 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	for _, order := range c.Buys {
 		buys.Set(ctx.Store, buyKey(order.Period, order.Account, order.Id), order)
 	}
+	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
+	if book.Pending == 0 { // rules declined: nothing to wait for but the next round
+		awaitRound(ctx, book)
+		return nil
+	}
 	// Not after the start of the period: a round is no longer than the gate's lead.
 	book.ConfirmUntilMs = confirmUntil(registry.ParamsAt(ctx.Store, book.Period), book.Period, ctx.TimeMs)
 	setDue(ctx, book)
 	books.Set(ctx.Store, bookKey(book.Period), book)
-	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
 	return nil
 }
 
 // lay lays out a period's book as the state has it.
-func lay(ctx *module.Ctx, period int64) *clearing.Clearing {
+func lay(ctx *module.Ctx, period int64, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder) *clearing.Clearing {
 	r := ctx.Store
 	params := registry.ParamsAt(r, period)
-	sold, bid := ordersOf(r, period, nil)
 	return clearing.New(clearing.Rules{
 		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
 		Params: params, Market: marketAt(r, period).Market, Paths: grid.PathsOf(r, params.DefaultLossPpmPerKm),
-	}, sold, bid)
+		Declined: declinedIn(r, period), Standing: collect(Matches(r, period)),
+	}, asks, bids)
 }
 
 // report writes to the book what its clearing came to, and says what was cut.
 func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 	book.Mechanism = marketAt(ctx.Store, book.Period).Market.Mechanism
-	book.Objective, book.Fallback = found.Objective, found.Fallback
-	book.SurplusUcoin, book.Auction = found.SurplusUcoin, found.Auction
-	book.CutWh, book.LimitsNotHeld, book.CutNotOptimal = found.Carried.CutWh, found.Carried.LimitsNotHeld, found.Carried.NotOptimal
+	book.Objective, book.SurplusUcoin, book.CutWh = found.Objective, found.SurplusUcoin, found.Carried.CutWh
+	book.Fallback = book.Fallback || found.Fallback
+	book.LimitsNotHeld = book.LimitsNotHeld || found.Carried.LimitsNotHeld
+	book.CutNotOptimal = book.CutNotOptimal || found.Carried.NotOptimal
+	if book.Round == 1 {
+		book.Auction = found.Auction
+	}
 	for _, cut := range found.Carried.Cuts {
 		ctx.Emit(cut)
 	}
 	if found.Certificate != nil {
-		certificates.Set(ctx.Store, certificateKey(book.Period), found.Certificate)
+		found.Certificate.Round = book.Round
+		certificates.Set(ctx.Store, certificateKey(book.Period, book.Round), found.Certificate)
 	}
 }
 
-// prematch records one trade of the mechanism and confirms it for the sides that
-// gave a standing consent.
+// prematch records one trade of the mechanism, confirms it for the sides that
+// gave a standing consent, and declines it for those whose rule rejects it.
 func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, fee int64, trade clearing.Trade) error {
 	escrow, err := cost(trade.Price, fee, trade.EnergyWh)
 	if err != nil {
 		return err
 	}
-	sell.AvailableWh -= trade.EnergyWh
-	buy.OpenWh -= trade.EnergyWh
-	buy.EscrowUcoin -= escrow
-	id := module.DeriveID("match", buy.Id, sell.Id)
+	// A pair may meet again in a later round, with what others gave back.
+	id := module.DeriveID("match", buy.Id, sell.Id, []byte{byte(book.Round)})
 	match := &matchingv1.Match{
 		Id: id.Bytes(), Period: book.Period, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
 		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: fee,
 		LossPpm: trade.LossPPM, Environment: sell.Environment, EnergyType: sell.EnergyType,
 		SellerSatisfactionPpm: trade.SellerPPM, BuyerSatisfactionPpm: trade.BuyerPPM,
-		EscrowUcoin: escrow, Meter: sell.Meter,
+		EscrowUcoin: escrow, Meter: sell.Meter, Round: book.Round,
 	}
 	match.SellerConfirmed = consents(sell.Consent, match.SellerSatisfactionPpm)
 	match.BuyerConfirmed = consents(buy.Consent, match.BuyerSatisfactionPpm)
 	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {
 		return err
 	}
+	if sides := (by{rejects(sell.Consent, match.SellerSatisfactionPpm), rejects(buy.Consent, match.BuyerSatisfactionPpm)}); sides.seller || sides.buyer {
+		return decline(ctx, book, match, sell, buy, sides, matchingv1.Cause_CAUSE_RULE)
+	}
+	sell.AvailableWh -= trade.EnergyWh
+	buy.OpenWh -= trade.EnergyWh
+	buy.EscrowUcoin -= escrow
 	if match.SellerConfirmed && match.BuyerConfirmed {
 		return stand(ctx, book, match) // consented in advance: nobody is asked
 	}

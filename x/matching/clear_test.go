@@ -57,6 +57,7 @@ func TestClear(t *testing.T) {
 		Mechanism: matchingv1.Mechanism_MECHANISM_KPROTOTYPES, SurplusUcoin: 46_000,
 		// All the cheapest energy first; the dearest sell is served in part and sets the price.
 		Auction: &matchingv1.Auction{PriceUcoinPerKwh: 290_000, MatchedWh: 1000, CleanWh: 1000, SurplusUcoin: 64_000},
+		Round:   1,
 	}
 	if !proto.Equal(book(m), want) {
 		t.Errorf("book %v,\nwant %v", book(m), want)

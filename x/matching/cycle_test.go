@@ -88,13 +88,17 @@ func TestVeto(t *testing.T) {
 	m.Begin(gate + 1_000)
 	m.Must("home", &matchingv1.MsgConfirm{Period: p, Match: match.Id, Veto: true})
 	m.End()
-	if events := market.Happened[*matchingv1.MatchLapsed](m); len(events) != 1 || !events[0].Vetoed {
+	if events := market.Happened[*matchingv1.MatchLapsed](m); len(events) != 1 || events[0].Cause != matchingv1.Cause_CAUSE_VETO || !events[0].ByBuyer || events[0].BySeller {
 		t.Errorf("events %v, want one veto", events)
 	}
+	if b := book(m); b.Phase != matchingv1.Phase_PHASE_AGAIN || b.PrematchedWh != 1000 || b.ReturnedWh != 1000 || escrow(m, "home") != 610_000 {
+		t.Errorf("book %v, escrow %d: want another round, with all that home escrowed", b, escrow(m, "home"))
+	}
+	m.Block(gate + 1_001) // nobody else is there
 	if got := escrow(m, "home"); got != 0 || matching.HasMatches(m.Store, p, market.Address("sun")) {
 		t.Errorf("escrow %d is left of a veto", got)
 	}
-	if b := book(m); b.Phase != matchingv1.Phase_PHASE_FINAL || b.MatchedWh != 0 || b.PrematchedWh != 1000 {
+	if b := book(m); b.Phase != matchingv1.Phase_PHASE_FINAL || b.Round != 2 || b.MatchedWh != 0 || b.PrematchedWh != 0 || b.ReturnedWh != 0 || b.Declined != 1 {
 		t.Errorf("book %v, want it final with nothing matched", b)
 	}
 }
@@ -104,9 +108,10 @@ func TestWindowEnds(t *testing.T) {
 	m.Begin(gate + 2_000)
 	refused(t, m, "sun", &matchingv1.MsgConfirm{Period: p, Match: match.Id}, matching.ErrWindowClosed)
 	m.End()
-	if events := market.Happened[*matchingv1.MatchLapsed](m); len(events) != 1 || events[0].Vetoed {
+	if events := market.Happened[*matchingv1.MatchLapsed](m); len(events) != 1 || events[0].Cause != matchingv1.Cause_CAUSE_LAPSE || !events[0].BySeller || events[0].ByBuyer {
 		t.Errorf("events %v, want one lapse", events)
 	}
+	m.Block(gate + 2_001)
 	if b := book(m); b.Phase != matchingv1.Phase_PHASE_FINAL || b.Pending != 0 || escrow(m, "home") != 0 {
 		t.Errorf("book %v, escrow %d: want it final and nothing held", b, escrow(m, "home"))
 	}
@@ -226,8 +231,8 @@ func TestStopped(t *testing.T) {
 	if got := escrow(m, "home"); got != 255_000 {
 		t.Errorf("escrow %d, want that of the match, 255 000", got)
 	}
-	if events := market.Happened[*matchingv1.OrderCancelled](m); len(events) != 1 || events[0].Reason != "account_stopped" {
-		t.Errorf("events %v, want one order cancelled", events)
+	if events := market.Happened[*matchingv1.OrderCancelled](m); len(events) != 2 || events[0].Reason != "account_stopped" || events[1].Reason != "account_stopped" {
+		t.Errorf("events %v, want the rest of one order and another order cancelled", events)
 	}
 	if b, ok := matching.BookOf(m.Store, p+length); !ok || b.Buys != 1 {
 		t.Errorf("book %v, want one buy left", b)

@@ -1,7 +1,6 @@
 package matching
 
 import (
-	"bytes"
 	"fmt"
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
@@ -41,7 +40,8 @@ func nextDue(ctx *module.Ctx) *matchingv1.Due {
 }
 
 // advance takes a book one phase further; the caller goes on until no book is
-// due, so a book in which nothing waits is cleared and final in one block.
+// due, so a book in which nothing waits or comes back is cleared and final in one
+// block. No block clears a book twice.
 func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 	book, ok := books.Get(ctx.Store, bookKey(due.Period))
 	if !ok {
@@ -51,7 +51,7 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		return endConfirming(ctx, book)
 	}
 	if ctx.TimeMs >= book.Period {
-		book.Missed = true
+		book.Missed = book.Round == 0
 		return giveUp(ctx, book, reasonMissed)
 	}
 	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, book) })
@@ -63,21 +63,36 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 	return giveUp(ctx, book, reasonFailed)
 }
 
-// endConfirming lets what was not confirmed lapse, and ends the book.
+// endConfirming lets what was not confirmed lapse, and ends the round.
 func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
 	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
-		if err := lapse(ctx, book, match, false); err != nil {
+		sides := by{seller: !match.SellerConfirmed, buyer: !match.BuyerConfirmed}
+		if sides.seller {
+			answered(ctx, match.Seller, true)
+		}
+		if sides.buyer {
+			answered(ctx, match.Buyer, true)
+		}
+		if err := lapse(ctx, book, match, sides, matchingv1.Cause_CAUSE_LAPSE); err != nil {
 			return err
 		}
+	}
+	if again(ctx, book) {
+		awaitRound(ctx, book)
+		return nil
 	}
 	asks, bids := ordersOf(ctx.Store, book.Period, nil)
 	return finish(ctx, book, asks, bids, "")
 }
 
-// giveUp ends a book that was never cleared.
+// giveUp ends a book that is not cleared: not at all, or not once more, so that
+// only what was never in a clearing is cancelled for a reason.
 func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 	dropDue(ctx, book)
+	if book.Round > 0 {
+		reason = ""
+	}
 	asks, bids := ordersOf(ctx.Store, book.Period, nil)
 	return finish(ctx, book, asks, bids, reason)
 }
@@ -87,6 +102,7 @@ func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 // were in a clearing.
 func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder, reason string) error {
 	for _, order := range asks {
+		leaveRest(ctx, order)
 		removeSell(ctx, order, reason)
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
@@ -102,16 +118,16 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in open books; in cleared
-// ones its unconfirmed pre-matches lapse.
+// stop cancels a frozen or revoked account's orders in open books, and what is
+// left of them in cleared ones, where its unconfirmed pre-matches lapse.
 func stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
 		book, ok := books.Get(ctx.Store, bookKey(presence.Period))
 		if !ok {
 			return ErrUnknownBook.With("period %d has orders of %v", presence.Period, account)
 		}
-		if book.Phase == matchingv1.Phase_PHASE_CONFIRM {
-			if err := lapseOf(ctx, book, account); err != nil {
+		if book.Round > 0 {
+			if err := stopIn(ctx, book, account); err != nil {
 				return err
 			}
 			continue
@@ -129,18 +145,5 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func lapseOf(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
-		if !bytes.Equal(match.Seller, account[:]) && !bytes.Equal(match.Buyer, account[:]) {
-			continue
-		}
-		if err := lapse(ctx, book, match, false); err != nil {
-			return err
-		}
-	}
-	updateConfirming(ctx, book)
 	return nil
 }

@@ -33,7 +33,17 @@ func (t terms) check() error {
 	case t.price < 0:
 		return ErrBadPrice.With("price_ucoin_per_kwh: expected 0 coin/kWh or more, got %s", units.FormatPrice(t.price))
 	}
-	return checkRange("consent.min_satisfaction_ppm", t.consent.GetMinSatisfactionPpm(), units.PPM)
+	if err := checkRange("consent.min_satisfaction_ppm", t.consent.GetMinSatisfactionPpm(), units.PPM); err != nil {
+		return err
+	}
+	if err := checkRange("consent.reject_below_ppm", t.consent.GetRejectBelowPpm(), units.PPM); err != nil {
+		return err
+	}
+	if c := t.consent; c.GetStanding() && c.GetRejectBelowPpm() > c.GetMinSatisfactionPpm() {
+		return ErrBadConsent.With("consent.reject_below_ppm: expected at most min_satisfaction_ppm, %d, of the standing consent, got %d",
+			c.GetMinSatisfactionPpm(), c.GetRejectBelowPpm())
+	}
+	return nil
 }
 
 func checkRange(field string, value, most int64) error {
@@ -83,6 +93,9 @@ func admit(ctx *module.Ctx, t terms) (*entry, error) {
 		return nil, ErrNoBillingMeter.With("sender: expected a billing meter bound before the period %s", units.FormatTime(t.period))
 	}
 	e.load(ctx.Store, sender)
+	if err := e.checkConsent(ctx.Store); err != nil {
+		return nil, err
+	}
 	return e, e.checkCaps(ctx.Store)
 }
 

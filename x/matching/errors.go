@@ -28,4 +28,6 @@ var (
 	ErrAlreadyConfirmed = codespace.New(21, "already_confirmed")
 	ErrUnknownBook      = codespace.New(22, "unknown_book")
 	ErrOrderExists      = codespace.New(23, "order_exists")
+	ErrBadConsent       = codespace.New(24, "bad_consent")
+	ErrConsentRequired  = codespace.New(25, "consent_required")
 )

@@ -38,11 +38,8 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		}
 		markets.Set(ctx.Store, marketKey(entry.FromPeriod), entry)
 	}
-	for i, certificate := range genesis.Certificates {
-		if _, ok := BookOf(ctx.Store, certificate.Period); !ok {
-			return fmt.Errorf("matching.certificates[%d].period: expected one with a book, got %d", i, certificate.Period)
-		}
-		certificates.Set(ctx.Store, certificateKey(certificate.Period), certificate)
+	if err := initRounds(ctx, genesis); err != nil {
+		return err
 	}
 	for i, match := range genesis.Prematches {
 		if err := checkMatch(ctx, match); err != nil {
@@ -57,7 +54,43 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
 		bought.Set(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id), &matchingv1.BoughtFrom{Seller: match.Seller})
 	}
-	return checkCounts(ctx.Store)
+	if err := checkCounts(ctx.Store); err != nil {
+		return err
+	}
+	return checkEnergy(ctx.Store)
+}
+
+// initRounds takes what rounds left.
+func initRounds(ctx *module.Ctx, genesis *matchingv1.GenesisState) error {
+	for i, certificate := range genesis.Certificates {
+		book, ok := BookOf(ctx.Store, certificate.Period)
+		if !ok || certificate.Round < 1 || certificate.Round > book.Round {
+			return fmt.Errorf("matching.certificates[%d].period: expected one with a book that had round %d, got %d", i, certificate.Round, certificate.Period)
+		}
+		certificates.Set(ctx.Store, certificateKey(certificate.Period, certificate.Round), certificate)
+	}
+	for i, pair := range genesis.Declined {
+		if _, ok := BookOf(ctx.Store, pair.Period); !ok {
+			return fmt.Errorf("matching.declined[%d].period: expected one with a book, got %d", i, pair.Period)
+		}
+		if err := checkID("sell_order", pair.SellOrder); err != nil {
+			return fmt.Errorf("matching.declined[%d]: %w", i, err)
+		}
+		if err := checkID("buy_order", pair.BuyOrder); err != nil {
+			return fmt.Errorf("matching.declined[%d]: %w", i, err)
+		}
+		declined.Set(ctx.Store, declinedKey(pair), pair)
+	}
+	for i, record := range genesis.Lapses {
+		if _, err := protocol.AddressFrom(record.Account); err != nil {
+			return fmt.Errorf("matching.lapses[%d].account: %w", i, err)
+		}
+		if record.Recent|record.Older == 0 || record.Older>>olderBits != 0 || lapses.Has(ctx.Store, lapsesKey(record.Account)) {
+			return fmt.Errorf("matching.lapses[%d]: expected each account once, with lapses in 100 bits, got %v", i, record)
+		}
+		lapses.Set(ctx.Store, lapsesKey(record.Account), record)
+	}
+	return nil
 }
 
 func initOrders(ctx *module.Ctx, genesis *matchingv1.GenesisState) error {
@@ -129,6 +162,8 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 
 		Markets:      collect(values(markets.All(r, markets.Key()))),
 		Certificates: collect(values(certificates.All(r, certificates.Key()))),
+		Declined:     collect(values(declined.All(r, declined.Key()))),
+		Lapses:       collect(values(lapses.All(r, lapses.Key()))),
 	})
 }
 

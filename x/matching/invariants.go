@@ -15,6 +15,7 @@ func (Module) Invariants() []module.Invariant {
 	return []module.Invariant{
 		{Name: "I5", Check: checkEscrow},
 		{Name: "matching.counts", Check: checkCounts},
+		{Name: "matching.energy", Check: checkEnergy},
 	}
 }
 
@@ -70,6 +71,42 @@ func checkCounts(r state.Reader) error {
 		want := counts{presence.Sells, presence.Buys, presence.SellWh, presence.BuyWh}
 		if got := byAccount[string(presenceKey(presence.Account, presence.Period))]; got != want {
 			return fmt.Errorf("presence of %x in %d: says %+v, orders are %+v", presence.Account, presence.Period, want, got)
+		}
+	}
+	return nil
+}
+
+// checkEnergy compares what cleared books say of their energy with their rows,
+// over all rounds: what an order has left and what its pre-matches and matches
+// hold is no more than it ordered.
+func checkEnergy(r state.Reader) error {
+	for book := range Books(r) {
+		held, waiting := map[string]int64{}, int64(0)
+		for match := range values(prematches.All(r, prematches.Key().Int64(book.Period))) {
+			waiting += match.EnergyWh
+			held[string(match.SellOrder)] += match.EnergyWh
+			held[string(match.BuyOrder)] += match.EnergyWh
+		}
+		for match := range Matches(r, book.Period) {
+			held[string(match.SellOrder)] += match.EnergyWh
+			held[string(match.BuyOrder)] += match.EnergyWh
+		}
+		if want := book.MatchedWh + waiting + book.ReturnedWh; book.PrematchedWh != want {
+			return fmt.Errorf("book of %d: %d Wh pre-matched, expected %d: matched, waiting and given back", book.Period, book.PrematchedWh, want)
+		}
+		if pairs := int64(len(declinedIn(r, book.Period))); pairs != book.Declined {
+			return fmt.Errorf("book of %d: says %d declined pairs, there are %d", book.Period, book.Declined, pairs)
+		}
+		sold, bid := ordersOf(r, book.Period, nil)
+		for _, order := range sold {
+			if order.AvailableWh < 0 || order.AvailableWh+held[string(order.Id)] > order.EnergyWh {
+				return fmt.Errorf("sell %x: %d Wh left and %d in matches of %d", order.Id, order.AvailableWh, held[string(order.Id)], order.EnergyWh)
+			}
+		}
+		for _, order := range bid {
+			if order.OpenWh < 0 || order.OpenWh+held[string(order.Id)] > order.EnergyWh {
+				return fmt.Errorf("buy %x: %d Wh open and %d in matches of %d", order.Id, order.OpenWh, held[string(order.Id)], order.EnergyWh)
+			}
 		}
 	}
 	return nil

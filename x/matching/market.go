@@ -82,10 +82,19 @@ func mostPerSide(mechanism matchingv1.Mechanism) int64 {
 	return 100_000
 }
 
-// CertificateOf returns what proves a period's clearing, until settlement closes
-// the period; only CMAP and welfare have one.
-func CertificateOf(r state.Reader, period int64) (*matchingv1.Certificate, bool) {
-	return certificates.Get(r, certificateKey(period))
+// CertificateOf returns what proves a round's clearing, until settlement closes
+// the period; only CMAP and welfare have one. Round 0 stands for the latest.
+func CertificateOf(r state.Reader, period, round int64) (*matchingv1.Certificate, bool) {
+	if round != 0 {
+		return certificates.Get(r, certificateKey(period, round))
+	}
+	var latest *matchingv1.Certificate
+	for _, certificate := range certificates.All(r, certificates.Key().Int64(period)) {
+		latest = certificate
+	}
+	return latest, latest != nil
 }
 
-func certificateKey(period int64) state.Key { return certificates.Key().Int64(period) }
+func certificateKey(period, round int64) state.Key {
+	return certificates.Key().Int64(period).Int64(round)
+}

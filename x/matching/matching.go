@@ -23,6 +23,8 @@ var (
 	markets    = state.NewMap[matchingv1.MarketEntry](protocol.ModuleMatching, 9)
 
 	certificates = state.NewMap[matchingv1.Certificate](protocol.ModuleMatching, 10)
+	declined     = state.NewMap[matchingv1.Declined](protocol.ModuleMatching, 11)
+	lapses       = state.NewMap[matchingv1.Lapses](protocol.ModuleMatching, 17)
 )
 
 func bookKey(period int64) state.Key { return books.Key().Int64(period) }
@@ -128,14 +130,23 @@ func Take(ctx *module.Ctx, match *matchingv1.Match) {
 // CloseBook removes the book of a period that settlement is done with.
 func CloseBook(ctx *module.Ctx, period int64) {
 	books.Delete(ctx.Store, bookKey(period))
-	certificates.Delete(ctx.Store, certificateKey(period))
+	for _, certificate := range collect(values(certificates.All(ctx.Store, certificates.Key().Int64(period)))) {
+		certificates.Delete(ctx.Store, certificateKey(period, certificate.Round))
+	}
+	for _, pair := range declinedIn(ctx.Store, period) {
+		declined.Delete(ctx.Store, declinedKey(pair))
+	}
 }
 
-// dueTime is when the hook must look at a book next: at the gate, then at the
-// end of the confirmation window. It is not asked about final books.
+// dueTime is when the hook must look at a book next: at the gate, at the end of
+// each confirmation window, and in the next block if that is not the last round.
+// It is not asked about final books.
 func dueTime(r state.Reader, book *matchingv1.Book) int64 {
-	if book.Phase == matchingv1.Phase_PHASE_CONFIRM {
+	switch book.Phase {
+	case matchingv1.Phase_PHASE_CONFIRM:
 		return book.ConfirmUntilMs
+	case matchingv1.Phase_PHASE_AGAIN:
+		return book.ConfirmUntilMs + 1
 	}
 	return registry.GateOf(registry.ParamsAt(r, book.Period), book.Period)
 }

@@ -45,7 +45,7 @@ func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 	return ErrUnknownOrder.With("order: expected one of the sender's in the period %s, got %x", units.FormatTime(m.Period), m.Order)
 }
 
-// removeSell deletes an order; an empty reason makes no event.
+// removeSell deletes an order; an empty reason makes no event OrderCancelled.
 func removeSell(ctx *module.Ctx, order *matchingv1.SellOrder, reason string) {
 	sells.Delete(ctx.Store, sellKey(order.Period, order.Account, order.Id))
 	emitCancelled(ctx, order.Id, order.Account, order.Period, reason)

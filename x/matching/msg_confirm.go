@@ -5,9 +5,7 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
-	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/bank"
 )
 
 func checkConfirm(_ string, m *matchingv1.MsgConfirm) error { return checkID("match", m.Match) }
@@ -30,9 +28,10 @@ func confirm(ctx *module.Ctx, m *matchingv1.MsgConfirm) error {
 	if isSeller && match.SellerConfirmed || !isSeller && match.BuyerConfirmed {
 		return ErrAlreadyConfirmed.With("match: the sender already confirmed %x", m.Match)
 	}
+	answered(ctx, sender[:], false)
 	switch {
 	case m.Veto:
-		if err := lapse(ctx, book, match, true); err != nil {
+		if err := lapse(ctx, book, match, by{seller: isSeller, buyer: !isSeller}, matchingv1.Cause_CAUSE_VETO); err != nil {
 			return err
 		}
 	case isSeller:
@@ -77,19 +76,10 @@ func stand(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match) erro
 	return nil
 }
 
-// lapse ends a pre-match that was not confirmed; its energy is left to the
-// grid and its escrow goes back.
-func lapse(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, vetoed bool) error {
-	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Id))
-	book.Pending--
-	ctx.Emit(&matchingv1.MatchLapsed{Match: match.Id, Period: match.Period, Vetoed: vetoed})
-	return bank.Release(ctx, protocol.Address(match.Buyer), match.EscrowUcoin)
-}
-
-// updateConfirming stores a book in its confirmation window. Once nothing waits
-// the window ends now, and this block's hook makes the book final.
+// updateConfirming stores a cleared book. Once nothing waits the window ends now,
+// and this block's hook ends the round.
 func updateConfirming(ctx *module.Ctx, book *matchingv1.Book) {
-	if book.Pending == 0 {
+	if book.Pending == 0 && book.Phase == matchingv1.Phase_PHASE_CONFIRM {
 		dropDue(ctx, book)
 		book.ConfirmUntilMs = ctx.TimeMs
 		setDue(ctx, book)

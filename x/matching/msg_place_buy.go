@@ -26,7 +26,7 @@ func checkPlaceBuy(_ string, m *matchingv1.MsgPlaceBuy) error {
 	if _, known := registryv1.EnergyType_name[int32(m.WantedEnergyType)]; !known {
 		return ErrMalformed.With("wanted_energy_type: expected a known energy type, got %d", m.WantedEnergyType)
 	}
-	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}
+	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, OpenWh: 1, Preferences: m.Preferences}
 	if err := clearing.CheckRatedBuy(stated); err != nil {
 		return ErrMalformed.With("%v", err)
 	}

@@ -18,8 +18,11 @@ func checkPlaceSell(_ string, m *matchingv1.MsgPlaceSell) error {
 	if err := protocol.CheckName(m.Meter); err != nil {
 		return ErrMalformed.With("meter: %v", err)
 	}
-	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, EnergyWh: 1, Preferences: m.Preferences}); err != nil {
+	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, AvailableWh: 1, Preferences: m.Preferences}); err != nil {
 		return ErrMalformed.With("%v", err)
+	}
+	if _, known := matchingv1.Rest_name[int32(m.Rest)]; !known {
+		return ErrMalformed.With("rest: expected grid, withhold or store, got %d", m.Rest)
 	}
 	return sellTerms(m).check()
 }
@@ -45,6 +48,7 @@ func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
 		EnergyWh: m.EnergyWh, Meter: m.Meter, Preferences: m.Preferences, Consent: m.Consent, AvailableWh: m.EnergyWh,
 		Environment: meter.Environment, EnergyType: meter.EnergyType,
 		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
+		Rest: m.Rest,
 	}
 	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)

@@ -22,6 +22,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryPeriods),
 		module.Answer(queryMarket),
 		module.Answer(queryCertificate),
+		module.Answer(queryLapses),
 	}
 }
 
@@ -99,9 +100,9 @@ func queryMarket(ctx module.QueryCtx, q *matchingv1.QueryMarketRequest) (*matchi
 }
 
 func queryCertificate(ctx module.QueryCtx, q *matchingv1.QueryCertificateRequest) (*matchingv1.QueryCertificateResponse, error) {
-	certificate, ok := CertificateOf(ctx.Store, q.Period)
+	certificate, ok := CertificateOf(ctx.Store, q.Period, q.Round)
 	if !ok {
-		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare that is not settled yet, got %s", units.FormatTime(q.Period))
+		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare that is not settled yet, got %s in round %d", units.FormatTime(q.Period), q.Round)
 	}
 	return &matchingv1.QueryCertificateResponse{Certificate: certificate}, nil
 }

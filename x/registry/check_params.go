@@ -13,7 +13,8 @@ func DefaultParams() *registryv1.Params {
 		MaxFutureMs: 30_000, DeadlinePeriods: 4,
 		SigmaPpm: 0, ViolationPpm: 200_000, ViolationWh: 500, StatementRetentionPeriods: 96,
 		InitialReputation: 60,
-		MaxExpiryBlocks:   1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
+		MaxRounds:         3, LapseLimit: 10,
+		MaxExpiryBlocks: 1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
 		QuotaPerKey: 64, QuotaPerGateway: 256, PendingPerKey: 128, ProposalTtlBlocks: 10_000,
 	}
 }
@@ -85,6 +86,8 @@ func limits(p *registryv1.Params) []limit {
 		{"quota_per_gateway", p.QuotaPerGateway, 1, million},
 		{"pending_per_key", p.PendingPerKey, 1, million},
 		{"proposal_ttl_blocks", p.ProposalTtlBlocks, 1, 10 * million},
+		{"max_rounds", p.MaxRounds, 1, 10},
+		{"lapse_limit", p.LapseLimit, 0, 100},
 	}
 }
 

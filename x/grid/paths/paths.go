@@ -22,8 +22,8 @@ const maxSum = units.PPM*lossScale + lossScale - 1
 // unreachable stands for a node without a path to it.
 const unreachable = -1
 
-// Paths answers for the losses between the nodes of a graph, in which each
-// starting node is searched from once. It
+// Paths answers for the losses between the nodes of a graph: at once if it is a
+// tree without one-way lines, else each starting node is searched from once. It
 // holds 4 bytes for each node and each start asked for.
 type Paths struct {
 	// nodes by name; everything else goes by their place in it.
@@ -44,6 +44,8 @@ type Paths struct {
 	// lossFrom[i][j] in ppm or unreachable, metresFrom[i][j] the length of that
 	// path; nil until i is asked for.
 	lossFrom, metresFrom [][]int32
+	// tree, where the grid has its form, answers instead of searches.
+	tree *tree
 }
 
 // edge is a line in one of its directions.
@@ -79,6 +81,7 @@ func New(nodes []*gridv1.Node, lines []*gridv1.Line, defaultLossPPMPerKm int64) 
 	}
 	p.lossFrom = make([][]int32, len(p.nodes))
 	p.join(lines)
+	p.tree = newTree(p)
 	return p
 }
 
@@ -166,8 +169,7 @@ func (p *Paths) Place(node string) (place int32, ok bool) {
 
 // LossBetween is Loss for who asks for many pairs.
 func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
-	if len(p.edges) == 0 {
-		found, ok := p.direct(source, target)
+	if found, ok, known := p.atOnce(source, target); known {
 		return found.lossPPM(), ok
 	}
 	if !p.oneWay {
@@ -186,9 +188,8 @@ func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
 // LengthBetween returns the length in m of the path of least loss, false if
 // there is none.
 func (p *Paths) LengthBetween(source, target int32) (metres int64, ok bool) {
-	if len(p.edges) == 0 {
-		found, ok := p.direct(source, target)
-		return found.length / 1000, ok
+	if found, ok, known := p.atOnce(source, target); known {
+		return min(found.length/1000, math.MaxInt32), ok
 	}
 	if !p.oneWay {
 		source, target = target, source
@@ -210,14 +211,25 @@ func (p *Paths) Path(from, to string) (lossPPM, lengthMM int64, ok bool) {
 	if !ok {
 		return 0, 0, false
 	}
-	var found reach
-	if len(p.edges) == 0 {
-		found, ok = p.direct(source, target)
-	} else {
+	found, ok, known := p.atOnce(source, target)
+	if !known {
 		found = p.search(source)[target]
 		ok = found.sum != unreachable
 	}
 	return found.lossPPM(), found.length, ok
+}
+
+// atOnce answers for a pair where no search is needed, if known.
+func (p *Paths) atOnce(source, target int32) (found reach, ok, known bool) {
+	switch {
+	case len(p.edges) == 0:
+		found, ok = p.direct(source, target)
+		return found, ok, true
+	case p.tree != nil:
+		found, ok = p.tree.between(source, target)
+		return found, ok, true
+	}
+	return reach{}, false, false
 }
 
 func (p *Paths) places(from, to string) (source, target int32, ok bool) {

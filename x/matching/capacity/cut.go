@@ -105,7 +105,7 @@ func mostWorthFirst(trades []Trade) []int {
 // any. Lines that are binding already never do.
 func (c *cutting) addOverloaded(binding []bool) (found bool) {
 	for n, limit := range c.capacity {
-		if limit > 0 && max(c.flow[n], -c.flow[n]) > limit {
+		if limit > 0 && (c.flow[n] > c.high[n] || c.flow[n] < c.low[n]) {
 			binding[n], found = true, true
 		}
 	}
@@ -117,7 +117,10 @@ func (c *cutting) room(n int, direction int64) int64 {
 	if c.capacity[n] == 0 {
 		return math.MaxInt64
 	}
-	return c.capacity[n] - direction*c.flow[n]
+	if direction < 0 {
+		return c.flow[n] - c.low[n]
+	}
+	return c.high[n] - c.flow[n]
 }
 
 // blocking returns the line that a cut trade is cut for.

@@ -304,3 +304,100 @@ func TestSearchStops(t *testing.T) {
 		}
 	}
 }
+
+// TestLoad: what stands on the lines leaves less room in its direction, and more
+// against it.
+func TestLoad(t *testing.T) {
+	star := []int{Root, 0, 0, 0}
+	for _, c := range []struct {
+		name     string
+		limits   []int64
+		standing []Trade
+		trades   []Trade
+		carried  []int64
+	}{
+		{"nothing", []int64{0, 100, 0, 0}, nil, []Trade{{1, 2, 150, 1}}, []int64{100}},
+		{"the rest of the line", []int64{0, 100, 0, 0}, []Trade{{1, 2, 70, 0}}, []Trade{{1, 3, 50, 1}}, []int64{30}},
+		{"against it", []int64{0, 100, 0, 0}, []Trade{{1, 2, 70, 0}}, []Trade{{3, 1, 500, 1}}, []int64{170}},
+		{"full", []int64{0, 100, 0, 0}, []Trade{{1, 2, 100, 0}}, []Trade{{1, 3, 50, 9}, {3, 1, 20, 1}}, []int64{20, 20}},
+		{"beyond the limit", []int64{0, 100, 0, 0}, []Trade{{1, 2, 130, 0}}, []Trade{{1, 3, 50, 1}, {2, 1, 10, 1}}, []int64{10, 10}},
+		{"the greatest flows", []int64{0, maxEnergy, 0, 0}, []Trade{{1, 2, maxEnergy, 0}}, []Trade{{2, 1, maxEnergy, 1}}, []int64{maxEnergy}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := NewFeeder(star, c.limits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Load(c.standing); err != nil {
+				t.Fatal(err)
+			}
+			r, err := f.Cut(c.trades)
+			if err != nil || !slices.Equal(r.Carried, c.carried) || !r.Optimal {
+				t.Errorf("carried %+v, %v, want %v", r, err, c.carried)
+			}
+		})
+	}
+	f, err := NewFeeder(star, make([]int64, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Load([]Trade{{0, 9, 1, 0}}); err == nil {
+		t.Error("a node that is not there was accepted")
+	}
+}
+
+// TestLoadedOptimum: what is carried beside trades that stand is worth the most
+// that whole Wh can be.
+func TestLoadedOptimum(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parent, limits, trades := drawBook(t, 3, 4, 5)
+		split := rapid.IntRange(0, len(trades)).Draw(t, "standing")
+		standing, offered := trades[:split], trades[split:]
+		f, err := NewFeeder(parent, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Load(standing); err != nil {
+			t.Fatal(err)
+		}
+		r, err := f.Cut(offered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		energies := func(trades []Trade) (all []int64) {
+			for _, trade := range trades {
+				all = append(all, trade.EnergyWh)
+			}
+			return all
+		}
+		before := loads(parent, standing, energies(standing))
+		within := func(carried []int64) bool {
+			for n, flow := range loads(parent, offered, carried) {
+				if limit := limits[n]; limit > 0 && parent[n] != Root &&
+					(flow > max(0, limit-before[n]) || flow < min(0, -limit-before[n])) {
+					return false
+				}
+			}
+			return true
+		}
+		if !within(r.Carried) {
+			t.Fatalf("%v beside %v is too much", r.Carried, before)
+		}
+		best, carried := int64(0), make([]int64, len(offered))
+		for i := 0; i < len(offered); {
+			if carried[i] == offered[i].EnergyWh {
+				carried[i] = 0
+				i++
+				continue
+			}
+			carried[i]++
+			i = 0
+			if within(carried) {
+				best = max(best, worth(offered, carried))
+			}
+		}
+		if got := worth(offered, r.Carried); got != best || !r.Optimal {
+			t.Fatalf("worth %d, the best is %d; optimal %v", got, best, r.Optimal)
+		}
+	})
+}

@@ -32,11 +32,12 @@ const maxEnergy = math.MaxInt64 / 2
 // Feeder is a forest of nodes, each with one line to its parent. The line of a
 // node is named by that node.
 type Feeder struct {
-	parent   []int
-	capacity []int64 // Wh per period, 0: no limit
-	depth    []int   // lines up to the root
-	top      []int   // the root
-	upwards  []int   // all nodes, children before their parent
+	parent    []int
+	capacity  []int64 // Wh per period, 0: no limit
+	low, high []int64 // room for the flow towards the root, where there is a limit
+	depth     []int   // lines up to the root
+	top       []int   // the root
+	upwards   []int   // all nodes, children before their parent
 }
 
 // NewFeeder takes each node's parent, Root for one without, and the capacity of
@@ -49,6 +50,7 @@ func NewFeeder(parent []int, capacityWh []int64) (*Feeder, error) {
 	}
 	f := &Feeder{
 		parent: make([]int, len(parent)), capacity: make([]int64, len(parent)),
+		low: make([]int64, len(parent)), high: make([]int64, len(parent)),
 		depth: make([]int, len(parent)), top: make([]int, len(parent)),
 	}
 	children := make([]int, len(parent)) // not yet listed in upwards
@@ -66,6 +68,7 @@ func NewFeeder(parent []int, capacityWh []int64) (*Feeder, error) {
 		children[p]++
 		if capacityWh[n] <= maxEnergy { // no flow reaches a greater one
 			f.capacity[n] = capacityWh[n]
+			f.low[n], f.high[n] = -capacityWh[n], capacityWh[n]
 		}
 	}
 	if err := f.order(children); err != nil {
@@ -112,6 +115,36 @@ type Trade struct {
 	From, To int
 	EnergyWh int64 // at the seller's meter
 	Worth    int64 // what a Wh is worth to the market's objective, 0 or more
+}
+
+// Load puts trades on the lines that stand, whatever is cut: Cut leaves to others
+// what room they leave. A line that carries more than its limit as it is, because
+// what flowed against it fell away, has no room in that direction; against it,
+// others may flow until the limit is reached the other way. Trades whose nodes no
+// lines join are left out. It replaces what was put on before. Errors are those
+// of Cut.
+func (f *Feeder) Load(trades []Trade) error {
+	var joined []Trade
+	for _, t := range trades {
+		inside := t.From >= 0 && t.From < len(f.parent) && t.To >= 0 && t.To < len(f.parent)
+		if !inside || f.top[t.From] == f.top[t.To] {
+			joined = append(joined, t)
+		}
+	}
+	if err := f.check(joined); err != nil {
+		return err
+	}
+	energy := make([]int64, len(joined))
+	for i, t := range joined {
+		energy[i] = t.EnergyWh
+	}
+	for n, flow := range f.flows(joined, energy) {
+		if limit := f.capacity[n]; limit > 0 {
+			// No flow of trades is greater than maxEnergy.
+			f.low[n], f.high[n] = max(-maxEnergy, min(0, -limit-flow)), min(maxEnergy, max(0, limit-flow))
+		}
+	}
+	return nil
 }
 
 // check refuses trades whose flows are not defined or whose sum overflows.

@@ -56,7 +56,7 @@ func newSearch(f *Feeder, trades []Trade, order []int, binding []bool) *search {
 		if parent != Root {
 			above := s.place[parent]
 			s.up[place], s.by[place], s.level[place] = above, len(lines), s.level[above]+1
-			lines = append(lines, arc{tail: place, head: above, low: -f.capacity[n], high: f.capacity[n], trade: none})
+			lines = append(lines, arc{tail: place, head: above, low: f.low[n], high: f.high[n], trade: none})
 		}
 	}
 	for _, i := range order {

@@ -32,6 +32,9 @@ func (c *Clearing) carry(found *Outcome) error {
 	if err != nil {
 		return err
 	}
+	if err := c.load(feeder); err != nil {
+		return err
+	}
 	flows := make([]capacity.Trade, len(found.Trades))
 	for i, t := range found.Trades {
 		flows[i] = capacity.Trade{

@@ -27,39 +27,62 @@ type Rules struct {
 	Params      *registryv1.Params
 	Market      *matchingv1.Market
 	Paths       *paths.Paths
+	// Of the rounds before: pairs that are not proposed again, and matches of the
+	// period that stand, which use the lines.
+	Declined []*matchingv1.Declined
+	Standing []*matchingv1.Match
 }
 
-// Clearing is a book laid out for a mechanism: orders in the order of their tie
-// breaks, whose they are, and what lies between them.
+// Clearing is a book laid out for a mechanism: orders with energy left in the
+// order of service, whose they are, and what lies between them.
 type Clearing struct {
 	Sells           []*matchingv1.SellOrder
 	Buys            []*matchingv1.BuyOrder
 	rules           Rules
 	sellers, buyers []party // of the orders
+	declined        map[pair]bool
+	standing        []standing
 }
 
 // party is who stands behind an order: identity and connection point are numbers
 // that equal ones share.
 type party struct{ identity, point int32 }
 
-// New lays out a book. It sorts the orders and keeps them.
+// New lays out a book of all orders of the period; those with energy left are
+// cleared.
 func New(rules Rules, sells []*matchingv1.SellOrder, buys []*matchingv1.BuyOrder) *Clearing {
-	sortByTieBreak(sells, rules.Period, rules.PrevAppHash)
-	sortByTieBreak(buys, rules.Period, rules.PrevAppHash)
-	c := &Clearing{Sells: sells, Buys: buys, rules: rules}
-	identities := numbering{}
+	c := &Clearing{rules: rules}
 	for _, order := range sells {
-		c.sellers = append(c.sellers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
+		if order.AvailableWh > 0 {
+			c.Sells = append(c.Sells, order)
+		}
 	}
 	for _, order := range buys {
+		if order.OpenWh > 0 {
+			c.Buys = append(c.Buys, order)
+		}
+	}
+	sortByService(c.Sells, rules.Period, rules.PrevAppHash)
+	sortByService(c.Buys, rules.Period, rules.PrevAppHash)
+	identities := numbering{}
+	for _, order := range c.Sells {
+		c.sellers = append(c.sellers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
+	}
+	for _, order := range c.Buys {
 		c.buyers = append(c.buyers, party{identities.of(string(order.Identity)), c.point(order.GridNode)})
 	}
+	c.keepOff()
+	c.stand(sells, buys)
 	return c
 }
 
-// sortByTieBreak orders by SHA-256(period | previous app hash | order id)
-// (SPEC 5): nobody who orders knows the hash of the block before the gate.
-func sortByTieBreak[O interface{ GetId() []byte }](orders []O, period int64, appHash []byte) {
+// sortByService orders those with priority before all others, and either by
+// SHA-256(period | previous app hash | order id) (SPEC 5): nobody who orders
+// knows the hash of the block before the gate.
+func sortByService[O interface {
+	GetId() []byte
+	GetPriority() bool
+}](orders []O, period int64, appHash []byte) {
 	type ranked struct {
 		rank  [sha256.Size]byte
 		order O
@@ -71,6 +94,12 @@ func sortByTieBreak[O interface{ GetId() []byte }](orders []O, period int64, app
 		all[i] = ranked{sha256.Sum256(data), order}
 	}
 	slices.SortFunc(all, func(a, b ranked) int {
+		if a.order.GetPriority() != b.order.GetPriority() {
+			if a.order.GetPriority() {
+				return -1
+			}
+			return 1
+		}
 		return cmp.Or(bytes.Compare(a.rank[:], b.rank[:]), bytes.Compare(a.order.GetId(), b.order.GetId()))
 	})
 	for i := range all {
@@ -88,9 +117,11 @@ func (c *Clearing) point(node string) int32 {
 	return place
 }
 
+// loss is what is lost between a pair, in ppm. A pair that was declined has no
+// way to each other, like one without a path: so no mechanism proposes it.
 func (c *Clearing) loss(buy, sell int) (ppm int64, ok bool) {
 	from, to := c.sellers[sell].point, c.buyers[buy].point
-	if from == kproto.None || to == kproto.None {
+	if from == kproto.None || to == kproto.None || len(c.declined) > 0 && c.declined[pair{buy, sell}] {
 		return 0, false
 	}
 	return c.rules.Paths.LossBetween(from, to)
@@ -106,8 +137,8 @@ func (c *Clearing) distance(buy, sell int) (metres int64, ok bool) {
 }
 
 // eligible says whether a pair may trade at all, and what is lost on its way:
-// two identities, two connection points, a path whose loss both the chain and
-// the buyer accept.
+// two identities, two connection points, neither declined the other, a path
+// whose loss both the chain and the buyer accept.
 func (c *Clearing) eligible(buy, sell int) (lossPPM int64, ok bool) {
 	b, s := c.buyers[buy], c.sellers[sell]
 	if b.identity == s.identity || b.point == s.point {

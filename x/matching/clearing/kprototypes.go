@@ -54,7 +54,7 @@ func kprotoParams(p *registryv1.Params) kproto.Params {
 // clearing.
 func offered(order *matchingv1.SellOrder) kproto.Sell {
 	return kproto.Sell{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Environment: order.Environment, Credit: order.Credit,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.AvailableWh, Environment: order.Environment, Credit: order.Credit,
 		EnergyType: int32(order.EnergyType), Identity: kproto.None, Point: kproto.None,
 	}
 }
@@ -64,7 +64,7 @@ func offered(order *matchingv1.SellOrder) kproto.Sell {
 func wishes(order *matchingv1.BuyOrder) kproto.Buy {
 	w := order.Weights
 	buy := kproto.Buy{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.OpenWh,
 		Environment: order.GetWantedEnvironment(), Credit: order.GetWantedCredit(),
 		WantedLossPPM: order.WantedLossPpm, EnergyType: int32(order.WantedEnergyType),
 		Weights: kproto.Weights{

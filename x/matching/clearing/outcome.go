@@ -25,7 +25,7 @@ type Outcome struct {
 	// Certificate proves the clearing by CMAP or welfare, as it was before the
 	// lines cut it; nil for other mechanisms and after a fallback.
 	Certificate *matchingv1.Certificate
-	// SurplusUcoin is what bids exceed asks by.
+	// SurplusUcoin is what bids exceed asks by, in the matches that stand too.
 	SurplusUcoin int64
 	// Auction is the comparison; nil if it could not be computed.
 	Auction *matchingv1.Auction
@@ -47,7 +47,15 @@ func (c *Clearing) Run() (*Outcome, error) {
 	if err := c.carry(found); err != nil {
 		return nil, err
 	}
-	if found.SurplusUcoin, err = c.surplus(found.Trades); err != nil {
+	before, err := c.standingSurplus()
+	if err != nil {
+		return nil, err
+	}
+	gained, err := c.surplus(found.Trades)
+	if err != nil {
+		return nil, err
+	}
+	if found.SurplusUcoin, err = units.Add(before, gained); err != nil {
 		return nil, err
 	}
 	found.Auction = c.compare()

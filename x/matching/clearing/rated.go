@@ -46,7 +46,7 @@ func preferences(stated []*matchingv1.Preference, otherwise []cmap.Preference) (
 func ratedBuy(order *matchingv1.BuyOrder) (cmap.Buy, error) {
 	prefer, err := preferences(order.Preferences, buyersPreferences)
 	return cmap.Buy{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: order.Credit,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.OpenWh, Reputation: order.Credit,
 		EnergyType: int32(order.WantedEnergyType), Prefer: prefer,
 	}, err
 }
@@ -55,7 +55,7 @@ func ratedBuy(order *matchingv1.BuyOrder) (cmap.Buy, error) {
 func ratedSell(order *matchingv1.SellOrder) (cmap.Sell, error) {
 	prefer, err := preferences(order.Preferences, sellersPreferences)
 	return cmap.Sell{
-		Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh, Reputation: order.Credit,
+		Price: order.PriceUcoinPerKwh, EnergyWh: order.AvailableWh, Reputation: order.Credit,
 		EnergyType: int32(order.EnergyType), Clean: order.Environment > 0, Prefer: prefer,
 	}, err
 }

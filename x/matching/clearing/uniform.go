@@ -11,10 +11,10 @@ import (
 // limits lists the book as the markets with one price take it.
 func (c *Clearing) limits() (buys, sells []allocation.Order) {
 	for _, order := range c.Buys {
-		buys = append(buys, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
+		buys = append(buys, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.OpenWh})
 	}
 	for _, order := range c.Sells {
-		sells = append(sells, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.EnergyWh})
+		sells = append(sells, allocation.Order{Price: order.PriceUcoinPerKwh, EnergyWh: order.AvailableWh})
 	}
 	return buys, sells
 }

@@ -21,6 +21,64 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Cause int32
+
+const (
+	Cause_CAUSE_UNSPECIFIED Cause = 0
+	// Consent.reject_below_ppm of a side rejected it.
+	Cause_CAUSE_RULE Cause = 1
+	Cause_CAUSE_VETO Cause = 2
+	// Not signed in time.
+	Cause_CAUSE_LAPSE Cause = 3
+	// A side's account was frozen or revoked.
+	Cause_CAUSE_STOPPED Cause = 4
+)
+
+// Enum value maps for Cause.
+var (
+	Cause_name = map[int32]string{
+		0: "CAUSE_UNSPECIFIED",
+		1: "CAUSE_RULE",
+		2: "CAUSE_VETO",
+		3: "CAUSE_LAPSE",
+		4: "CAUSE_STOPPED",
+	}
+	Cause_value = map[string]int32{
+		"CAUSE_UNSPECIFIED": 0,
+		"CAUSE_RULE":        1,
+		"CAUSE_VETO":        2,
+		"CAUSE_LAPSE":       3,
+		"CAUSE_STOPPED":     4,
+	}
+)
+
+func (x Cause) Enum() *Cause {
+	p := new(Cause)
+	*p = x
+	return p
+}
+
+func (x Cause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Cause) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_event_proto_enumTypes[0].Descriptor()
+}
+
+func (Cause) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_event_proto_enumTypes[0]
+}
+
+func (x Cause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Cause.Descriptor instead.
+func (Cause) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{0}
+}
+
 type SellPlaced struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Order         *SellOrder             `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
@@ -267,11 +325,15 @@ func (x *Matched) GetMatch() *Match {
 	return nil
 }
 
+// MatchLapsed says that a pre-match came to nothing, and by whom. Its pair is not
+// proposed again in the period; the order of a side that did not decline comes
+// first in the next round. A rule's needs no PreMatched before it.
 type MatchLapsed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Match         []byte                 `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
-	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
-	Vetoed        bool                   `protobuf:"varint,3,opt,name=vetoed,proto3" json:"vetoed,omitempty"`
+	Match         *Match                 `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
+	Cause         Cause                  `protobuf:"varint,2,opt,name=cause,proto3,enum=energy.matching.v1.Cause" json:"cause,omitempty"`
+	BySeller      bool                   `protobuf:"varint,3,opt,name=by_seller,json=bySeller,proto3" json:"by_seller,omitempty"`
+	ByBuyer       bool                   `protobuf:"varint,4,opt,name=by_buyer,json=byBuyer,proto3" json:"by_buyer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,27 +368,121 @@ func (*MatchLapsed) Descriptor() ([]byte, []int) {
 	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *MatchLapsed) GetMatch() []byte {
+func (x *MatchLapsed) GetMatch() *Match {
 	if x != nil {
 		return x.Match
 	}
 	return nil
 }
 
-func (x *MatchLapsed) GetPeriod() int64 {
+func (x *MatchLapsed) GetCause() Cause {
+	if x != nil {
+		return x.Cause
+	}
+	return Cause_CAUSE_UNSPECIFIED
+}
+
+func (x *MatchLapsed) GetBySeller() bool {
+	if x != nil {
+		return x.BySeller
+	}
+	return false
+}
+
+func (x *MatchLapsed) GetByBuyer() bool {
+	if x != nil {
+		return x.ByBuyer
+	}
+	return false
+}
+
+// RestLeft tells the gateway of a seller that does not sell its rest to the grid
+// what the market left of an order.
+type RestLeft struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         []byte                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64                  `protobuf:"varint,3,opt,name=period,proto3" json:"period,omitempty"`
+	Meter         string                 `protobuf:"bytes,4,opt,name=meter,proto3" json:"meter,omitempty"`
+	EnergyWh      int64                  `protobuf:"varint,5,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	Rest          Rest                   `protobuf:"varint,6,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestLeft) Reset() {
+	*x = RestLeft{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestLeft) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestLeft) ProtoMessage() {}
+
+func (x *RestLeft) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestLeft.ProtoReflect.Descriptor instead.
+func (*RestLeft) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RestLeft) GetOrder() []byte {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *RestLeft) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *RestLeft) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
 	}
 	return 0
 }
 
-func (x *MatchLapsed) GetVetoed() bool {
+func (x *RestLeft) GetMeter() string {
 	if x != nil {
-		return x.Vetoed
+		return x.Meter
 	}
-	return false
+	return ""
 }
 
+func (x *RestLeft) GetEnergyWh() int64 {
+	if x != nil {
+		return x.EnergyWh
+	}
+	return 0
+}
+
+func (x *RestLeft) GetRest() Rest {
+	if x != nil {
+		return x.Rest
+	}
+	return Rest_REST_UNSPECIFIED
+}
+
+// PeriodCleared reports each round.
 type PeriodCleared struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Book          *Book                  `protobuf:"bytes,1,opt,name=book,proto3" json:"book,omitempty"`
@@ -336,7 +492,7 @@ type PeriodCleared struct {
 
 func (x *PeriodCleared) Reset() {
 	*x = PeriodCleared{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +504,7 @@ func (x *PeriodCleared) String() string {
 func (*PeriodCleared) ProtoMessage() {}
 
 func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +517,7 @@ func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodCleared.ProtoReflect.Descriptor instead.
 func (*PeriodCleared) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PeriodCleared) GetBook() *Book {
@@ -380,7 +536,7 @@ type PeriodFinal struct {
 
 func (x *PeriodFinal) Reset() {
 	*x = PeriodFinal{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +548,7 @@ func (x *PeriodFinal) String() string {
 func (*PeriodFinal) ProtoMessage() {}
 
 func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +561,7 @@ func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodFinal.ProtoReflect.Descriptor instead.
 func (*PeriodFinal) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PeriodFinal) GetBook() *Book {
@@ -427,7 +583,7 @@ type ClearingFailed struct {
 
 func (x *ClearingFailed) Reset() {
 	*x = ClearingFailed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +595,7 @@ func (x *ClearingFailed) String() string {
 func (*ClearingFailed) ProtoMessage() {}
 
 func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +608,7 @@ func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearingFailed.ProtoReflect.Descriptor instead.
 func (*ClearingFailed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ClearingFailed) GetPeriod() int64 {
@@ -478,7 +634,7 @@ type MarketSet struct {
 
 func (x *MarketSet) Reset() {
 	*x = MarketSet{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +646,7 @@ func (x *MarketSet) String() string {
 func (*MarketSet) ProtoMessage() {}
 
 func (x *MarketSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +659,7 @@ func (x *MarketSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarketSet.ProtoReflect.Descriptor instead.
 func (*MarketSet) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MarketSet) GetEntry() *MarketEntry {
@@ -529,7 +685,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +697,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +710,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Cut) GetPeriod() int64 {
@@ -618,11 +774,19 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"PreMatched\x12/\n" +
 	"\x05match\x18\x01 \x01(\v2\x19.energy.matching.v1.MatchR\x05match\":\n" +
 	"\aMatched\x12/\n" +
-	"\x05match\x18\x01 \x01(\v2\x19.energy.matching.v1.MatchR\x05match\"S\n" +
-	"\vMatchLapsed\x12\x14\n" +
-	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06vetoed\x18\x03 \x01(\bR\x06vetoed\"=\n" +
+	"\x05match\x18\x01 \x01(\v2\x19.energy.matching.v1.MatchR\x05match\"\xa7\x01\n" +
+	"\vMatchLapsed\x12/\n" +
+	"\x05match\x18\x01 \x01(\v2\x19.energy.matching.v1.MatchR\x05match\x12/\n" +
+	"\x05cause\x18\x02 \x01(\x0e2\x19.energy.matching.v1.CauseR\x05cause\x12\x1b\n" +
+	"\tby_seller\x18\x03 \x01(\bR\bbySeller\x12\x19\n" +
+	"\bby_buyer\x18\x04 \x01(\bR\abyBuyer\"\xb3\x01\n" +
+	"\bRestLeft\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\fR\x05order\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x03 \x01(\x03R\x06period\x12\x14\n" +
+	"\x05meter\x18\x04 \x01(\tR\x05meter\x12\x1b\n" +
+	"\tenergy_wh\x18\x05 \x01(\x03R\benergyWh\x12,\n" +
+	"\x04rest\x18\x06 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\"=\n" +
 	"\rPeriodCleared\x12,\n" +
 	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\";\n" +
 	"\vPeriodFinal\x12,\n" +
@@ -639,7 +803,15 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\x12\x1b\n" +
 	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1b\n" +
 	"\tline_from\x18\x05 \x01(\tR\blineFrom\x12\x17\n" +
-	"\aline_to\x18\x06 \x01(\tR\x06lineToB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\aline_to\x18\x06 \x01(\tR\x06lineTo*b\n" +
+	"\x05Cause\x12\x15\n" +
+	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"CAUSE_RULE\x10\x01\x12\x0e\n" +
+	"\n" +
+	"CAUSE_VETO\x10\x02\x12\x0f\n" +
+	"\vCAUSE_LAPSE\x10\x03\x12\x11\n" +
+	"\rCAUSE_STOPPED\x10\x04B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_event_proto_rawDescOnce sync.Once
@@ -653,38 +825,45 @@ func file_energy_matching_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_event_proto_rawDescData
 }
 
-var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_energy_matching_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_energy_matching_v1_event_proto_goTypes = []any{
-	(*SellPlaced)(nil),     // 0: energy.matching.v1.SellPlaced
-	(*BuyPlaced)(nil),      // 1: energy.matching.v1.BuyPlaced
-	(*OrderCancelled)(nil), // 2: energy.matching.v1.OrderCancelled
-	(*PreMatched)(nil),     // 3: energy.matching.v1.PreMatched
-	(*Matched)(nil),        // 4: energy.matching.v1.Matched
-	(*MatchLapsed)(nil),    // 5: energy.matching.v1.MatchLapsed
-	(*PeriodCleared)(nil),  // 6: energy.matching.v1.PeriodCleared
-	(*PeriodFinal)(nil),    // 7: energy.matching.v1.PeriodFinal
-	(*ClearingFailed)(nil), // 8: energy.matching.v1.ClearingFailed
-	(*MarketSet)(nil),      // 9: energy.matching.v1.MarketSet
-	(*Cut)(nil),            // 10: energy.matching.v1.Cut
-	(*SellOrder)(nil),      // 11: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),       // 12: energy.matching.v1.BuyOrder
-	(*Match)(nil),          // 13: energy.matching.v1.Match
-	(*Book)(nil),           // 14: energy.matching.v1.Book
-	(*MarketEntry)(nil),    // 15: energy.matching.v1.MarketEntry
+	(Cause)(0),             // 0: energy.matching.v1.Cause
+	(*SellPlaced)(nil),     // 1: energy.matching.v1.SellPlaced
+	(*BuyPlaced)(nil),      // 2: energy.matching.v1.BuyPlaced
+	(*OrderCancelled)(nil), // 3: energy.matching.v1.OrderCancelled
+	(*PreMatched)(nil),     // 4: energy.matching.v1.PreMatched
+	(*Matched)(nil),        // 5: energy.matching.v1.Matched
+	(*MatchLapsed)(nil),    // 6: energy.matching.v1.MatchLapsed
+	(*RestLeft)(nil),       // 7: energy.matching.v1.RestLeft
+	(*PeriodCleared)(nil),  // 8: energy.matching.v1.PeriodCleared
+	(*PeriodFinal)(nil),    // 9: energy.matching.v1.PeriodFinal
+	(*ClearingFailed)(nil), // 10: energy.matching.v1.ClearingFailed
+	(*MarketSet)(nil),      // 11: energy.matching.v1.MarketSet
+	(*Cut)(nil),            // 12: energy.matching.v1.Cut
+	(*SellOrder)(nil),      // 13: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),       // 14: energy.matching.v1.BuyOrder
+	(*Match)(nil),          // 15: energy.matching.v1.Match
+	(Rest)(0),              // 16: energy.matching.v1.Rest
+	(*Book)(nil),           // 17: energy.matching.v1.Book
+	(*MarketEntry)(nil),    // 18: energy.matching.v1.MarketEntry
 }
 var file_energy_matching_v1_event_proto_depIdxs = []int32{
-	11, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
-	12, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
-	13, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
-	13, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
-	14, // 4: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
-	14, // 5: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
-	15, // 6: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	13, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
+	14, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
+	15, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
+	15, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
+	15, // 4: energy.matching.v1.MatchLapsed.match:type_name -> energy.matching.v1.Match
+	0,  // 5: energy.matching.v1.MatchLapsed.cause:type_name -> energy.matching.v1.Cause
+	16, // 6: energy.matching.v1.RestLeft.rest:type_name -> energy.matching.v1.Rest
+	17, // 7: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
+	17, // 8: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
+	18, // 9: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_event_proto_init() }
@@ -698,13 +877,14 @@ func file_energy_matching_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_event_proto_rawDesc), len(file_energy_matching_v1_event_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   11,
+			NumEnums:      1,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_energy_matching_v1_event_proto_goTypes,
 		DependencyIndexes: file_energy_matching_v1_event_proto_depIdxs,
+		EnumInfos:         file_energy_matching_v1_event_proto_enumTypes,
 		MessageInfos:      file_energy_matching_v1_event_proto_msgTypes,
 	}.Build()
 	File_energy_matching_v1_event_proto = out.File

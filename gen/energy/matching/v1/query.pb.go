@@ -567,8 +567,10 @@ func (x *QueryMarketResponse) GetEntry() *MarketEntry {
 }
 
 type QueryCertificateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	// 0: the latest round that has one.
+	Round         int64 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -606,6 +608,13 @@ func (*QueryCertificateRequest) Descriptor() ([]byte, []int) {
 func (x *QueryCertificateRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryCertificateRequest) GetRound() int64 {
+	if x != nil {
+		return x.Round
 	}
 	return 0
 }
@@ -654,6 +663,113 @@ func (x *QueryCertificateResponse) GetCertificate() *Certificate {
 	return nil
 }
 
+// QueryLapsesRequest asks how often an account let pre-matches lapse.
+type QueryLapsesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryLapsesRequest) Reset() {
+	*x = QueryLapsesRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLapsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLapsesRequest) ProtoMessage() {}
+
+func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLapsesRequest.ProtoReflect.Descriptor instead.
+func (*QueryLapsesRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *QueryLapsesRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryLapsesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the last 100 pre-matches that it was asked to sign.
+	Lapses int64 `protobuf:"varint,1,opt,name=lapses,proto3" json:"lapses,omitempty"`
+	// With more its orders need a standing consent.
+	Limit           int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	ConsentRequired bool  `protobuf:"varint,3,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *QueryLapsesResponse) Reset() {
+	*x = QueryLapsesResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLapsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLapsesResponse) ProtoMessage() {}
+
+func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLapsesResponse.ProtoReflect.Descriptor instead.
+func (*QueryLapsesResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *QueryLapsesResponse) GetLapses() int64 {
+	if x != nil {
+		return x.Lapses
+	}
+	return 0
+}
+
+func (x *QueryLapsesResponse) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *QueryLapsesResponse) GetConsentRequired() bool {
+	if x != nil {
+		return x.ConsentRequired
+	}
+	return false
+}
+
 var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_query_proto_rawDesc = "" +
@@ -690,11 +806,18 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\x12QueryMarketRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\"L\n" +
 	"\x13QueryMarketResponse\x125\n" +
-	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"1\n" +
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"G\n" +
 	"\x17QueryCertificateRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"]\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
+	"\x05round\x18\x03 \x01(\x03R\x05round\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
-	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificateB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\".\n" +
+	"\x12QueryLapsesRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"n\n" +
+	"\x13QueryLapsesResponse\x12\x16\n" +
+	"\x06lapses\x18\x01 \x01(\x03R\x06lapses\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\x12)\n" +
+	"\x10consent_required\x18\x03 \x01(\bR\x0fconsentRequiredB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_query_proto_rawDescOnce sync.Once
@@ -708,7 +831,7 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
 	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
@@ -723,22 +846,24 @@ var file_energy_matching_v1_query_proto_goTypes = []any{
 	(*QueryMarketResponse)(nil),      // 10: energy.matching.v1.QueryMarketResponse
 	(*QueryCertificateRequest)(nil),  // 11: energy.matching.v1.QueryCertificateRequest
 	(*QueryCertificateResponse)(nil), // 12: energy.matching.v1.QueryCertificateResponse
-	(*Book)(nil),                     // 13: energy.matching.v1.Book
-	(*SellOrder)(nil),                // 14: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                 // 15: energy.matching.v1.BuyOrder
-	(*Match)(nil),                    // 16: energy.matching.v1.Match
-	(*MarketEntry)(nil),              // 17: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),              // 18: energy.matching.v1.Certificate
+	(*QueryLapsesRequest)(nil),       // 13: energy.matching.v1.QueryLapsesRequest
+	(*QueryLapsesResponse)(nil),      // 14: energy.matching.v1.QueryLapsesResponse
+	(*Book)(nil),                     // 15: energy.matching.v1.Book
+	(*SellOrder)(nil),                // 16: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                 // 17: energy.matching.v1.BuyOrder
+	(*Match)(nil),                    // 18: energy.matching.v1.Match
+	(*MarketEntry)(nil),              // 19: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),              // 20: energy.matching.v1.Certificate
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	13, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	14, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	15, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	16, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	16, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	18, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	18, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
 	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	17, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	18, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	19, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	20, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
 	8,  // [8:8] is the sub-list for method output_type
 	8,  // [8:8] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
@@ -758,7 +883,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -149,6 +149,62 @@ func (Attribute) EnumDescriptor() ([]byte, []int) {
 	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{1}
 }
 
+// Rest is what the seller does with energy that found no buyer.
+type Rest int32
+
+const (
+	// As REST_GRID.
+	Rest_REST_UNSPECIFIED Rest = 0
+	// The grid takes it, at the feed-in price.
+	Rest_REST_GRID Rest = 1
+	// Its gateway is to hold it back, or to store it.
+	Rest_REST_WITHHOLD Rest = 2
+	Rest_REST_STORE    Rest = 3
+)
+
+// Enum value maps for Rest.
+var (
+	Rest_name = map[int32]string{
+		0: "REST_UNSPECIFIED",
+		1: "REST_GRID",
+		2: "REST_WITHHOLD",
+		3: "REST_STORE",
+	}
+	Rest_value = map[string]int32{
+		"REST_UNSPECIFIED": 0,
+		"REST_GRID":        1,
+		"REST_WITHHOLD":    2,
+		"REST_STORE":       3,
+	}
+)
+
+func (x Rest) Enum() *Rest {
+	p := new(Rest)
+	*p = x
+	return p
+}
+
+func (x Rest) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Rest) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_state_proto_enumTypes[2].Descriptor()
+}
+
+func (Rest) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_state_proto_enumTypes[2]
+}
+
+func (x Rest) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Rest.Descriptor instead.
+func (Rest) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
 // Phase of a period's book.
 type Phase int32
 
@@ -160,6 +216,8 @@ const (
 	Phase_PHASE_CONFIRM Phase = 2
 	// Confirmed matches stand, the rest went to the grid.
 	Phase_PHASE_FINAL Phase = 3
+	// Energy came back in the round that ended: the next block clears once more.
+	Phase_PHASE_AGAIN Phase = 4
 )
 
 // Enum value maps for Phase.
@@ -169,12 +227,14 @@ var (
 		1: "PHASE_OPEN",
 		2: "PHASE_CONFIRM",
 		3: "PHASE_FINAL",
+		4: "PHASE_AGAIN",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
 		"PHASE_OPEN":        1,
 		"PHASE_CONFIRM":     2,
 		"PHASE_FINAL":       3,
+		"PHASE_AGAIN":       4,
 	}
 )
 
@@ -189,11 +249,11 @@ func (x Phase) String() string {
 }
 
 func (Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_energy_matching_v1_state_proto_enumTypes[2].Descriptor()
+	return file_energy_matching_v1_state_proto_enumTypes[3].Descriptor()
 }
 
 func (Phase) Type() protoreflect.EnumType {
-	return &file_energy_matching_v1_state_proto_enumTypes[2]
+	return &file_energy_matching_v1_state_proto_enumTypes[3]
 }
 
 func (x Phase) Number() protoreflect.EnumNumber {
@@ -202,7 +262,7 @@ func (x Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
 }
 
 // Consent says when a pre-match is confirmed without a further signature.
@@ -211,8 +271,11 @@ type Consent struct {
 	Standing bool                   `protobuf:"varint,1,opt,name=standing,proto3" json:"standing,omitempty"`
 	// Least satisfaction of one's own side for a standing consent.
 	MinSatisfactionPpm int64 `protobuf:"varint,2,opt,name=min_satisfaction_ppm,json=minSatisfactionPpm,proto3" json:"min_satisfaction_ppm,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Rejection rule: a pre-match that satisfies one's own side less is declined at
+	// once; 0: none is. With a standing consent at most min_satisfaction_ppm.
+	RejectBelowPpm int64 `protobuf:"varint,3,opt,name=reject_below_ppm,json=rejectBelowPpm,proto3" json:"reject_below_ppm,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Consent) Reset() {
@@ -255,6 +318,13 @@ func (x *Consent) GetStanding() bool {
 func (x *Consent) GetMinSatisfactionPpm() int64 {
 	if x != nil {
 		return x.MinSatisfactionPpm
+	}
+	return 0
+}
+
+func (x *Consent) GetRejectBelowPpm() int64 {
+	if x != nil {
+		return x.RejectBelowPpm
 	}
 	return 0
 }
@@ -561,7 +631,7 @@ func (x *Preference) GetWeightPerMille() int64 {
 }
 
 // Certificate proves a clearing by CMAP or welfare: potentials by the place of
-// the orders, which are sorted by their tie breaks (matching.md 3).
+// the orders, which are sorted as they were served (matching.md 3).
 type Certificate struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -574,6 +644,8 @@ type Certificate struct {
 	// CMAP: the weights of the two sides, in 2^-20.
 	BuyersWeight  int64 `protobuf:"varint,6,opt,name=buyers_weight,json=buyersWeight,proto3" json:"buyers_weight,omitempty"`
 	SellersWeight int64 `protobuf:"varint,7,opt,name=sellers_weight,json=sellersWeight,proto3" json:"sellers_weight,omitempty"`
+	// Each round that was cleared has its own.
+	Round         int64 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -653,6 +725,13 @@ func (x *Certificate) GetBuyersWeight() int64 {
 func (x *Certificate) GetSellersWeight() int64 {
 	if x != nil {
 		return x.SellersWeight
+	}
+	return 0
+}
+
+func (x *Certificate) GetRound() int64 {
+	if x != nil {
+		return x.Round
 	}
 	return 0
 }
@@ -743,11 +822,15 @@ type SellOrder struct {
 	AvailableWh int64         `protobuf:"varint,8,opt,name=available_wh,json=availableWh,proto3" json:"available_wh,omitempty"`
 	Preferences []*Preference `protobuf:"bytes,9,rep,name=preferences,proto3" json:"preferences,omitempty"`
 	// Of the meter, and of the account when it ordered: what clearing needs.
-	Environment   int64         `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
-	EnergyType    v1.EnergyType `protobuf:"varint,11,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
-	Credit        int64         `protobuf:"varint,12,opt,name=credit,proto3" json:"credit,omitempty"`
-	Identity      []byte        `protobuf:"bytes,13,opt,name=identity,proto3" json:"identity,omitempty"`
-	GridNode      string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	Environment int64         `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	EnergyType  v1.EnergyType `protobuf:"varint,11,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
+	Credit      int64         `protobuf:"varint,12,opt,name=credit,proto3" json:"credit,omitempty"`
+	Identity    []byte        `protobuf:"bytes,13,opt,name=identity,proto3" json:"identity,omitempty"`
+	GridNode    string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	// Served first in the next round: energy of it came back that the other side
+	// declined.
+	Priority      bool `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rest          Rest `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -880,6 +963,20 @@ func (x *SellOrder) GetGridNode() string {
 	return ""
 }
 
+func (x *SellOrder) GetPriority() bool {
+	if x != nil {
+		return x.Priority
+	}
+	return false
+}
+
+func (x *SellOrder) GetRest() Rest {
+	if x != nil {
+		return x.Rest
+	}
+	return Rest_REST_UNSPECIFIED
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -902,9 +999,11 @@ type BuyOrder struct {
 	EscrowUcoin int64         `protobuf:"varint,14,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
 	Preferences []*Preference `protobuf:"bytes,15,rep,name=preferences,proto3" json:"preferences,omitempty"`
 	// Of the account when it ordered.
-	Credit        int64  `protobuf:"varint,16,opt,name=credit,proto3" json:"credit,omitempty"`
-	Identity      []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
-	GridNode      string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	Credit   int64  `protobuf:"varint,16,opt,name=credit,proto3" json:"credit,omitempty"`
+	Identity []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
+	GridNode string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
+	// As that of a sell.
+	Priority      bool `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1065,6 +1164,13 @@ func (x *BuyOrder) GetGridNode() string {
 	return ""
 }
 
+func (x *BuyOrder) GetPriority() bool {
+	if x != nil {
+		return x.Priority
+	}
+	return false
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -1087,8 +1193,10 @@ type Match struct {
 	SellerConfirmed       bool          `protobuf:"varint,15,opt,name=seller_confirmed,json=sellerConfirmed,proto3" json:"seller_confirmed,omitempty"`
 	BuyerConfirmed        bool          `protobuf:"varint,16,opt,name=buyer_confirmed,json=buyerConfirmed,proto3" json:"buyer_confirmed,omitempty"`
 	// The buyer's coins held for it.
-	EscrowUcoin   int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
-	Meter         string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
+	EscrowUcoin int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	Meter       string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
+	// The round in which it was found, from 1.
+	Round         int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1249,6 +1357,13 @@ func (x *Match) GetMeter() string {
 	return ""
 }
 
+func (x *Match) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
 // Book is a period's market in numbers.
 type Book struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1258,9 +1373,11 @@ type Book struct {
 	Orders int64 `protobuf:"varint,3,opt,name=orders,proto3" json:"orders,omitempty"`
 	Sells  int64 `protobuf:"varint,4,opt,name=sells,proto3" json:"sells,omitempty"`
 	Buys   int64 `protobuf:"varint,5,opt,name=buys,proto3" json:"buys,omitempty"`
-	// End of the confirmation window.
+	// End of the round's confirmation window.
 	ConfirmUntilMs int64 `protobuf:"varint,6,opt,name=confirm_until_ms,json=confirmUntilMs,proto3" json:"confirm_until_ms,omitempty"`
-	// Energy pre-matched, confirmed, and sums over confirmed matches.
+	// Energy that has a partner or had one in this round: what was confirmed in all
+	// rounds, what waits, and returned_wh. Energy that is proposed again is not
+	// counted twice. Then the energy confirmed, and sums over confirmed matches.
 	PrematchedWh int64 `protobuf:"varint,7,opt,name=prematched_wh,json=prematchedWh,proto3" json:"prematched_wh,omitempty"`
 	MatchedWh    int64 `protobuf:"varint,8,opt,name=matched_wh,json=matchedWh,proto3" json:"matched_wh,omitempty"`
 	CleanWh      int64 `protobuf:"varint,9,opt,name=clean_wh,json=cleanWh,proto3" json:"clean_wh,omitempty"`
@@ -1269,20 +1386,27 @@ type Book struct {
 	Missed bool `protobuf:"varint,11,opt,name=missed,proto3" json:"missed,omitempty"`
 	// Pre-matches that wait for a signature.
 	Pending int64 `protobuf:"varint,12,opt,name=pending,proto3" json:"pending,omitempty"`
-	// How it was cleared, the objective of CMAP and welfare, and whether the
-	// solver gave up and chose greedily.
+	// How it was cleared, the latest round's objective of CMAP and welfare, and
+	// whether the solver gave up in some round and chose greedily.
 	Mechanism Mechanism `protobuf:"varint,13,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
 	Objective string    `protobuf:"bytes,14,opt,name=objective,proto3" json:"objective,omitempty"`
 	Fallback  bool      `protobuf:"varint,15,opt,name=fallback,proto3" json:"fallback,omitempty"`
-	// Bids less asks of what was pre-matched.
-	SurplusUcoin int64    `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
-	Auction      *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
-	// What the lines could not carry of the clearing.
+	// Bids less asks of prematched_wh as it was after the latest clearing.
+	SurplusUcoin int64 `protobuf:"varint,16,opt,name=surplus_ucoin,json=surplusUcoin,proto3" json:"surplus_ucoin,omitempty"`
+	// Of the first round, which has the whole book.
+	Auction *Auction `protobuf:"bytes,17,opt,name=auction,proto3" json:"auction,omitempty"`
+	// What the lines could not carry of the latest clearing.
 	CutWh int64 `protobuf:"varint,18,opt,name=cut_wh,json=cutWh,proto3" json:"cut_wh,omitempty"`
 	// Lines have limits that were not held: the grid has a ring, or the search for
 	// the least loss reached its bound (then they are held at a greater loss).
 	LimitsNotHeld bool `protobuf:"varint,19,opt,name=limits_not_held,json=limitsNotHeld,proto3" json:"limits_not_held,omitempty"`
 	CutNotOptimal bool `protobuf:"varint,20,opt,name=cut_not_optimal,json=cutNotOptimal,proto3" json:"cut_not_optimal,omitempty"`
+	// The latest round, from 1; 0 before the gate.
+	Round int64 `protobuf:"varint,21,opt,name=round,proto3" json:"round,omitempty"`
+	// Energy that declines and lapses of this round gave back to the orders.
+	ReturnedWh int64 `protobuf:"varint,22,opt,name=returned_wh,json=returnedWh,proto3" json:"returned_wh,omitempty"`
+	// Pairs that are not proposed again.
+	Declined      int64 `protobuf:"varint,23,opt,name=declined,proto3" json:"declined,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1457,8 +1581,155 @@ func (x *Book) GetCutNotOptimal() bool {
 	return false
 }
 
+func (x *Book) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Book) GetReturnedWh() int64 {
+	if x != nil {
+		return x.ReturnedWh
+	}
+	return 0
+}
+
+func (x *Book) GetDeclined() int64 {
+	if x != nil {
+		return x.Declined
+	}
+	return 0
+}
+
+// Declined is a pair of orders that is not proposed again: a side declined it or
+// let it lapse.
+type Declined struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	SellOrder     []byte                 `protobuf:"bytes,2,opt,name=sell_order,json=sellOrder,proto3" json:"sell_order,omitempty"`
+	BuyOrder      []byte                 `protobuf:"bytes,3,opt,name=buy_order,json=buyOrder,proto3" json:"buy_order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Declined) Reset() {
+	*x = Declined{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Declined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Declined) ProtoMessage() {}
+
+func (x *Declined) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Declined.ProtoReflect.Descriptor instead.
+func (*Declined) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Declined) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Declined) GetSellOrder() []byte {
+	if x != nil {
+		return x.SellOrder
+	}
+	return nil
+}
+
+func (x *Declined) GetBuyOrder() []byte {
+	if x != nil {
+		return x.BuyOrder
+	}
+	return nil
+}
+
+// Lapses are the last 100 pre-matches for which an account's signature was asked
+// and awaited to the end, the newest in the lowest bit: 1 was not signed in time.
+// An account that let none lapse has no record.
+type Lapses struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Recent  uint64                 `protobuf:"varint,2,opt,name=recent,proto3" json:"recent,omitempty"`
+	// The 36 before these 64.
+	Older         uint64 `protobuf:"varint,3,opt,name=older,proto3" json:"older,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lapses) Reset() {
+	*x = Lapses{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lapses) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lapses) ProtoMessage() {}
+
+func (x *Lapses) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lapses.ProtoReflect.Descriptor instead.
+func (*Lapses) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Lapses) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Lapses) GetRecent() uint64 {
+	if x != nil {
+		return x.Recent
+	}
+	return 0
+}
+
+func (x *Lapses) GetOlder() uint64 {
+	if x != nil {
+		return x.Older
+	}
+	return 0
+}
+
 // Due says when a period's book is to be looked at next: at its gate, then at
-// the end of its confirmation window.
+// the end of its confirmation window, or right after it for the next round.
 type Due struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
@@ -1469,7 +1740,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1752,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1765,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Due) GetTimeMs() int64 {
@@ -1521,7 +1792,7 @@ type BoughtFrom struct {
 
 func (x *BoughtFrom) Reset() {
 	*x = BoughtFrom{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1804,7 @@ func (x *BoughtFrom) String() string {
 func (*BoughtFrom) ProtoMessage() {}
 
 func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1817,7 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
 func (*BoughtFrom) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BoughtFrom) GetSeller() []byte {
@@ -1572,7 +1843,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1855,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1868,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -1651,13 +1922,15 @@ type GenesisState struct {
 	Matches       []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
 	Markets       []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
 	Certificates  []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	Declined      []*Declined            `protobuf:"bytes,8,rep,name=declined,proto3" json:"declined,omitempty"`
+	Lapses        []*Lapses              `protobuf:"bytes,9,rep,name=lapses,proto3" json:"lapses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1942,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1955,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -1734,14 +2007,29 @@ func (x *GenesisState) GetCertificates() []*Certificate {
 	return nil
 }
 
+func (x *GenesisState) GetDeclined() []*Declined {
+	if x != nil {
+		return x.Declined
+	}
+	return nil
+}
+
+func (x *GenesisState) GetLapses() []*Lapses {
+	if x != nil {
+		return x.Lapses
+	}
+	return nil
+}
+
 var File_energy_matching_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/matching/v1/state.proto\x12\x12energy.matching.v1\x1a\x1eenergy/registry/v1/state.proto\"W\n" +
+	"\x1eenergy/matching/v1/state.proto\x12\x12energy.matching.v1\x1a\x1eenergy/registry/v1/state.proto\"\x81\x01\n" +
 	"\aConsent\x12\x1a\n" +
 	"\bstanding\x18\x01 \x01(\bR\bstanding\x120\n" +
-	"\x14min_satisfaction_ppm\x18\x02 \x01(\x03R\x12minSatisfactionPpm\"\xa6\x01\n" +
+	"\x14min_satisfaction_ppm\x18\x02 \x01(\x03R\x12minSatisfactionPpm\x12(\n" +
+	"\x10reject_below_ppm\x18\x03 \x01(\x03R\x0erejectBelowPpm\"\xa6\x01\n" +
 	"\aWeights\x12\x14\n" +
 	"\x05price\x18\x01 \x01(\x03R\x05price\x12\x16\n" +
 	"\x06energy\x18\x02 \x01(\x03R\x06energy\x12 \n" +
@@ -1767,7 +2055,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"Preference\x12;\n" +
 	"\tattribute\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.AttributeR\tattribute\x12(\n" +
-	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xfb\x01\n" +
+	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\x91\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\"\n" +
 	"\rprev_app_hash\x18\x02 \x01(\fR\vprevAppHash\x12%\n" +
@@ -1775,13 +2063,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0fsell_potentials\x18\x04 \x03(\x03R\x0esellPotentials\x12\x14\n" +
 	"\x05bonus\x18\x05 \x01(\x03R\x05bonus\x12#\n" +
 	"\rbuyers_weight\x18\x06 \x01(\x03R\fbuyersWeight\x12%\n" +
-	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\"\x97\x01\n" +
+	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\x12\x14\n" +
+	"\x05round\x18\b \x01(\x03R\x05round\"\x97\x01\n" +
 	"\aAuction\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x01 \x01(\x03R\x10priceUcoinPerKwh\x12\x1d\n" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xff\x03\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xc9\x04\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1798,7 +2087,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"energyType\x12\x16\n" +
 	"\x06credit\x18\f \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\r \x01(\fR\bidentity\x12\x1b\n" +
-	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\"\x8a\x06\n" +
+	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\x12\x1a\n" +
+	"\bpriority\x18\x0f \x01(\bR\bpriority\x12,\n" +
+	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\"\xa6\x06\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -1819,10 +2110,11 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\vpreferences\x18\x0f \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12\x16\n" +
 	"\x06credit\x18\x10 \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
-	"\tgrid_node\x18\x12 \x01(\tR\bgridNodeB\x0f\n" +
+	"\tgrid_node\x18\x12 \x01(\tR\bgridNode\x12\x1a\n" +
+	"\bpriority\x18\x13 \x01(\bR\bpriorityB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\x89\x05\n" +
+	"\x0e_wanted_credit\"\x9f\x05\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -1844,7 +2136,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x10seller_confirmed\x18\x0f \x01(\bR\x0fsellerConfirmed\x12'\n" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
-	"\x05meter\x18\x12 \x01(\tR\x05meter\"\xa0\x05\n" +
+	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
+	"\x05round\x18\x13 \x01(\x03R\x05round\"\xf3\x05\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1867,7 +2160,20 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\aauction\x18\x11 \x01(\v2\x1b.energy.matching.v1.AuctionR\aauction\x12\x15\n" +
 	"\x06cut_wh\x18\x12 \x01(\x03R\x05cutWh\x12&\n" +
 	"\x0flimits_not_held\x18\x13 \x01(\bR\rlimitsNotHeld\x12&\n" +
-	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\"6\n" +
+	"\x0fcut_not_optimal\x18\x14 \x01(\bR\rcutNotOptimal\x12\x14\n" +
+	"\x05round\x18\x15 \x01(\x03R\x05round\x12\x1f\n" +
+	"\vreturned_wh\x18\x16 \x01(\x03R\n" +
+	"returnedWh\x12\x1a\n" +
+	"\bdeclined\x18\x17 \x01(\x03R\bdeclined\"^\n" +
+	"\bDeclined\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1d\n" +
+	"\n" +
+	"sell_order\x18\x02 \x01(\fR\tsellOrder\x12\x1b\n" +
+	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\"P\n" +
+	"\x06Lapses\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06recent\x18\x02 \x01(\x04R\x06recent\x12\x14\n" +
+	"\x05older\x18\x03 \x01(\x04R\x05older\"6\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
@@ -1880,7 +2186,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x95\x03\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x83\x04\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -1890,7 +2196,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"prematches\x123\n" +
 	"\amatches\x18\x05 \x03(\v2\x19.energy.matching.v1.MatchR\amatches\x129\n" +
 	"\amarkets\x18\x06 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\x12C\n" +
-	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates*\x99\x01\n" +
+	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates\x128\n" +
+	"\bdeclined\x18\b \x03(\v2\x1c.energy.matching.v1.DeclinedR\bdeclined\x122\n" +
+	"\x06lapses\x18\t \x03(\v2\x1a.energy.matching.v1.LapsesR\x06lapses*\x99\x01\n" +
 	"\tMechanism\x12\x19\n" +
 	"\x15MECHANISM_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MECHANISM_KPROTOTYPES\x10\x01\x12\x12\n" +
@@ -1906,13 +2214,20 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0eATTRIBUTE_LOSS\x10\x04\x12\x19\n" +
 	"\x15ATTRIBUTE_ENERGY_TYPE\x10\x05\x12\x19\n" +
 	"\x15ATTRIBUTE_ENVIRONMENT\x10\x06\x12\x18\n" +
-	"\x14ATTRIBUTE_REPUTATION\x10\a*R\n" +
+	"\x14ATTRIBUTE_REPUTATION\x10\a*N\n" +
+	"\x04Rest\x12\x14\n" +
+	"\x10REST_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tREST_GRID\x10\x01\x12\x11\n" +
+	"\rREST_WITHHOLD\x10\x02\x12\x0e\n" +
+	"\n" +
+	"REST_STORE\x10\x03*c\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"PHASE_OPEN\x10\x01\x12\x11\n" +
 	"\rPHASE_CONFIRM\x10\x02\x12\x0f\n" +
-	"\vPHASE_FINAL\x10\x03B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\vPHASE_FINAL\x10\x03\x12\x0f\n" +
+	"\vPHASE_AGAIN\x10\x04B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_state_proto_rawDescOnce sync.Once
@@ -1926,56 +2241,62 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_state_proto_rawDescData
 }
 
-var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Mechanism)(0),       // 0: energy.matching.v1.Mechanism
 	(Attribute)(0),       // 1: energy.matching.v1.Attribute
-	(Phase)(0),           // 2: energy.matching.v1.Phase
-	(*Consent)(nil),      // 3: energy.matching.v1.Consent
-	(*Weights)(nil),      // 4: energy.matching.v1.Weights
-	(*Market)(nil),       // 5: energy.matching.v1.Market
-	(*MarketEntry)(nil),  // 6: energy.matching.v1.MarketEntry
-	(*Preference)(nil),   // 7: energy.matching.v1.Preference
-	(*Certificate)(nil),  // 8: energy.matching.v1.Certificate
-	(*Auction)(nil),      // 9: energy.matching.v1.Auction
-	(*SellOrder)(nil),    // 10: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),     // 11: energy.matching.v1.BuyOrder
-	(*Match)(nil),        // 12: energy.matching.v1.Match
-	(*Book)(nil),         // 13: energy.matching.v1.Book
-	(*Due)(nil),          // 14: energy.matching.v1.Due
-	(*BoughtFrom)(nil),   // 15: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),     // 16: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 17: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 18: energy.registry.v1.EnergyType
+	(Rest)(0),            // 2: energy.matching.v1.Rest
+	(Phase)(0),           // 3: energy.matching.v1.Phase
+	(*Consent)(nil),      // 4: energy.matching.v1.Consent
+	(*Weights)(nil),      // 5: energy.matching.v1.Weights
+	(*Market)(nil),       // 6: energy.matching.v1.Market
+	(*MarketEntry)(nil),  // 7: energy.matching.v1.MarketEntry
+	(*Preference)(nil),   // 8: energy.matching.v1.Preference
+	(*Certificate)(nil),  // 9: energy.matching.v1.Certificate
+	(*Auction)(nil),      // 10: energy.matching.v1.Auction
+	(*SellOrder)(nil),    // 11: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),     // 12: energy.matching.v1.BuyOrder
+	(*Match)(nil),        // 13: energy.matching.v1.Match
+	(*Book)(nil),         // 14: energy.matching.v1.Book
+	(*Declined)(nil),     // 15: energy.matching.v1.Declined
+	(*Lapses)(nil),       // 16: energy.matching.v1.Lapses
+	(*Due)(nil),          // 17: energy.matching.v1.Due
+	(*BoughtFrom)(nil),   // 18: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),     // 19: energy.matching.v1.Presence
+	(*GenesisState)(nil), // 20: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),   // 21: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
-	5,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
+	6,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
-	3,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
-	7,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
-	18, // 6: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	4,  // 7: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
-	3,  // 8: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	7,  // 9: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	18, // 10: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
-	2,  // 11: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
-	0,  // 12: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
-	9,  // 13: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
-	13, // 14: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	10, // 15: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	11, // 16: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	12, // 17: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	12, // 18: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	6,  // 19: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
-	8,  // 20: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	4,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
+	8,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
+	21, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	2,  // 6: energy.matching.v1.SellOrder.rest:type_name -> energy.matching.v1.Rest
+	21, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	5,  // 8: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
+	4,  // 9: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
+	8,  // 10: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
+	21, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	3,  // 12: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
+	0,  // 13: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
+	10, // 14: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
+	14, // 15: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	11, // 16: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	12, // 17: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	13, // 18: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	13, // 19: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	7,  // 20: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	9,  // 21: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	15, // 22: energy.matching.v1.GenesisState.declined:type_name -> energy.matching.v1.Declined
+	16, // 23: energy.matching.v1.GenesisState.lapses:type_name -> energy.matching.v1.Lapses
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -1989,8 +2310,8 @@ func file_energy_matching_v1_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   15,
+			NumEnums:      4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,7 +31,9 @@ type MsgPlaceSell struct {
 	Meter            string                 `protobuf:"bytes,4,opt,name=meter,proto3" json:"meter,omitempty"`
 	Consent          *Consent               `protobuf:"bytes,5,opt,name=consent,proto3" json:"consent,omitempty"`
 	// What CMAP and welfare rate buys by; none: price 500, demand 300, loss 200.
-	Preferences   []*Preference `protobuf:"bytes,6,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	Preferences []*Preference `protobuf:"bytes,6,rep,name=preferences,proto3" json:"preferences,omitempty"`
+	// What to do with energy that finds no buyer.
+	Rest          Rest `protobuf:"varint,7,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +108,13 @@ func (x *MsgPlaceSell) GetPreferences() []*Preference {
 		return x.Preferences
 	}
 	return nil
+}
+
+func (x *MsgPlaceSell) GetRest() Rest {
+	if x != nil {
+		return x.Rest
+	}
+	return Rest_REST_UNSPECIFIED
 }
 
 // MsgPlaceBuy asks for energy in a period; bid + fee is escrowed in full.
@@ -400,14 +409,15 @@ var File_energy_matching_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x1benergy/matching/v1/tx.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\x81\x02\n" +
+	"\x1benergy/matching/v1/tx.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\xaf\x02\n" +
 	"\fMsgPlaceSell\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x02 \x01(\x03R\x10priceUcoinPerKwh\x12\x1b\n" +
 	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\x12\x14\n" +
 	"\x05meter\x18\x04 \x01(\tR\x05meter\x125\n" +
 	"\aconsent\x18\x05 \x01(\v2\x1b.energy.matching.v1.ConsentR\aconsent\x12@\n" +
-	"\vpreferences\x18\x06 \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\"\xd6\x04\n" +
+	"\vpreferences\x18\x06 \x03(\v2\x1e.energy.matching.v1.PreferenceR\vpreferences\x12,\n" +
+	"\x04rest\x18\a \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\"\xd6\x04\n" +
 	"\vMsgPlaceBuy\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x02 \x01(\x03R\x10priceUcoinPerKwh\x12\x1b\n" +
@@ -457,23 +467,25 @@ var file_energy_matching_v1_tx_proto_goTypes = []any{
 	(*MsgSetMarket)(nil), // 4: energy.matching.v1.MsgSetMarket
 	(*Consent)(nil),      // 5: energy.matching.v1.Consent
 	(*Preference)(nil),   // 6: energy.matching.v1.Preference
-	(v1.EnergyType)(0),   // 7: energy.registry.v1.EnergyType
-	(*Weights)(nil),      // 8: energy.matching.v1.Weights
-	(*Market)(nil),       // 9: energy.matching.v1.Market
+	(Rest)(0),            // 7: energy.matching.v1.Rest
+	(v1.EnergyType)(0),   // 8: energy.registry.v1.EnergyType
+	(*Weights)(nil),      // 9: energy.matching.v1.Weights
+	(*Market)(nil),       // 10: energy.matching.v1.Market
 }
 var file_energy_matching_v1_tx_proto_depIdxs = []int32{
-	5, // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
-	6, // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
-	7, // 2: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	8, // 3: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
-	5, // 4: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
-	6, // 5: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
-	9, // 6: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5,  // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
+	6,  // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
+	7,  // 2: energy.matching.v1.MsgPlaceSell.rest:type_name -> energy.matching.v1.Rest
+	8,  // 3: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	9,  // 4: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
+	5,  // 5: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
+	6,  // 6: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
+	10, // 7: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_tx_proto_init() }

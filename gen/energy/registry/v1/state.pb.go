@@ -783,8 +783,12 @@ type Params struct {
 	QuotaPerGateway   int64 `protobuf:"varint,26,opt,name=quota_per_gateway,json=quotaPerGateway,proto3" json:"quota_per_gateway,omitempty"`
 	PendingPerKey     int64 `protobuf:"varint,27,opt,name=pending_per_key,json=pendingPerKey,proto3" json:"pending_per_key,omitempty"`
 	ProposalTtlBlocks int64 `protobuf:"varint,28,opt,name=proposal_ttl_blocks,json=proposalTtlBlocks,proto3" json:"proposal_ttl_blocks,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Trading cycle: most rounds of a period, and lapses in the last 100 with which
+	// an account still may order without a standing consent.
+	MaxRounds     int64 `protobuf:"varint,29,opt,name=max_rounds,json=maxRounds,proto3" json:"max_rounds,omitempty"`
+	LapseLimit    int64 `protobuf:"varint,30,opt,name=lapse_limit,json=lapseLimit,proto3" json:"lapse_limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1013,6 +1017,20 @@ func (x *Params) GetProposalTtlBlocks() int64 {
 	return 0
 }
 
+func (x *Params) GetMaxRounds() int64 {
+	if x != nil {
+		return x.MaxRounds
+	}
+	return 0
+}
+
+func (x *Params) GetLapseLimit() int64 {
+	if x != nil {
+		return x.LapseLimit
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1206,7 +1224,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xab\t\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xeb\t\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1240,7 +1258,11 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\rquota_per_key\x18\x19 \x01(\x03R\vquotaPerKey\x12*\n" +
 	"\x11quota_per_gateway\x18\x1a \x01(\x03R\x0fquotaPerGateway\x12&\n" +
 	"\x0fpending_per_key\x18\x1b \x01(\x03R\rpendingPerKey\x12.\n" +
-	"\x13proposal_ttl_blocks\x18\x1c \x01(\x03R\x11proposalTtlBlocks\"b\n" +
+	"\x13proposal_ttl_blocks\x18\x1c \x01(\x03R\x11proposalTtlBlocks\x12\x1d\n" +
+	"\n" +
+	"max_rounds\x18\x1d \x01(\x03R\tmaxRounds\x12\x1f\n" +
+	"\vlapse_limit\x18\x1e \x01(\x03R\n" +
+	"lapseLimit\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
