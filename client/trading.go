@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,7 +21,7 @@ type Trading struct {
 	Buys  []*matchingv1.BuyOrder
 	// Cancelled says by order id why an order left the book without a clearing.
 	Cancelled map[string]string
-	// Clearings are those of the book, in their order.
+	// Clearings are those of the book's rounds, in their order.
 	Clearings []*Clearing
 	// Failed says why the book could not be cleared, empty if it could.
 	Failed string
@@ -28,35 +30,64 @@ type Trading struct {
 	// Final is the book at its end, nil before it.
 	Final *matchingv1.Book
 
-	found []*matchingv1.Match // of the clearing whose PeriodCleared is still to come
+	// What the orders still have, as the chain keeps it.
+	sells []*matchingv1.SellOrder
+	buys  []*matchingv1.BuyOrder
+	// Pairs that are not proposed again, matches that stand.
+	declined []*matchingv1.Declined
+	standing []*matchingv1.Match
+	// Of the clearing whose PeriodCleared is still to come.
+	found []found
 	cuts  []*matchingv1.Cut
 }
 
-// Clearing is one clearing of a book: what went into it and what came out.
+// found is a match as a clearing found it, and how a rule declined it, or nil.
+type found struct {
+	match    *matchingv1.Match
+	declined *matchingv1.MatchLapsed
+}
+
+// Clearing is the clearing of a round: what went into it and what came out.
 type Clearing struct {
 	// Height of the block whose hook cleared; the header of that height holds the
 	// app hash that decided ties.
-	Height  int64
-	Sells   []*matchingv1.SellOrder
-	Buys    []*matchingv1.BuyOrder
-	Matches []*matchingv1.Match // confirmed or not
-	Cuts    []*matchingv1.Cut
-	Book    *matchingv1.Book // as it was reported
+	Height int64
+	// Sells and Buys are all orders of the book with what each still had.
+	Sells []*matchingv1.SellOrder
+	Buys  []*matchingv1.BuyOrder
+	// Of earlier rounds: pairs that were not to be proposed again, and matches
+	// that stood.
+	Declined []*matchingv1.Declined
+	Standing []*matchingv1.Match
+	Matches  []*matchingv1.Match // whatever became of them
+	Cuts     []*matchingv1.Cut
+	Book     *matchingv1.Book // as it was reported
 }
 
 // Fate is what became of a match.
 type Fate int
 
-// A match waits for signatures until both sides confirmed it, it lapsed, or one
-// of them vetoed it.
+// A match waits for signatures until both sides confirmed it, a side vetoed it or
+// did not sign in time, or a side's account was stopped; the rule of a side may
+// reject it at once.
 const (
 	Waits Fate = iota
 	Confirmed
-	Lapsed
+	Declined
 	Vetoed
+	Lapsed
+	Stopped
 )
 
-func (f Fate) String() string { return [...]string{"waits", "confirmed", "lapsed", "vetoed"}[f] }
+func (f Fate) String() string {
+	return [...]string{"waits", "confirmed", "rejected by a rule", "vetoed", "lapsed", "stopped"}[f]
+}
+
+// fates are those of causes.
+var fates = map[matchingv1.Cause]Fate{
+	matchingv1.Cause_CAUSE_RULE: Declined, matchingv1.Cause_CAUSE_VETO: Vetoed,
+	matchingv1.Cause_CAUSE_LAPSE: Lapsed, matchingv1.Cause_CAUSE_STOPPED: Stopped,
+}
 
 // NewTrading returns the market of a period before its first order.
 func NewTrading(period int64) *Trading {
@@ -67,70 +98,155 @@ func NewTrading(period int64) *Trading {
 // out those of other periods. Blocks are added in their order.
 func (t *Trading) Add(height int64, events []proto.Message) {
 	for _, event := range events {
-		if about, ok := event.(interface{ GetPeriod() int64 }); ok && about.GetPeriod() != t.Period {
+		if !t.concerns(event) {
 			continue
 		}
 		switch e := event.(type) {
 		case *matchingv1.SellPlaced:
-			if e.Order.GetPeriod() == t.Period {
-				t.Sells = append(t.Sells, e.Order)
-			}
+			t.Sells, t.sells = append(t.Sells, e.Order), append(t.sells, proto.CloneOf(e.Order))
 		case *matchingv1.BuyPlaced:
-			if e.Order.GetPeriod() == t.Period {
-				t.Buys = append(t.Buys, e.Order)
-			}
+			t.Buys, t.buys = append(t.Buys, e.Order), append(t.buys, proto.CloneOf(e.Order))
 		case *matchingv1.OrderCancelled:
-			t.Cancelled[string(e.Order)] = e.Reason
+			t.cancel(e)
 		case *matchingv1.PreMatched:
 			t.match(e.Match, Waits)
 		case *matchingv1.Matched:
 			t.match(e.Match, Confirmed)
 		case *matchingv1.MatchLapsed:
-			t.Fates[string(e.Match)] = Lapsed
-			if e.Vetoed {
-				t.Fates[string(e.Match)] = Vetoed
-			}
+			t.lapse(e)
 		case *matchingv1.Cut:
 			t.cuts = append(t.cuts, e)
 		case *matchingv1.ClearingFailed:
 			t.Failed = e.Reason
 		case *matchingv1.PeriodCleared:
-			if e.Book.GetPeriod() == t.Period {
-				t.cleared(height, e.Book)
-			}
+			t.cleared(height, e.Book)
 		case *matchingv1.PeriodFinal:
-			if e.Book.GetPeriod() == t.Period {
-				t.Final = e.Book
-			}
+			t.Final = e.Book
 		}
 	}
 }
 
-// match notes a match that was found, or confirmed since.
-func (t *Trading) match(match *matchingv1.Match, fate Fate) {
-	if match.GetPeriod() != t.Period {
-		return
+// concerns says whether an event is about this period's market.
+func (t *Trading) concerns(event proto.Message) bool {
+	var about interface{ GetPeriod() int64 }
+	switch e := event.(type) {
+	case *matchingv1.SellPlaced:
+		about = e.Order
+	case *matchingv1.BuyPlaced:
+		about = e.Order
+	case *matchingv1.PreMatched:
+		about = e.Match
+	case *matchingv1.Matched:
+		about = e.Match
+	case *matchingv1.MatchLapsed:
+		about = e.Match
+	case *matchingv1.PeriodCleared:
+		about = e.Book
+	case *matchingv1.PeriodFinal:
+		about = e.Book
+	case interface{ GetPeriod() int64 }:
+		about = e
 	}
+	return about != nil && about.GetPeriod() == t.Period
+}
+
+// cancel takes an order out: before the gate with all it is, later with what it
+// still has.
+func (t *Trading) cancel(e *matchingv1.OrderCancelled) {
+	for _, order := range t.sells {
+		if bytes.Equal(order.Id, e.Order) {
+			order.AvailableWh = 0
+		}
+	}
+	for _, order := range t.buys {
+		if bytes.Equal(order.Id, e.Order) {
+			order.OpenWh = 0
+		}
+	}
+	if len(t.Clearings) == 0 {
+		t.Cancelled[string(e.Order)] = e.Reason
+	}
+}
+
+// match notes a match that a clearing found, or that was confirmed since.
+func (t *Trading) match(match *matchingv1.Match, fate Fate) {
 	if _, known := t.Fates[string(match.Id)]; !known {
-		t.found = append(t.found, match)
+		t.found = append(t.found, found{match: match})
+	} else if fate == Confirmed {
+		t.standing = append(t.standing, match)
 	}
 	t.Fates[string(match.Id)] = fate
 }
 
+// lapse gives the energy of a match back to its orders. What a rule rejects never
+// left them: the clearing under way found it.
+func (t *Trading) lapse(e *matchingv1.MatchLapsed) {
+	t.Fates[string(e.Match.GetId())] = fates[e.Cause]
+	if e.Cause == matchingv1.Cause_CAUSE_RULE {
+		t.found = append(t.found, found{e.Match, e})
+		return
+	}
+	t.move(e.Match, -e.Match.EnergyWh)
+	t.decline(e)
+}
+
+// move takes energy of a match out of its orders.
+func (t *Trading) move(match *matchingv1.Match, energyWh int64) {
+	for _, order := range t.sells {
+		if bytes.Equal(order.Id, match.SellOrder) {
+			order.AvailableWh -= energyWh
+		}
+	}
+	for _, order := range t.buys {
+		if bytes.Equal(order.Id, match.BuyOrder) {
+			order.OpenWh -= energyWh
+		}
+	}
+}
+
+// decline notes who is not proposed to each other again, and who comes first in
+// the next round.
+func (t *Trading) decline(e *matchingv1.MatchLapsed) {
+	t.declined = append(t.declined, &matchingv1.Declined{Period: t.Period, SellOrder: e.Match.SellOrder, BuyOrder: e.Match.BuyOrder})
+	for _, order := range t.sells {
+		if bytes.Equal(order.Id, e.Match.SellOrder) {
+			order.Priority = order.Priority || !e.BySeller
+		}
+	}
+	for _, order := range t.buys {
+		if bytes.Equal(order.Id, e.Match.BuyOrder) {
+			order.Priority = order.Priority || !e.ByBuyer
+		}
+	}
+}
+
 // cleared ends a clearing, whose matches and cuts came before.
 func (t *Trading) cleared(height int64, book *matchingv1.Book) {
-	c := &Clearing{Height: height, Matches: t.found, Cuts: t.cuts, Book: book}
-	t.found, t.cuts = nil, nil
-	for _, order := range t.Sells {
+	c := &Clearing{Height: height, Cuts: t.cuts, Book: book, Declined: slices.Clone(t.declined), Standing: slices.Clone(t.standing)}
+	for _, order := range t.sells {
 		if _, gone := t.Cancelled[string(order.Id)]; !gone {
 			c.Sells = append(c.Sells, proto.CloneOf(order))
 		}
+		order.Priority = false
 	}
-	for _, order := range t.Buys {
+	for _, order := range t.buys {
 		if _, gone := t.Cancelled[string(order.Id)]; !gone {
 			c.Buys = append(c.Buys, proto.CloneOf(order))
 		}
+		order.Priority = false
 	}
+	for _, f := range t.found {
+		c.Matches = append(c.Matches, f.match)
+		if f.declined != nil {
+			t.decline(f.declined)
+			continue
+		}
+		t.move(f.match, f.match.EnergyWh)
+		if t.Fates[string(f.match.Id)] == Confirmed {
+			t.standing = append(t.standing, f.match)
+		}
+	}
+	t.found, t.cuts = nil, nil
 	t.Clearings = append(t.Clearings, c)
 }
 

@@ -29,7 +29,7 @@ func auditCommand(o *options) *cobra.Command {
 func auditClearingCommand(o *options) *cobra.Command {
 	all := leaves((&matchingv1.QueryBookRequest{}).ProtoReflect().Descriptor())
 	cmd := &cobra.Command{
-		Use: "clearing --period PERIOD", Short: "Clear a period's book again and compare", Args: noArguments,
+		Use: "clearing --period PERIOD", Short: "Clear a period's book again, round by round, and compare", Args: noArguments,
 		Long: `Clear a period's book again, with the code that validators run, and compare each
 match with what the chain made of its orders: energy, price, loss, satisfaction,
 what lines cut, objective, surplus and the auction to compare with. Checks of
@@ -70,40 +70,54 @@ no such clearing. After settlement closed the book the certificate is gone.`,
 	return cmd
 }
 
-// audit prints the audit of a clearing; its error says what is wrong.
+// audit prints the audit of a period's rounds; its error says what is wrong.
 func (o *options) audit(cmd *cobra.Command, g *gathered) error {
-	found := g.cleared()
-	report, err := audit.Check(g.rules, found.Sells, found.Buys, audit.Record{
-		Matches: found.Matches, Cuts: found.Cuts, Book: found.Book, Certificate: g.certificate,
-	})
-	if err != nil {
-		return fmt.Errorf("%w: the book cannot be cleared: %w", errWrongOnChain, err)
+	shown := auditJSON{Period: g.rules.Period, Mechanism: mechanismName(g.rules.Market.Mechanism), Remark: g.remark, Right: true}
+	var wrong error
+	var before *matchingv1.Book
+	for _, r := range g.rounds {
+		report, err := audit.Check(r.rules, r.Sells, r.Buys, audit.Record{
+			Matches: r.Matches, Cuts: r.Cuts, Book: r.Book, Before: before, Certificate: r.certificate,
+		})
+		if err != nil {
+			return fmt.Errorf("%w: the book cannot be cleared: %w", errWrongOnChain, err)
+		}
+		before = r.Book
+		if finding := report.Wrong(); finding != nil {
+			shown.Right = false
+			if wrong == nil {
+				wrong = fmt.Errorf("%w: round %d: %s: %s", errWrongOnChain, r.Book.Round, finding.Check, finding.Wrong)
+			}
+		}
+		shown.Rounds = append(shown.Rounds, auditedRound(g.trading, r, report))
 	}
-	write := writeAudit
+	write := shown.write
 	if o.json() {
-		write = writeAuditJSON
+		write = func(w io.Writer) error { return printJSON(w, shown) }
 	}
-	if err := write(cmd.OutOrStdout(), g, report); err != nil {
+	if err := write(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	if wrong := report.Wrong(); wrong != nil {
-		return fmt.Errorf("%w: %s: %s", errWrongOnChain, wrong.Check, wrong.Wrong)
-	}
-	return nil
+	return wrong
 }
 
 // auditJSON is an audit for programs: Wh, ucoin per kWh, ppm.
 type auditJSON struct {
-	Period    int64           `json:"period"`
-	Height    int64           `json:"height"`
-	AppHash   string          `json:"prev_app_hash"`
-	Mechanism string          `json:"mechanism"`
-	Sells     int             `json:"sells"`
-	Buys      int             `json:"buys"`
-	Right     bool            `json:"right"`
-	Remark    string          `json:"remark,omitempty"`
-	Checks    []audit.Finding `json:"checks"`
-	Matches   []auditedJSON   `json:"matches"`
+	Period    int64       `json:"period"`
+	Mechanism string      `json:"mechanism"`
+	Right     bool        `json:"right"`
+	Remark    string      `json:"remark,omitempty"`
+	Rounds    []roundJSON `json:"rounds"`
+}
+
+type roundJSON struct {
+	Round   int64           `json:"round"`
+	Height  int64           `json:"height"`
+	AppHash string          `json:"prev_app_hash"`
+	Sells   int             `json:"sells"`
+	Buys    int             `json:"buys"`
+	Checks  []audit.Finding `json:"checks"`
+	Matches []auditedJSON   `json:"matches"`
 }
 
 // auditedJSON is a match as the chain made it and as it is made again; one of
@@ -122,53 +136,69 @@ type termsJSON struct {
 	LossPPM  int64 `json:"loss_ppm"`
 }
 
-func writeAuditJSON(w io.Writer, g *gathered, report *audit.Report) error {
-	found := g.cleared()
-	shown := auditJSON{
-		Period: g.rules.Period, Height: found.Height, AppHash: fmt.Sprintf("%X", g.rules.PrevAppHash), Mechanism: mechanismName(g.rules.Market.Mechanism),
-		Sells: len(found.Sells), Buys: len(found.Buys), Right: report.Wrong() == nil, Remark: g.remark, Checks: report.Findings, Matches: []auditedJSON{},
+func auditedRound(trading *client.Trading, r round, report *audit.Report) roundJSON {
+	shown := roundJSON{
+		Round: r.Book.Round, Height: r.Height, AppHash: fmt.Sprintf("%X", r.rules.PrevAppHash),
+		Sells: len(r.Sells), Buys: len(r.Buys), Checks: report.Findings, Matches: []auditedJSON{},
 	}
 	for _, pair := range report.Pairs {
 		row := auditedJSON{Sell: fmt.Sprintf("%x", pair.Sell.Id), Buy: fmt.Sprintf("%x", pair.Buy.Id)}
 		if said := pair.Said; said != nil {
 			row.Chain = &termsJSON{said.EnergyWh, said.PriceUcoinPerKwh, said.LossPpm}
-			row.Fate = g.trading.Fates[string(said.Id)].String()
+			row.Fate = trading.Fates[string(said.Id)].String()
 		}
 		if again := pair.Again; again != nil {
 			row.Again = &termsJSON{again.EnergyWh, again.Price, again.LossPPM}
 		}
 		shown.Matches = append(shown.Matches, row)
 	}
-	return printJSON(w, shown)
+	return shown
 }
 
-func writeAudit(w io.Writer, g *gathered, report *audit.Report) error {
-	found := g.cleared()
-	if err := writeLines(w, []line{
-		{"period", units.FormatTime(g.rules.Period)},
-		{"cleared", fmt.Sprintf("in block %d by %s, ties by %X", found.Height, mechanismName(g.rules.Market.Mechanism), g.rules.PrevAppHash)},
-		{"orders", fmt.Sprintf("%d sells, %d buys", len(found.Sells), len(found.Buys))},
-	}); err != nil {
+func (a *auditJSON) write(w io.Writer) error {
+	if err := writeLines(w, []line{{"period", units.FormatTime(a.Period)}, {"mechanism", a.Mechanism}}); err != nil {
 		return err
 	}
-	matches := newTable("Sell", "Buy", "Chain kWh", "Again kWh", "Chain coin/kWh", "Again coin/kWh", "Loss %", "Became")
-	matches.SetColumnConfigs(rightAligned(3, 7))
-	for _, pair := range report.Pairs {
-		row := table.Row{short(pair.Sell.Id), short(pair.Buy.Id), "-", "-", "-", "-", "-", "-"}
-		if said := pair.Said; said != nil {
-			row[2], row[4], row[6] = units.FormatScaled(said.EnergyWh, 3), units.FormatScaled(said.PriceUcoinPerKwh, 6), units.FormatScaled(said.LossPpm, 4)
-			row[7] = g.trading.Fates[string(said.Id)].String()
+	for _, r := range a.Rounds {
+		if err := r.write(w); err != nil {
+			return err
 		}
-		if again := pair.Again; again != nil {
-			row[3], row[5] = units.FormatScaled(again.EnergyWh, 3), units.FormatScaled(again.Price, 6)
-		}
-		matches.AppendRow(row)
 	}
-	if _, err := fmt.Fprintln(w, matches.Render()); err != nil {
+	verdict := "right: clearing this book again gives what the chain did"
+	if !a.Right {
+		verdict = "WRONG"
+	}
+	lines := []line{{"verdict", verdict}}
+	if a.Remark != "" {
+		lines = append(lines, line{"remark", a.Remark})
+	}
+	return writeLines(w, lines)
+}
+
+func (r roundJSON) write(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "\nround %d: block %d, %d sells, %d buys, ties by %s\n", r.Round, r.Height, r.Sells, r.Buys, r.AppHash); err != nil {
 		return err
+	}
+	if len(r.Matches) > 0 {
+		matches := newTable("Sell", "Buy", "Chain kWh", "Again kWh", "Chain coin/kWh", "Again coin/kWh", "Loss %", "Became")
+		matches.SetColumnConfigs(rightAligned(3, 7))
+		for _, m := range r.Matches {
+			row := table.Row{m.Sell[:shortID], m.Buy[:shortID], "-", "-", "-", "-", "-", "-"}
+			if m.Chain != nil {
+				row[2], row[4], row[6] = units.FormatScaled(m.Chain.EnergyWh, 3), units.FormatScaled(m.Chain.Price, 6), units.FormatScaled(m.Chain.LossPPM, 4)
+				row[7] = m.Fate
+			}
+			if m.Again != nil {
+				row[3], row[5] = units.FormatScaled(m.Again.EnergyWh, 3), units.FormatScaled(m.Again.Price, 6)
+			}
+			matches.AppendRow(row)
+		}
+		if _, err := fmt.Fprintln(w, matches.Render()); err != nil {
+			return err
+		}
 	}
 	var checks []line
-	for _, finding := range report.Findings {
+	for _, finding := range r.Checks {
 		verdict := "right"
 		switch {
 		case finding.Wrong != "":
@@ -178,19 +208,14 @@ func writeAudit(w io.Writer, g *gathered, report *audit.Report) error {
 		}
 		checks = append(checks, line{finding.Check, verdict})
 	}
-	if g.remark != "" {
-		checks = append(checks, line{"remark", g.remark})
-	}
-	verdict := "right: clearing this book again gives what the chain did"
-	if report.Wrong() != nil {
-		verdict = "WRONG"
-	}
-	return writeLines(w, append(checks, line{"verdict", verdict}))
+	return writeLines(w, checks)
 }
 
-// short writes the beginning of an order's id, enough to tell the orders of a
+// shortID is how many digits of an order's id are enough to tell the orders of a
 // period apart.
-func short(id []byte) string { return fmt.Sprintf("%x", id[:min(6, len(id))]) }
+const shortID = 12
+
+func short(id []byte) string { return fmt.Sprintf("%x", id)[:shortID] }
 
 func mechanismName(mechanism matchingv1.Mechanism) string {
 	return client.FormatEnum(mechanism.Descriptor(), mechanism.Number())

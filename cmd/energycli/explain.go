@@ -114,20 +114,28 @@ type story struct {
 	buy      bool
 	// cancelled says why the order left its book without a clearing.
 	cancelled string
-	// book and why are nil if the order never was in a clearing.
-	book *clearing.Clearing
-	why  *clearing.Explanation
-	fate fate
+	// chapters are the rounds in which the order had energy left.
+	chapters []chapter
+	fate     fate
+}
+
+// chapter is what a round made of the order.
+type chapter struct {
+	round
+	story *story
+	book  *clearing.Clearing
+	why   *clearing.Explanation
 }
 
 // fate adds up what became of an order's energy, in Wh, and escrow, in ucoin.
 type fate struct {
 	Confirmed int64 `json:"confirmed_wh"`
 	Waits     int64 `json:"waits_wh"`
-	Lapsed    int64 `json:"lapsed_wh"`
-	Vetoed    int64 `json:"vetoed_wh"`
-	Cut       int64 `json:"cut_wh"`
 	Unmatched int64 `json:"unmatched_wh"`
+	// Proposed and declined, by any side in any round, and what lines cut in the
+	// last one. All of it was proposed again or is unmatched.
+	Declined int64 `json:"declined_wh"`
+	Cut      int64 `json:"cut_wh"`
 	// Escrowed when it was placed, and what of it matches that were not lost hold;
 	// the rest came back, or will when the book is final.
 	Escrowed int64 `json:"escrowed"`
@@ -155,11 +163,13 @@ func (l *link) explain(id []byte, period int64) (*story, error) {
 	if s.order == nil {
 		return nil, fmt.Errorf("order %x in the period %s: %w", id, units.FormatTime(period), errNoData)
 	}
-	if s.cancelled == "" && len(g.trading.Clearings) > 0 {
+	if s.cancelled == "" {
 		if err := l.prepare(g); err != nil {
 			return nil, err
 		}
-		if err := s.clear(); err != nil {
+	}
+	for _, r := range g.rounds {
+		if err := s.tell(r); err != nil {
 			return nil, err
 		}
 	}
@@ -167,57 +177,54 @@ func (l *link) explain(id []byte, period int64) (*story, error) {
 	return s, nil
 }
 
-// clear clears the book again and asks it about the order.
-func (s *story) clear() (err error) {
-	found := s.gathered.cleared()
-	s.book = clearing.New(s.gathered.rules, found.Sells, found.Buys)
-	for i, buy := range s.book.Buys {
+// tell clears a round's book again and asks it about the order.
+func (s *story) tell(r round) (err error) {
+	c := chapter{round: r, story: s, book: clearing.New(r.rules, r.Sells, r.Buys)}
+	for i, buy := range c.book.Buys {
 		if bytes.Equal(buy.Id, s.order.GetId()) {
-			s.why, err = s.book.ExplainBuy(i)
+			c.why, err = c.book.ExplainBuy(i)
 		}
 	}
-	for i, sell := range s.book.Sells {
+	for i, sell := range c.book.Sells {
 		if bytes.Equal(sell.Id, s.order.GetId()) {
-			s.why, err = s.book.ExplainSell(i)
+			c.why, err = c.book.ExplainSell(i)
 		}
+	}
+	if c.why != nil {
+		s.chapters = append(s.chapters, c)
 	}
 	return err
 }
 
 // follow adds up what became of the order, as the chain says.
 func (s *story) follow() {
-	s.fate.Unmatched = s.order.GetEnergyWh()
-	if s.why == nil {
+	for i, c := range s.chapters {
+		for _, match := range c.Matches {
+			if bytes.Equal(s.mine(match.BuyOrder, match.SellOrder), s.order.GetId()) {
+				s.add(match)
+			}
+		}
+		for _, cut := range c.Cuts {
+			if i == len(s.chapters)-1 && bytes.Equal(s.mine(cut.BuyOrder, cut.SellOrder), s.order.GetId()) {
+				s.fate.Cut += cut.EnergyWh
+			}
+		}
+	}
+	s.fate.Unmatched = s.order.GetEnergyWh() - s.fate.Confirmed - s.fate.Waits
+}
+
+func (s *story) add(match *matchingv1.Match) {
+	switch s.gathered.trading.Fates[string(match.Id)] {
+	case client.Confirmed:
+		s.fate.Confirmed += match.EnergyWh
+	case client.Waits:
+		s.fate.Waits += match.EnergyWh
+	default:
+		s.fate.Declined += match.EnergyWh
 		return
 	}
-	found := s.gathered.cleared()
-	for _, match := range found.Matches {
-		if !bytes.Equal(s.mine(match.BuyOrder, match.SellOrder), s.order.GetId()) {
-			continue
-		}
-		s.fate.Unmatched -= match.EnergyWh
-		lost := false
-		switch s.gathered.trading.Fates[string(match.Id)] {
-		case client.Confirmed:
-			s.fate.Confirmed += match.EnergyWh
-		case client.Waits:
-			s.fate.Waits += match.EnergyWh
-		case client.Lapsed:
-			s.fate.Lapsed += match.EnergyWh
-			lost = true
-		case client.Vetoed:
-			s.fate.Vetoed += match.EnergyWh
-			lost = true
-		}
-		if s.buy && !lost {
-			s.fate.Held += match.EscrowUcoin
-		}
-	}
-	for _, cut := range found.Cuts {
-		if bytes.Equal(s.mine(cut.BuyOrder, cut.SellOrder), s.order.GetId()) {
-			s.fate.Cut += cut.EnergyWh
-			s.fate.Unmatched -= cut.EnergyWh
-		}
+	if s.buy {
+		s.fate.Held += match.EscrowUcoin
 	}
 }
 
@@ -230,9 +237,20 @@ func (s *story) mine(buy, sell []byte) []byte {
 }
 
 // other returns the candidate's order.
-func (s *story) other(c clearing.Candidate) order {
-	if s.buy {
-		return s.book.Sells[c.Sell]
+func (c *chapter) other(candidate clearing.Candidate) order {
+	if c.story.buy {
+		return c.book.Sells[candidate.Sell]
 	}
-	return s.book.Buys[c.Buy]
+	return c.book.Buys[candidate.Buy]
+}
+
+// became says what became of the match with a candidate, if there was one.
+func (c *chapter) became(candidate clearing.Candidate) string {
+	for _, match := range c.Matches {
+		other := c.story.mine(match.SellOrder, match.BuyOrder)
+		if bytes.Equal(c.story.mine(match.BuyOrder, match.SellOrder), c.story.order.GetId()) && bytes.Equal(other, c.other(candidate).GetId()) {
+			return c.story.gathered.trading.Fates[string(match.Id)].String()
+		}
+	}
+	return ""
 }

@@ -10,22 +10,27 @@ import (
 // storyJSON is an explanation for programs: Wh, ucoin, ppm, and terms of the
 // dissimilarity as matching.md has them.
 type storyJSON struct {
-	Order      string          `json:"order"`
-	Side       string          `json:"side"`
-	Period     int64           `json:"period"`
-	EnergyWh   int64           `json:"energy_wh"`
-	Price      int64           `json:"price"`
-	Mechanism  string          `json:"mechanism"`
-	Height     int64           `json:"height,omitempty"`
-	NotCleared string          `json:"not_cleared,omitempty"`
-	Remark     string          `json:"remark,omitempty"`
-	Place      int             `json:"place"` // from 1; 0 if not cleared
+	Order      string        `json:"order"`
+	Side       string        `json:"side"`
+	Period     int64         `json:"period"`
+	EnergyWh   int64         `json:"energy_wh"`
+	Price      int64         `json:"price"`
+	Mechanism  string        `json:"mechanism"`
+	NotCleared string        `json:"not_cleared,omitempty"`
+	Remark     string        `json:"remark,omitempty"`
+	Rounds     []chapterJSON `json:"rounds"`
+	Fate       fate          `json:"fate"`
+}
+
+type chapterJSON struct {
+	Round      int64           `json:"round"`
+	Height     int64           `json:"height"`
+	Place      int             `json:"place"` // from 1
 	Eligible   int             `json:"eligible"`
 	Exhausted  int             `json:"no_energy_left"`
 	Refused    map[string]int  `json:"refused"`
 	Uniform    *uniformJSON    `json:"uniform,omitempty"`
 	Candidates []candidateJSON `json:"candidates"`
-	Fate       fate            `json:"fate"`
 }
 
 type uniformJSON struct {
@@ -40,6 +45,7 @@ type candidateJSON struct {
 	Refused  string `json:"refused,omitempty"`
 	TradedWh int64  `json:"traded_wh"`
 	CutWh    int64  `json:"cut_wh"`
+	Became   string `json:"became,omitempty"`
 	BuyerPPM int64  `json:"buyer_ppm"`
 	// Of CMAP and welfare.
 	SellerPPM int64 `json:"seller_ppm"`
@@ -55,34 +61,43 @@ func (s *story) forPrograms() *storyJSON {
 	shown := &storyJSON{
 		Order: fmt.Sprintf("%x", s.order.GetId()), Side: "sell", Period: s.gathered.rules.Period, EnergyWh: s.order.GetEnergyWh(),
 		Price: s.order.GetPriceUcoinPerKwh(), Mechanism: mechanismName(s.gathered.rules.Market.Mechanism), Remark: s.gathered.remark,
-		Refused: map[string]int{}, Candidates: []candidateJSON{}, Fate: s.fate,
+		Rounds: []chapterJSON{}, Fate: s.fate,
 	}
 	if s.buy {
 		shown.Side = "buy"
 	}
-	if s.why == nil {
+	if len(s.chapters) == 0 {
 		shown.NotCleared = s.notCleared()
-		return shown
 	}
-	shown.Height, shown.Place = s.gathered.cleared().Height, s.why.Place+1
-	eligible, exhausted, refused := s.counts()
-	shown.Eligible, shown.Exhausted = eligible, exhausted
+	for i := range s.chapters {
+		shown.Rounds = append(shown.Rounds, s.chapters[i].forPrograms())
+	}
+	return shown
+}
+
+func (c *chapter) forPrograms() chapterJSON {
+	eligible, exhausted, refused := c.counts()
+	shown := chapterJSON{
+		Round: c.Book.Round, Height: c.Height, Place: c.why.Place + 1, Eligible: eligible, Exhausted: exhausted,
+		Refused: make(map[string]int, len(refused)), Candidates: []candidateJSON{},
+	}
 	for refusal, count := range refused {
 		shown.Refused[refusal.String()] = count
 	}
-	if uniform := s.why.Uniform; uniform != nil {
+	if uniform := c.why.Uniform; uniform != nil {
 		shown.Uniform = &uniformJSON{uniform.Price, uniform.ShareWh}
 	}
-	for _, c := range s.why.Candidates {
+	for _, p := range c.why.Candidates {
+		other := c.other(p)
 		row := candidateJSON{
-			Order: fmt.Sprintf("%x", s.other(c).GetId()), Price: s.other(c).GetPriceUcoinPerKwh(), LossPPM: c.LossPPM, TradedWh: c.TradedWh, CutWh: c.CutWh,
-			BuyerPPM: c.BuyerPPM, SellerPPM: c.SellerPPM, Worth: c.Worth, Shortfall: c.Shortfall, LeftWh: c.LeftWh, Dissimilarity: c.Terms.Sum(),
+			Order: fmt.Sprintf("%x", other.GetId()), Price: other.GetPriceUcoinPerKwh(), LossPPM: p.LossPPM, TradedWh: p.TradedWh, CutWh: p.CutWh, Became: c.became(p),
+			BuyerPPM: p.BuyerPPM, SellerPPM: p.SellerPPM, Worth: p.Worth, Shortfall: p.Shortfall, LeftWh: p.LeftWh, Dissimilarity: p.Terms.Sum(),
 		}
-		if c.Refusal != clearing.MayTrade {
-			row.Refused = c.Refusal.String()
+		if p.Refusal != clearing.MayTrade {
+			row.Refused = p.Refusal.String()
 		}
-		if c.Terms != (kproto.Terms{}) {
-			row.Terms = &c.Terms
+		if p.Terms != (kproto.Terms{}) {
+			row.Terms = &p.Terms
 		}
 		shown.Candidates = append(shown.Candidates, row)
 	}

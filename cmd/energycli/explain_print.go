@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -19,22 +20,6 @@ import (
 const shownCandidates = 5
 
 func (s *story) write(w io.Writer) error {
-	if err := writeLines(w, s.lines()); err != nil {
-		return err
-	}
-	if s.why == nil {
-		return nil
-	}
-	if len(s.why.Candidates) > 0 {
-		if _, err := fmt.Fprintln(w, s.candidates()); err != nil {
-			return err
-		}
-	}
-	return writeLines(w, append([]line{{"why", s.rule()}}, s.outcome()...))
-}
-
-// lines say what the order is and who was considered.
-func (s *story) lines() []line {
 	side, limit := "sell", "at"
 	if s.buy {
 		side, limit = "buy", "for at most"
@@ -44,23 +29,21 @@ func (s *story) lines() []line {
 		{"wants", fmt.Sprintf("%s %s %s in the period %s", units.FormatKWh(s.order.GetEnergyWh()), limit,
 			units.FormatPrice(s.order.GetPriceUcoinPerKwh()), units.FormatTime(s.gathered.rules.Period))},
 	}
-	if s.why == nil {
-		return append(lines, append([]line{{"cleared", s.notCleared()}}, s.outcome()...)...)
+	if len(s.chapters) == 0 {
+		lines = append(lines, line{"cleared", s.notCleared()})
 	}
-	found, other := s.gathered.cleared(), len(s.book.Buys)
-	mine := len(s.book.Sells)
-	if s.buy {
-		mine, other = other, mine
-	}
-	lines = append(lines,
-		line{"cleared", fmt.Sprintf("in block %d by %s", found.Height, mechanismName(s.gathered.rules.Market.Mechanism))},
-		line{"its turn", fmt.Sprintf("%d of %d %ss, by the hash that decides ties", s.why.Place+1, mine, side)},
-		line{"considered", s.considered(other)},
-	)
 	if s.gathered.remark != "" {
 		lines = append(lines, line{"remark", s.gathered.remark})
 	}
-	return lines
+	if err := writeLines(w, lines); err != nil {
+		return err
+	}
+	for i := range s.chapters {
+		if err := s.chapters[i].write(w, side); err != nil {
+			return err
+		}
+	}
+	return writeLines(w, s.outcome())
 }
 
 func (s *story) notCleared() string {
@@ -70,14 +53,35 @@ func (s *story) notCleared() string {
 	return "no: the period was " + s.gathered.uncleared()
 }
 
+// write says of a round who was considered, and shows the numbers.
+func (c *chapter) write(w io.Writer, side string) error {
+	mine := len(c.book.Sells)
+	if c.story.buy {
+		mine = len(c.book.Buys)
+	}
+	if err := writeLines(w, []line{
+		{"cleared", fmt.Sprintf("in block %d, round %d, by %s", c.Height, c.Book.Round, mechanismName(c.rules.Market.Mechanism))},
+		{"its turn", fmt.Sprintf("%d of %d %ss, by priority and the hash that decides ties", c.why.Place+1, mine, side)},
+		{"considered", c.considered()},
+	}); err != nil {
+		return err
+	}
+	if len(c.why.Candidates) > 0 {
+		if _, err := fmt.Fprintln(w, c.candidates()); err != nil {
+			return err
+		}
+	}
+	return writeLines(w, []line{{"why", c.rule()}})
+}
+
 // counts counts the candidates by why they were left out.
-func (s *story) counts() (eligible, exhausted int, refused map[clearing.Refusal]int) {
+func (c *chapter) counts() (eligible, exhausted int, refused map[clearing.Refusal]int) {
 	refused = make(map[clearing.Refusal]int)
-	for _, c := range s.why.Candidates {
+	for _, candidate := range c.why.Candidates {
 		switch {
-		case c.Refusal != clearing.MayTrade:
-			refused[c.Refusal]++
-		case c.Exhausted:
+		case candidate.Refusal != clearing.MayTrade:
+			refused[candidate.Refusal]++
+		case candidate.Exhausted:
 			exhausted++
 		default:
 			eligible++
@@ -86,13 +90,12 @@ func (s *story) counts() (eligible, exhausted int, refused map[clearing.Refusal]
 	return eligible, exhausted, refused
 }
 
-func (s *story) considered(others int) string {
+func (c *chapter) considered() string {
 	side := "buys"
-	if s.buy {
+	if c.story.buy {
 		side = "sells"
 	}
-	eligible, exhausted, refused := s.counts()
-	text := fmt.Sprintf("%d of %d %s", eligible, others, side)
+	eligible, exhausted, refused := c.counts()
 	var reasons []string
 	if exhausted > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d no energy left in its turn", exhausted))
@@ -102,6 +105,7 @@ func (s *story) considered(others int) string {
 			reasons = append(reasons, fmt.Sprintf("%d %v", refused[refusal], refusal))
 		}
 	}
+	text := fmt.Sprintf("%d of %d %s", eligible, len(c.why.Candidates), side)
 	if len(reasons) > 0 {
 		text += "; not " + strings.Join(reasons, ", ")
 	}
@@ -110,25 +114,27 @@ func (s *story) considered(others int) string {
 
 // candidates shows those that traded and the next best with the numbers that the
 // mechanism compared.
-func (s *story) candidates() string {
-	header, row := s.columns()
-	shown := newTable(append([]any{"With", "Limit coin/kWh", "Loss %"}, append(header, "Traded kWh", "Cut kWh")...)...)
+func (c *chapter) candidates() string {
+	header, row := c.columns()
+	shown := newTable(append([]any{"With", "Limit coin/kWh", "Loss %"}, append(header, "Traded kWh", "Cut kWh", "Became")...)...)
 	shown.SetColumnConfigs(rightAligned(2, 5+len(header)))
 	more := 0
-	for _, c := range s.why.Candidates {
-		if c.TradedWh == 0 {
+	for _, candidate := range c.why.Candidates {
+		if candidate.TradedWh == 0 {
 			if more++; more > shownCandidates {
 				continue
 			}
 		}
-		cells := table.Row{short(s.other(c).GetId()), units.FormatScaled(s.other(c).GetPriceUcoinPerKwh(), 6), units.FormatScaled(c.LossPPM, 4)}
-		if c.Refusal != clearing.MayTrade {
-			cells = append(cells, c.Refusal.String())
-			cells = append(cells, make(table.Row, len(header)-1)...)
+		other := c.other(candidate)
+		cells := table.Row{short(other.GetId()), units.FormatScaled(other.GetPriceUcoinPerKwh(), 6), units.FormatScaled(candidate.LossPPM, 4)}
+		became := c.became(candidate)
+		if candidate.Refusal == clearing.MayTrade {
+			cells = append(cells, row(candidate)...)
 		} else {
-			cells = append(cells, row(c)...)
+			cells = append(cells, make(table.Row, len(header))...)
+			became = candidate.Refusal.String()
 		}
-		shown.AppendRow(append(cells, units.FormatScaled(c.TradedWh, 3), units.FormatScaled(c.CutWh, 3)))
+		shown.AppendRow(append(cells, units.FormatScaled(candidate.TradedWh, 3), units.FormatScaled(candidate.CutWh, 3), became))
 	}
 	text := shown.Render()
 	if more > shownCandidates {
@@ -138,29 +144,29 @@ func (s *story) candidates() string {
 }
 
 // columns are those of a mechanism's own numbers.
-func (s *story) columns() (header []any, row func(clearing.Candidate) table.Row) {
-	switch s.gathered.rules.Market.Mechanism {
+func (c *chapter) columns() (header []any, row func(clearing.Candidate) table.Row) {
+	switch c.rules.Market.Mechanism {
 	case matchingv1.Mechanism_MECHANISM_CMAP, matchingv1.Mechanism_MECHANISM_WELFARE:
 		worth := "Worth points"
-		if s.gathered.rules.Market.Mechanism == matchingv1.Mechanism_MECHANISM_WELFARE {
+		if c.rules.Market.Mechanism == matchingv1.Mechanism_MECHANISM_WELFARE {
 			worth = "Worth coin/kWh"
 		}
 		header = []any{"Buyer likes %", "Seller likes %", worth, "Better elsewhere by"}
-		return header, func(c clearing.Candidate) table.Row {
-			better := units.FormatScaled(c.Shortfall, 6)
-			if !s.why.Proven {
+		return header, func(p clearing.Candidate) table.Row {
+			better := units.FormatScaled(p.Shortfall, 6)
+			if !c.why.Proven {
 				better = "-"
 			}
-			return table.Row{units.FormatScaled(c.BuyerPPM, 4), units.FormatScaled(c.SellerPPM, 4), units.FormatScaled(c.Worth, 6), better}
+			return table.Row{units.FormatScaled(p.BuyerPPM, 4), units.FormatScaled(p.SellerPPM, 4), units.FormatScaled(p.Worth, 6), better}
 		}
 	case matchingv1.Mechanism_MECHANISM_AUCTION, matchingv1.Mechanism_MECHANISM_POSTED:
-		return []any{"Bid less ask and fee"}, func(c clearing.Candidate) table.Row {
-			return table.Row{units.FormatScaled(s.book.Margin(c.Buy, c.Sell), 6)}
+		return []any{"Bid less ask and fee"}, func(p clearing.Candidate) table.Row {
+			return table.Row{units.FormatScaled(c.book.Margin(p.Buy, p.Sell), 6)}
 		}
 	}
 	header = []any{"Had left kWh", "Dissimilar", "by price", "energy", "environment", "credit", "loss", "type"}
-	return header, func(c clearing.Candidate) table.Row {
-		t, cells := c.Terms, table.Row{units.FormatScaled(c.LeftWh, 3)}
+	return header, func(p clearing.Candidate) table.Row {
+		t, cells := p.Terms, table.Row{units.FormatScaled(p.LeftWh, 3)}
 		for _, term := range []int64{t.Sum(), t.Price, t.Energy, t.Environment, t.Credit, t.Loss, t.EnergyType} {
 			cells = append(cells, points(term))
 		}
@@ -179,17 +185,17 @@ func points(term int64) string {
 }
 
 // rule says in a sentence how the mechanism chose.
-func (s *story) rule() string {
-	switch s.gathered.rules.Market.Mechanism {
+func (c *chapter) rule() string {
+	switch c.rules.Market.Mechanism {
 	case matchingv1.Mechanism_MECHANISM_CMAP:
 		return "of all ways to trade the most energy, these matches satisfy both sides together most; a kWh of another pair would lose what stands under \"better elsewhere by\""
 	case matchingv1.Mechanism_MECHANISM_WELFARE:
 		return "these matches gain the most for all; a kWh of another pair would lose what stands under \"better elsewhere by\", in coins"
 	case matchingv1.Mechanism_MECHANISM_AUCTION, matchingv1.Mechanism_MECHANISM_POSTED:
 		return fmt.Sprintf("all trade at %s: this order's share of what is traded at that price is %s; buys in turn take from the sells in turn",
-			units.FormatPrice(s.why.Uniform.Price), units.FormatKWh(s.why.Uniform.ShareWh))
+			units.FormatPrice(c.why.Uniform.Price), units.FormatKWh(c.why.Uniform.ShareWh))
 	}
-	if s.buy {
+	if c.story.buy {
 		return "in its turn a buy takes what is least dissimilar from its wishes and has energy left (1000 is one range off at full weight), until it is served"
 	}
 	return "buys choose: each in its turn takes what is least dissimilar from its wishes (1000 is one range off at full weight) until it is served, or this sell is sold out"
@@ -206,41 +212,51 @@ func (s *story) outcome() []line {
 	}
 	add(f.Confirmed, "matched and confirmed")
 	add(f.Waits, "matched, waits for signatures")
-	add(f.Lapsed, "matched, not signed in time, left to the grid")
-	add(f.Vetoed, "matched, vetoed, left to the grid")
-	add(f.Cut, "cut by "+s.lineNames()+", left to the grid")
-	switch {
+	rest := "found no match, left to the grid"
+	switch sell, isSell := s.order.(*matchingv1.SellOrder); {
 	case s.cancelled != "":
-		add(f.Unmatched, "withdrawn")
-	case s.why != nil || final:
-		add(f.Unmatched, "found no match, left to the grid")
-	default:
-		add(f.Unmatched, "wait for the clearing")
+		rest = "withdrawn"
+	case !final:
+		rest = "wait for the clearing"
+	case isSell && sell.Rest == matchingv1.Rest_REST_WITHHOLD:
+		rest = "found no match, to be held back"
+	case isSell && sell.Rest == matchingv1.Rest_REST_STORE:
+		rest = "found no match, to be stored"
 	}
+	add(f.Unmatched, rest)
 	lines := []line{{"became", strings.Join(parts, "; ")}}
-	if !s.buy {
-		return lines
+	if f.Cut > 0 {
+		lines = append(lines, line{"cut", units.FormatKWh(f.Cut) + " by " + s.lineNames()})
 	}
-	back := "came back"
-	if !final && s.cancelled == "" {
-		back = "comes back when the book is final"
-		if s.why == nil {
-			return append(lines, line{"escrow", units.FormatCoins(f.Escrowed) + " held"})
-		}
+	if f.Declined > 0 {
+		lines = append(lines, line{"declined", units.FormatKWh(f.Declined) + " were proposed and came back, see the rounds"})
 	}
-	return append(lines, line{"escrow", fmt.Sprintf("of %s, %s stay with matches until settlement, %s %s",
-		units.FormatCoins(f.Escrowed), units.FormatCoins(f.Held), units.FormatCoins(f.Escrowed-f.Held), back)})
+	if s.buy {
+		lines = append(lines, line{"escrow", s.escrow()})
+	}
+	return lines
 }
 
-// lineNames names the lines that cut the order's matches.
-func (s *story) lineNames() string {
-	if s.why == nil {
-		return ""
+// escrow says where a buy's coins are.
+func (s *story) escrow() string {
+	f := s.fate
+	back := "came back"
+	if s.gathered.trading.Final == nil && s.cancelled == "" {
+		if len(s.chapters) == 0 {
+			return units.FormatCoins(f.Escrowed) + " held"
+		}
+		back = "comes back when the book is final"
 	}
+	return fmt.Sprintf("of %s, %s stay with matches until settlement, %s %s",
+		units.FormatCoins(f.Escrowed), units.FormatCoins(f.Held), units.FormatCoins(f.Escrowed-f.Held), back)
+}
+
+// lineNames names the lines that cut the order's matches in the last round.
+func (s *story) lineNames() string {
 	var names []string
-	for _, cut := range s.gathered.cleared().Cuts {
+	for _, cut := range s.chapters[len(s.chapters)-1].Cuts {
 		name := "the line " + cut.LineFrom + " - " + cut.LineTo
-		if bytes.Equal(s.mine(cut.BuyOrder, cut.SellOrder), s.order.GetId()) && !strings.Contains(strings.Join(names, ";"), name) {
+		if bytes.Equal(s.mine(cut.BuyOrder, cut.SellOrder), s.order.GetId()) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

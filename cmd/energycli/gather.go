@@ -22,15 +22,20 @@ var errNoData = errors.New("not on the chain, or no longer at this node")
 // needed to clear its book again.
 type gathered struct {
 	trading *client.Trading
-	rules   clearing.Rules
-	// certificate is nil where there is none, or none any more.
-	certificate *matchingv1.Certificate
+	// rules are those of the period; each round adds its own.
+	rules  clearing.Rules
+	rounds []round
 	// remark says what had to be taken from another height than the clearing's.
 	remark string
 }
 
-// cleared returns the period's clearing.
-func (g *gathered) cleared() *client.Clearing { return g.trading.Clearings[0] }
+// round is the clearing of a round with the rules that it was made by.
+type round struct {
+	*client.Clearing
+	rules clearing.Rules
+	// certificate is nil where there is none, or none any more.
+	certificate *matchingv1.Certificate
+}
 
 // readPeriod reads the flag --period of a command that has it.
 func (l *link) readPeriod(cmd *cobra.Command, all []leaf) (int64, error) {
@@ -92,37 +97,56 @@ func (g *gathered) uncleared() string {
 	return "not cleared, as all orders were cancelled"
 }
 
-// prepare adds to a cleared market the hash that decided ties, from a header
-// whose signatures it checks, the grid and the certificate.
+// prepare adds to a market the rules of its rounds: the hash that decided ties,
+// from a header whose signatures it checks, grid and certificate.
 func (l *link) prepare(g *gathered) error {
-	height := g.cleared().Height
-	header, err := l.Header(l.ctx, height)
-	if err != nil {
-		return err
+	for _, found := range g.trading.Clearings {
+		header, err := l.Header(l.ctx, found.Height)
+		if err != nil {
+			return err
+		}
+		if err := header.Verify(l.chainID); err != nil {
+			return err
+		}
+		r := round{Clearing: found, rules: g.rules}
+		r.rules.PrevAppHash, r.rules.Declined, r.rules.Standing = header.Signed.AppHash, found.Declined, found.Standing
+		if r.rules.Paths, err = l.pathsAt(g, found.Height); err != nil {
+			return err
+		}
+		if r.certificate, err = l.certificate(found); err != nil {
+			return err
+		}
+		g.rounds = append(g.rounds, r)
 	}
-	if err := header.Verify(l.chainID); err != nil {
-		return err
-	}
-	g.rules.PrevAppHash = header.Signed.AppHash
+	return nil
+}
+
+// pathsAt reads the grid of a height, or else of now.
+func (l *link) pathsAt(g *gathered, height int64) (*paths.Paths, error) {
 	nodes, lines, err := l.Grid(l.ctx, height)
 	if is[*client.Rejected](err) {
 		g.remark = fmt.Sprintf("the node no longer has the state of height %d: the grid is that of now, which may have changed since", height)
 		nodes, lines, err = l.Grid(l.ctx, 0)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g.rules.Paths = paths.New(nodes, lines, g.rules.Params.DefaultLossPpmPerKm)
-	answer := new(matchingv1.QueryCertificateResponse)
-	for _, at := range []int64{height, 0} { // settlement may have closed the book since
-		_, err := l.Query(l.ctx, &matchingv1.QueryCertificateRequest{Period: g.rules.Period}, answer, at)
+	return paths.New(nodes, lines, g.rules.Params.DefaultLossPpmPerKm), nil
+}
+
+// certificate reads that of a round, nil where there is none any more: settlement
+// may have closed the book since.
+func (l *link) certificate(found *client.Clearing) (*matchingv1.Certificate, error) {
+	request := &matchingv1.QueryCertificateRequest{Period: found.Book.Period, Round: found.Book.Round}
+	for _, at := range []int64{found.Height, 0} {
+		answer := new(matchingv1.QueryCertificateResponse)
+		_, err := l.Query(l.ctx, request, answer, at)
 		if err == nil {
-			g.certificate = answer.Certificate
-			return nil
+			return answer.Certificate, nil
 		}
 		if !is[*client.Rejected](err) {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
 }

@@ -7,6 +7,7 @@ var (
 	fieldHelp = map[string]string{
 		"Consent.standing":             "confirm every pre-match of this order at once",
 		"Consent.min_satisfaction_ppm": "least own satisfaction for a standing consent",
+		"Consent.reject_below_ppm":     "reject at once what satisfies oneself less",
 		"Weights.price":                "weight of a price near one's own, 0 to 1000",
 		"Weights.energy":               "weight of an amount near one's own, 0 to 1000",
 		"Weights.environment":          "weight of the wanted environment, 0 to 1000",
@@ -96,6 +97,7 @@ var (
 		"QueryCertificate": "Show what proves a period's clearing",
 		"QueryBook":        "Show a period's market in numbers",
 		"QueryOrders":      "List an account's orders in a period, or all",
+		"QueryLapses":      "How often an account let matches lapse, and whether it must consent in advance",
 		"QueryMatches":     "List an account's matches in a period, or all",
 		"QueryPeriods":     "Show the periods that take orders, and their gates",
 		"QueryMeterState":  "Show a meter's registers and kept readings",

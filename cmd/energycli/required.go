@@ -11,6 +11,7 @@ import (
 var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.MsgPlaceBuy.wanted_loss_ppm":    true, // none is what everybody wants
 	"energy.matching.v1.MsgPlaceBuy.wanted_energy_type": true, // any
+	"energy.matching.v1.MsgPlaceSell.rest":              true, // to the grid
 	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
 	"energy.metering.v1.Reading.sequence":               true, // the next one
 	"energy.metering.v1.Reading.time_ms":                true, // now
@@ -21,6 +22,7 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.grid.v1.QueryTariffRequest.period":           true, // the present one
 	"energy.matching.v1.QueryOrdersRequest.account":      true, // all
 	"energy.matching.v1.QueryMatchesRequest.account":     true,
+	"energy.matching.v1.QueryCertificateRequest.round":   true, // the latest
 	"energy.registry.v1.QueryAccountsRequest.status":     true, // any
 	"energy.registry.v1.QueryParamsRequest.period":       true, // the present one
 	"energy.settlement.v1.QueryRootsRequest.from_period": true, // from the first

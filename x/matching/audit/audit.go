@@ -20,6 +20,8 @@ type Record struct {
 	Matches []*matchingv1.Match // confirmed or not
 	Cuts    []*matchingv1.Cut
 	Book    *matchingv1.Book // as it was after the clearing
+	// Before is the book after the round before, nil for the first.
+	Before *matchingv1.Book
 	// Certificate is nil where there is none, or none any more.
 	Certificate *matchingv1.Certificate
 }
@@ -64,6 +66,8 @@ func (r *Report) Wrong() *Finding {
 type auditor struct {
 	rules    clearing.Rules
 	book     *clearing.Clearing
+	sold     []*matchingv1.SellOrder
+	bid      []*matchingv1.BuyOrder
 	said     Record
 	again    *clearing.Outcome
 	buys     map[string]int // places in the clearing by order id
@@ -72,11 +76,12 @@ type auditor struct {
 	unproved string // why the certificate could not be checked
 }
 
-// Check audits a clearing of the book that these orders are. The error is that
+// Check audits the clearing of a round. The orders are all of the book with what
+// each still had. The error is that
 // of a book which cannot be cleared at all.
 func Check(rules clearing.Rules, sells []*matchingv1.SellOrder, buys []*matchingv1.BuyOrder, said Record) (*Report, error) {
 	a := &auditor{
-		rules: rules, book: clearing.New(rules, sells, buys), said: said,
+		rules: rules, book: clearing.New(rules, sells, buys), sold: sells, bid: buys, said: said,
 		buys: make(map[string]int, len(buys)), sells: make(map[string]int, len(sells)), report: &Report{},
 	}
 	for i, order := range a.book.Buys {
@@ -135,8 +140,8 @@ func (a *auditor) checkOrders() error {
 			return fmt.Errorf("match %x: %w", match.Id, err)
 		}
 		b, s := a.book.Buys[buy], a.book.Sells[sell]
-		if !bytes.Equal(match.Buyer, b.Account) || !bytes.Equal(match.Seller, s.Account) || match.Period != a.rules.Period {
-			return fmt.Errorf("match %x: expected accounts and period of its orders", match.Id)
+		if !bytes.Equal(match.Buyer, b.Account) || !bytes.Equal(match.Seller, s.Account) || match.Period != a.rules.Period || match.Round != a.said.Book.GetRound() {
+			return fmt.Errorf("match %x: expected the accounts, period and round of its orders", match.Id)
 		}
 		if match.Meter != s.Meter || match.Environment != s.Environment || match.EnergyType != s.EnergyType {
 			return fmt.Errorf("match %x: expected meter and kind of energy of its sell order", match.Id)
@@ -154,7 +159,7 @@ func (a *auditor) checkEnergies() error {
 	bought, sold := make([]int64, len(a.buys)), make([]int64, len(a.sells))
 	for _, match := range a.said.Matches {
 		buy, sell := a.buys[string(match.BuyOrder)], a.sells[string(match.SellOrder)]
-		wants, has := a.book.Buys[buy].EnergyWh, a.book.Sells[sell].EnergyWh
+		wants, has := a.book.Buys[buy].OpenWh, a.book.Sells[sell].AvailableWh
 		if match.EnergyWh <= 0 || match.EnergyWh > wants-bought[buy] || match.EnergyWh > has-sold[sell] {
 			return fmt.Errorf("match %x: expected at most %s, what buy %x (%s) and sell %x (%s) have left, got %s", match.Id,
 				units.FormatKWh(min(wants-bought[buy], has-sold[sell])), match.BuyOrder, units.FormatKWh(wants),
@@ -204,6 +209,7 @@ func (a *auditor) checkCertificate() error {
 	if err := a.book.Prove(trades, a.said.Certificate); err != nil {
 		return err
 	}
+	a.again.Certificate.Round = a.said.Book.GetRound()
 	if !proto.Equal(a.said.Certificate, a.again.Certificate) {
 		return fmt.Errorf("it proves the matches, but is not the one that clearing again gives")
 	}

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -24,13 +25,14 @@ const (
 
 // cleared is a period's market, cleared, as an auditor finds it.
 type cleared struct {
-	rules       clearing.Rules
-	trading     *client.Trading
-	certificate *matchingv1.Certificate
+	rules        []clearing.Rules // by round
+	trading      *client.Trading
+	certificates []*matchingv1.Certificate
 }
 
 // clear lets a market with a narrow line clear two sells and three buys; one of
-// the sellers and one of the buyers sign each match.
+// the sellers and one of the buyers sign each match. The buyer vetoes what it is
+// proposed first, so that there is another round.
 func clear(t *testing.T, mechanism matchingv1.Mechanism) *cleared {
 	t.Helper()
 	m := market.New(t, func(g *market.Genesis) {
@@ -64,19 +66,43 @@ func clear(t *testing.T, mechanism matchingv1.Mechanism) *cleared {
 	buy("farm", 300_000, standing)
 	m.End()
 	trading.Add(m.Height, m.Events)
-	m.Begin(gate)
-	prevAppHash := m.Ctx("sun").PrevAppHash
-	params := registry.ParamsAt(m.Store, p)
-	c := &cleared{trading: trading, rules: clearing.Rules{
-		Period: p, PeriodLengthMs: market.Period, PrevAppHash: prevAppHash, Params: params,
-		Market: marketOf(m), Paths: grid.PathsOf(m.Store, params.DefaultLossPpmPerKm),
-	}}
-	m.End()
-	trading.Add(m.Height, m.Events)
-	c.certificate, _ = matching.CertificateOf(m.Store, p)
+	c := &cleared{trading: trading}
+	for round := range int64(2) {
+		c.round(m, gate+1000*round)
+	}
 	m.Block(p) // what was not signed lapses
 	trading.Add(m.Height, m.Events)
 	return c
+}
+
+// round makes the block of a round; shop vetoes what it has to sign.
+func (c *cleared) round(m *market.Market, timeMs int64) {
+	m.Begin(timeMs)
+	params := registry.ParamsAt(m.Store, p)
+	rules := clearing.Rules{
+		Period: p, PeriodLengthMs: market.Period, PrevAppHash: m.Ctx("sun").PrevAppHash, Params: params,
+		Market: marketOf(m), Paths: grid.PathsOf(m.Store, params.DefaultLossPpmPerKm),
+	}
+	m.End()
+	c.trading.Add(m.Height, m.Events)
+	round := len(c.trading.Clearings)
+	if round == len(c.rules) {
+		return // nothing came back
+	}
+	rules.Declined, rules.Standing = c.trading.Clearings[round-1].Declined, c.trading.Clearings[round-1].Standing
+	certificate, _ := matching.CertificateOf(m.Store, p, int64(round))
+	c.rules, c.certificates = append(c.rules, rules), append(c.certificates, certificate)
+	m.Begin(timeMs + 500)
+	for _, match := range c.trading.Clearings[round-1].Matches {
+		if shop := market.Address("shop"); bytes.Equal(match.Buyer, shop[:]) {
+			m.Must("shop", &matchingv1.MsgConfirm{Period: p, Match: match.Id, Veto: true})
+		}
+		if mill := market.Address("mill"); bytes.Equal(match.Seller, mill[:]) && c.trading.Fates[string(match.Id)] == client.Waits {
+			_, _ = m.Send("mill", &matchingv1.MsgConfirm{Period: p, Match: match.Id}) // unless shop was faster
+		}
+	}
+	m.End()
+	c.trading.Add(m.Height, m.Events)
 }
 
 func marketOf(m *market.Market) *matchingv1.Market {
@@ -87,11 +113,14 @@ func marketOf(m *market.Market) *matchingv1.Market {
 	return answer.Entry.Market
 }
 
-// audited audits the only clearing, of which edit may change what is said.
-func (c *cleared) audited(t *testing.T, edit func(*audit.Record)) *audit.Report {
+// audited audits a round, of which edit may change what is said.
+func (c *cleared) audited(t *testing.T, round int, edit func(*audit.Record)) *audit.Report {
 	t.Helper()
-	found := c.trading.Clearings[0]
-	said := audit.Record{Book: proto.CloneOf(found.Book), Certificate: proto.CloneOf(c.certificate)}
+	found := c.trading.Clearings[round]
+	said := audit.Record{Book: proto.CloneOf(found.Book), Certificate: proto.CloneOf(c.certificates[round])}
+	if round > 0 {
+		said.Before = c.trading.Clearings[round-1].Book
+	}
 	for _, match := range found.Matches {
 		said.Matches = append(said.Matches, proto.CloneOf(match))
 	}
@@ -101,7 +130,7 @@ func (c *cleared) audited(t *testing.T, edit func(*audit.Record)) *audit.Report 
 	if edit != nil {
 		edit(&said)
 	}
-	report, err := audit.Check(c.rules, found.Sells, found.Buys, said)
+	report, err := audit.Check(c.rules[round], found.Sells, found.Buys, said)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,25 +147,32 @@ func TestRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := clear(t, matchingv1.Mechanism(number))
 			found := c.trading.Clearings
-			if len(found) != 1 || len(found[0].Matches) < 2 || len(found[0].Sells) != 2 || len(found[0].Buys) != 3 || len(c.trading.Cancelled) != 1 || c.trading.Final == nil {
-				t.Fatalf("clearings %+v, want one of two sells and three buys with matches", found)
+			// The line cuts what the auction gives shop, which has nothing to veto.
+			rounds := 2
+			if number == int32(matchingv1.Mechanism_MECHANISM_AUCTION) {
+				rounds = 1
 			}
-			if found[0].Book.CutWh == 0 {
-				t.Error("nothing was cut, so that cuts are not audited")
+			if len(found) != rounds || len(found[0].Matches) < 2 || len(found[0].Sells) != 2 || len(found[0].Buys) != 3 || len(c.trading.Cancelled) != 1 || c.trading.Final == nil {
+				t.Fatalf("clearings %+v, want %d rounds, the first of two sells and three buys with matches", found, rounds)
 			}
-			fates := map[client.Fate]int{}
-			for _, match := range found[0].Matches {
-				fates[c.trading.Fates[string(match.Id)]]++
+			if found[0].Book.CutWh == 0 || len(found[rounds-1].Declined) != rounds-1 {
+				t.Errorf("cut %d Wh, declined %v: not all is audited", found[0].Book.CutWh, found[rounds-1].Declined)
 			}
-			if fates[client.Confirmed] == 0 && fates[client.Lapsed] == 0 || fates[client.Waits] > 0 {
-				t.Errorf("fates %v", fates)
+			for _, round := range found {
+				for _, match := range round.Matches {
+					if c.trading.Fates[string(match.Id)] == client.Waits {
+						t.Errorf("%v waits in a final book", match)
+					}
+				}
 			}
-			report := c.audited(t, nil)
-			if wrong := report.Wrong(); wrong != nil {
-				t.Errorf("%s: %s", wrong.Check, wrong.Wrong)
-			}
-			if len(report.Pairs) != len(found[0].Matches) {
-				t.Errorf("%d pairs, want %d", len(report.Pairs), len(found[0].Matches))
+			for round := range found {
+				report := c.audited(t, round, nil)
+				if wrong := report.Wrong(); wrong != nil {
+					t.Errorf("round %d: %s: %s", round+1, wrong.Check, wrong.Wrong)
+				}
+				if len(report.Pairs) != len(found[round].Matches) {
+					t.Errorf("round %d: %d pairs, want %d", round+1, len(report.Pairs), len(found[round].Matches))
+				}
 			}
 		})
 	}
@@ -172,6 +208,7 @@ func TestWrong(t *testing.T) {
 		{"a cut by another line", func(r *audit.Record) { r.Cuts[0].LineTo = "moon" }, "cuts", false},
 		{"no cut", func(r *audit.Record) { r.Cuts = nil }, "certificate cuts", false},
 		{"another objective", func(r *audit.Record) { r.Book.Objective += "1" }, "book", false},
+		{"another round", func(r *audit.Record) { r.Book.Round++ }, "orders", false},
 		{"another surplus", func(r *audit.Record) { r.Book.SurplusUcoin++ }, "book", false},
 		{"another comparison", func(r *audit.Record) { r.Book.Auction.CleanWh++ }, "book", false},
 		{"altered potentials of a buy", func(r *audit.Record) { r.Certificate.BuyPotentials[0]++ }, "certificate", true},
@@ -184,7 +221,7 @@ func TestWrong(t *testing.T) {
 				if mechanism := matchingv1.Mechanism(number); number == 0 || test.proof && !cmapOrWelfare(mechanism) {
 					continue
 				}
-				wrong := clear(t, matchingv1.Mechanism(number)).audited(t, test.edit).Wrong()
+				wrong := clear(t, matchingv1.Mechanism(number)).audited(t, 0, test.edit).Wrong()
 				if wrong == nil || !strings.Contains(test.checks, wrong.Check) {
 					t.Errorf("%s: found %+v, want it found by %s", name, wrong, test.checks)
 				}
@@ -197,7 +234,7 @@ func TestWrong(t *testing.T) {
 // it only cleared again.
 func TestNoCertificate(t *testing.T) {
 	c := clear(t, matchingv1.Mechanism_MECHANISM_WELFARE)
-	report := c.audited(t, func(r *audit.Record) { r.Certificate = nil })
+	report := c.audited(t, 0, func(r *audit.Record) { r.Certificate = nil })
 	if report.Wrong() != nil {
 		t.Errorf("found %+v", report.Wrong())
 	}

@@ -14,13 +14,14 @@ const (
 	MayTrade Refusal = iota
 	SameIdentity
 	SamePoint
+	Declined
 	Unreachable
 	TooMuchLoss
 	BeyondPrices
 )
 
 var refusals = [...]string{
-	"may trade", "same identity", "same connection point", "no path between them", "more loss than buyer or chain accept", "prices too far apart",
+	"may trade", "same identity", "same connection point", "declined each other in an earlier round", "no path between them", "more loss than buyer or chain accept", "prices too far apart",
 }
 
 func (r Refusal) String() string { return refusals[r] }
@@ -36,6 +37,8 @@ func (c *Clearing) Refusal(buy, sell int) Refusal {
 		return SameIdentity
 	case b.point == s.point && b.point != kproto.None:
 		return SamePoint
+	case c.declined[pair{buy, sell}]:
+		return Declined
 	case !reachable:
 		return Unreachable
 	case loss > c.maxLoss(c.Buys[buy]):
