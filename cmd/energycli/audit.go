@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ func auditCommand(o *options) *cobra.Command {
 }
 
 func auditClearingCommand(o *options) *cobra.Command {
+	var bills bool
 	all := leaves((&matchingv1.QueryBookRequest{}).ProtoReflect().Descriptor())
 	cmd := &cobra.Command{
 		Use: "clearing --period PERIOD", Short: "Clear a period's book again, round by round, and compare", Args: noArguments,
@@ -41,8 +43,9 @@ Nobody's word is taken for the result. What it starts from comes from the node:
 orders and matches from the events of its blocks, parameters, market, grid and
 certificate from its state, the hash that decides ties from a header whose
 signatures are checked. Events are no part of what validators sign, so a node
-that lies about orders and matches alike is only found out by asking another
-one (--node) as well, or by the bills, which are proved.
+that lies about orders and matches alike is found out by asking another one
+(--node), or, once the period is settled, with --bills: each confirmed match must
+be in its buyer's statement, which leads by proof to a signed header.
 
 The exit code is 0 if all is right, 1 if something is wrong, 5 if the node has
 no such clearing. After settlement closed the book the certificate is gone.`,
@@ -63,16 +66,25 @@ no such clearing. After settlement closed the book the certificate is gone.`,
 			if err != nil {
 				return err
 			}
-			return o.audit(cmd, g)
+			var proved []audit.Finding
+			if bills {
+				finding, err := l.checkBills(g)
+				if err != nil {
+					return err
+				}
+				proved = append(proved, finding)
+			}
+			return o.audit(cmd, g, proved)
 		},
 	}
 	registerLeaves(cmd.Flags(), all)
+	cmd.Flags().BoolVar(&bills, "bills", false, "check that the buyers' statements, by proof, hold the matches")
 	return cmd
 }
 
 // audit prints the audit of a period's rounds; its error says what is wrong.
-func (o *options) audit(cmd *cobra.Command, g *gathered) error {
-	shown := auditJSON{Period: g.rules.Period, Mechanism: mechanismName(g.rules.Market.Mechanism), Remark: g.remark, Right: true}
+func (o *options) audit(cmd *cobra.Command, g *gathered, proved []audit.Finding) error {
+	shown := auditJSON{Bills: proved, Period: g.rules.Period, Mechanism: mechanismName(g.rules.Market.Mechanism), Remark: g.remark, Right: true}
 	var wrong error
 	var before *matchingv1.Book
 	for _, r := range g.rounds {
@@ -91,6 +103,12 @@ func (o *options) audit(cmd *cobra.Command, g *gathered) error {
 		}
 		shown.Rounds = append(shown.Rounds, auditedRound(g.trading, r, report))
 	}
+	for _, finding := range proved {
+		if finding.Wrong != "" {
+			shown.Right = false
+			wrong = cmp.Or(wrong, fmt.Errorf("%w: %s: %s", errWrongOnChain, finding.Check, finding.Wrong))
+		}
+	}
 	write := shown.write
 	if o.json() {
 		write = func(w io.Writer) error { return printJSON(w, shown) }
@@ -108,6 +126,8 @@ type auditJSON struct {
 	Right     bool        `json:"right"`
 	Remark    string      `json:"remark,omitempty"`
 	Rounds    []roundJSON `json:"rounds"`
+	// Bills has the finding of --bills, if asked.
+	Bills []audit.Finding `json:"bills,omitempty"`
 }
 
 type roundJSON struct {
@@ -168,7 +188,7 @@ func (a *auditJSON) write(w io.Writer) error {
 	if !a.Right {
 		verdict = "WRONG"
 	}
-	lines := []line{{"verdict", verdict}}
+	lines := append(findingLines(a.Bills), line{"verdict", verdict})
 	if a.Remark != "" {
 		lines = append(lines, line{"remark", a.Remark})
 	}
@@ -197,8 +217,12 @@ func (r roundJSON) write(w io.Writer) error {
 			return err
 		}
 	}
-	var checks []line
-	for _, finding := range r.Checks {
+	return writeLines(w, findingLines(r.Checks))
+}
+
+func findingLines(findings []audit.Finding) []line {
+	var lines []line
+	for _, finding := range findings {
 		verdict := "right"
 		switch {
 		case finding.Wrong != "":
@@ -206,9 +230,9 @@ func (r roundJSON) write(w io.Writer) error {
 		case finding.Skipped != "":
 			verdict = "not checked: " + finding.Skipped
 		}
-		checks = append(checks, line{finding.Check, verdict})
+		lines = append(lines, line{finding.Check, verdict})
 	}
-	return writeLines(w, checks)
+	return lines
 }
 
 // shortID is how many digits of an order's id are enough to tell the orders of a

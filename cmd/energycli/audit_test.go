@@ -11,6 +11,7 @@ import (
 
 	"github.com/energyd/energyd/app"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	"github.com/energyd/energyd/internal/testkit"
 )
 
 // market is a period that was cleared: member0 sells 1 kWh at 0.3, member1 buys
@@ -92,6 +93,24 @@ func (n *node) forge(t *testing.T) {
 	}
 	if forged == 0 {
 		t.Fatal("there was nothing to forge")
+	}
+}
+
+// TestAuditBills: once the period is settled, its statements prove the matches;
+// one that the node invents is in none.
+func TestAuditBills(t *testing.T) {
+	m := clearedMarket(t, matchingv1.Mechanism_MECHANISM_WELFARE)
+	m.clear()
+	line := fmt.Sprintf("audit clearing --bills --period %d", m.period)
+	contains(t, "before settlement", m.user.must(line), "bills", "not checked: of 1 buyers' statements only 0 are made", "right: clearing")
+	m.node.until(time.UnixMilli(m.period).Add(5 * testkit.Period)) // no readings came: the deadline settles
+	contains(t, "settled", m.user.must(line), "bills    right", "right: clearing this book again")
+	if out := m.user.must(line + " --output json"); !strings.Contains(out, `"check": "bills"`) || strings.Contains(out, `"wrong"`) {
+		t.Errorf("as JSON: %s", out)
+	}
+	m.node.forge(t)
+	if out, code, _ := m.user.run("", line); code != exitError || !strings.Contains(out, "expected 0.999 kWh in the buyer's statement, got 1 kWh") {
+		t.Errorf("a forged match: exit code %d, %s", code, out)
 	}
 }
 
