@@ -349,55 +349,75 @@ func TestLoad(t *testing.T) {
 // TestLoadedOptimum: what is carried beside trades that stand is worth the most
 // that whole Wh can be.
 func TestLoadedOptimum(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		parent, limits, trades := drawBook(t, 3, 4, 5)
-		split := rapid.IntRange(0, len(trades)).Draw(t, "standing")
-		standing, offered := trades[:split], trades[split:]
-		f, err := NewFeeder(parent, limits)
-		if err != nil {
-			t.Fatal(err)
+	r := rand.New(rand.NewPCG(1, 1))
+	cut := 0
+	for range 3000 {
+		parent, limits := []int{Root}, []int64{0}
+		for n := 1; n < 5; n++ {
+			parent, limits = append(parent, r.IntN(n)), append(limits, r.Int64N(5))
 		}
-		if err := f.Load(standing); err != nil {
-			t.Fatal(err)
-		}
-		r, err := f.Cut(offered)
-		if err != nil {
-			t.Fatal(err)
-		}
-		energies := func(trades []Trade) (all []int64) {
-			for _, trade := range trades {
-				all = append(all, trade.EnergyWh)
+		draw := func(n int) (trades []Trade) {
+			for range n {
+				trades = append(trades, Trade{r.IntN(5), r.IntN(5), r.Int64N(4), r.Int64N(4)})
 			}
-			return all
+			return trades
 		}
-		before := loads(parent, standing, energies(standing))
-		within := func(carried []int64) bool {
-			for n, flow := range loads(parent, offered, carried) {
-				if limit := limits[n]; limit > 0 && parent[n] != Root &&
-					(flow > max(0, limit-before[n]) || flow < min(0, -limit-before[n])) {
-					return false
-				}
+		standing, offered := draw(2), draw(4)
+		if cutBeside(t, parent, limits, standing, offered) {
+			cut++
+		}
+	}
+	if cut < 500 {
+		t.Errorf("only %d books were cut", cut)
+	}
+}
+
+// cutBeside checks the cut against every choice of whole Wh, and says whether
+// anything was cut.
+func cutBeside(t *testing.T, parent []int, limits []int64, standing, offered []Trade) bool {
+	t.Helper()
+	f, err := NewFeeder(parent, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Load(standing); err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Cut(offered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := make([]int64, len(standing))
+	for i, trade := range standing {
+		whole[i] = trade.EnergyWh
+	}
+	before := loads(parent, standing, whole)
+	within := func(carried []int64) bool {
+		for n, flow := range loads(parent, offered, carried) {
+			if limit := limits[n]; limit > 0 && (flow > max(0, limit-before[n]) || flow < min(0, -limit-before[n])) {
+				return false
 			}
-			return true
 		}
-		if !within(r.Carried) {
-			t.Fatalf("%v beside %v is too much", r.Carried, before)
+		return true
+	}
+	if !within(r.Carried) {
+		t.Fatalf("limits %v, %v beside %v is too much", limits, r.Carried, before)
+	}
+	best, carried := int64(0), make([]int64, len(offered))
+	for i := 0; i < len(offered); {
+		if carried[i] == offered[i].EnergyWh {
+			carried[i] = 0
+			i++
+			continue
 		}
-		best, carried := int64(0), make([]int64, len(offered))
-		for i := 0; i < len(offered); {
-			if carried[i] == offered[i].EnergyWh {
-				carried[i] = 0
-				i++
-				continue
-			}
-			carried[i]++
-			i = 0
-			if within(carried) {
-				best = max(best, worth(offered, carried))
-			}
+		carried[i]++
+		i = 0
+		if within(carried) {
+			best = max(best, worth(offered, carried))
 		}
-		if got := worth(offered, r.Carried); got != best || !r.Optimal {
-			t.Fatalf("worth %d, the best is %d; optimal %v", got, best, r.Optimal)
-		}
-	})
+	}
+	if got := worth(offered, r.Carried); got != best || !r.Optimal {
+		t.Fatalf("worth %d, the best is %d; optimal %v", got, best, r.Optimal)
+	}
+	return len(r.Cuts) > 0
 }

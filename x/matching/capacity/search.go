@@ -10,7 +10,8 @@ import "slices"
 // the lines looked at leave connected. A basis is a spanning forest of arcs; the
 // arcs outside it are at one of their bounds. The lines, nothing flowing, are the
 // first basis, so every state of the search is within the limits, and it can
-// stop at any time.
+// stop at any time. Where trades that stand fill a line (Load), Cunningham's rule
+// does not exclude that a basis comes twice, and the bound ends the search.
 type search struct {
 	place []int // of each node
 	arcs  []arc // the trades between two places, then the lines
