@@ -56,7 +56,7 @@ type Period struct {
 // which are the last ones.
 type Sums struct {
 	Orders    int64 `json:"orders"`
-	MatchedWh int64 `json:"matched_wh"` // contracted, at the seller's meter
+	MatchedWh int64 `json:"matched_wh"` // contracted, at the seller's meter; by the price matrix: what its contracts delivered
 	SoldWh    int64 `json:"sold_wh"`    // settled, before losses
 	BoughtWh  int64 `json:"bought_wh"`  // settled, after losses
 	LossWh    int64 `json:"loss_wh"`

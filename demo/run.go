@@ -27,7 +27,8 @@ type Options struct {
 	// LossPPMPerKm of every line, ppm per km.
 	LossPPMPerKm int64
 	Seed         uint64
-	// Mechanism is how the market clears; empty: K-prototypes.
+	// Mechanism is how the market clears; empty: K-prototypes. Matrix: not at all,
+	// members deliver by contracts.
 	Mechanism string
 	// Dir holds the nodes' homes.
 	Dir string
@@ -88,6 +89,11 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := d.register(ctx); err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
+	if o.Mechanism == Matrix {
+		if err := d.signContracts(ctx); err != nil {
+			return nil, fmt.Errorf("contracts: %w", err)
+		}
+	}
 	PrintHeader(o.Out)
 	if err := d.trade(ctx); err != nil {
 		return nil, fmt.Errorf("trade: %w", err)
@@ -107,7 +113,9 @@ const deadlinePeriods = 20
 func (o Options) manifest() testnet.Manifest {
 	m := testnet.Simple()
 	m.ChainID, m.Validators, m.PeriodLength = "energy-demo", o.Validators, o.PeriodLength
-	m.Mechanism = o.Mechanism
+	if o.Mechanism != Matrix {
+		m.Mechanism = o.Mechanism
+	}
 	m.Params = map[string]int64{"default_loss_ppm_per_km": o.LossPPMPerKm, "deadline_periods": deadlinePeriods}
 	return m
 }

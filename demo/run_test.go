@@ -59,6 +59,36 @@ func TestRunSurvivesKilledValidator(t *testing.T) {
 	checkMeters(t, o, report)
 }
 
+// A run without a market: members deliver by contracts, with losses, and the
+// rest is the grid's.
+func TestRunMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: starts a process; make e2e runs it")
+	}
+	binary := filepath.Join(t.TempDir(), "energyd")
+	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/energyd").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	out := new(transcript)
+	o := Options{
+		Binary: binary, Dir: filepath.Join(t.TempDir(), "net"), Validators: 1, Periods: 3, PeriodLength: 3 * time.Second,
+		LossPPMPerKm: 300_000, Seed: 7, Mechanism: Matrix, Out: out,
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	report, err := Run(ctx, o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if broken := report.Check(); len(broken) > 0 {
+		t.Errorf("laws broken: %v\n%s", broken, out)
+	}
+	if sums := report.Totals; sums.Orders != 0 || sums.SoldWh == 0 || sums.LossWh == 0 || sums.MatchedWh != sums.SoldWh {
+		t.Errorf("got %d orders, %d Wh sold of %d, %d Wh lost", sums.Orders, sums.SoldWh, sums.MatchedWh, sums.LossWh)
+	}
+	checkMeters(t, o, report)
+}
+
 // checkMeters compares what was settled with the scenario's meters.
 func checkMeters(t *testing.T, o Options, report *Report) {
 	t.Helper()

@@ -25,7 +25,11 @@ func (d *driver) trade(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
-	for _, part := range []func(context.Context) error{d.orderAll, d.readAll, d.reportAll} {
+	parts := []func(context.Context) error{d.readAll, d.reportAll}
+	if d.options.Mechanism != Matrix {
+		parts = append(parts, d.orderAll)
+	}
+	for _, part := range parts {
 		wait.Go(func() {
 			if err := part(ctx); err != nil {
 				cancel(err)
@@ -232,7 +236,7 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 	p := Period{Period: period, LocalTime: d.market.Scenario.LocalTime(d.first + i), Sums: Sums{
 		Surplus: book.SurplusUcoin,
 		Auction: Auction{MatchedWh: book.GetAuction().GetMatchedWh(), CleanWh: book.GetAuction().GetCleanWh(), Surplus: book.GetAuction().GetSurplusUcoin()},
-		Orders:  book.Orders, MatchedWh: book.MatchedWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
+		Orders:  book.Orders, MatchedWh: book.MatchedWh + t.ContractWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
 		Grid: Grid{BoughtWh: t.GridBoughtWh, SoldWh: t.GridSoldWh, Paid: t.GridPaidUcoin, Received: t.GridReceivedUcoin},
 	}}
 	for _, m := range d.members {

@@ -143,8 +143,37 @@ func billText(b *client.Bill) string {
 		"Total", kWh(sum.BoughtWh), kWh(sum.SoldWh), kWh(sum.GridImportWh), kWh(sum.GridExportWh), coins(sum.PaidUcoin),
 		coins(sum.ReceivedUcoin), coins(sum.FeesUcoin), coins(sum.DebtUcoin), coins(sum.GridAloneUcoin), "", "",
 	})
-	return fmt.Sprintf("Account %v on chain %s\n%s\nSaved against the grid alone: %s",
-		b.Account, b.ChainID, t.Render(), units.FormatCoins(sum.SavedUcoin))
+	return fmt.Sprintf("Account %v on chain %s\n%s\n%sSaved against the grid alone: %s",
+		b.Account, b.ChainID, t.Render(), tradesText(b), units.FormatCoins(sum.SavedUcoin))
+}
+
+// tradesText writes with whom a bill's account traded, at which price, and by
+// what: the market or a contract. Energy is that at the account's own meter.
+func tradesText(b *client.Bill) string {
+	t := newTable("Period", "", "kWh", "With", "Price coin/kWh", "Amount coin", "Fee coin", "Unpaid coin", "By")
+	for _, section := range b.Sections {
+		for _, trade := range section.Statement.Trades {
+			side, wh, with, by := "sold", trade.SoldWh, protocol.Address(trade.Buyer), "market"
+			if string(trade.Buyer) == string(b.Account[:]) {
+				side, wh, with = "bought", trade.BoughtWh, protocol.Address(trade.Seller)
+			}
+			if len(trade.Contract) > 0 {
+				by = "contract " + client.FormatBytes(trade.Contract)
+			}
+			if trade.GridStoodIn {
+				by += ", grid in the seller's place"
+			}
+			t.AppendRow(table.Row{
+				periodTime(section.Statement.Period), side, units.FormatScaled(wh, 3), with, units.FormatScaled(trade.PriceUcoinPerKwh, 6),
+				units.FormatScaled(trade.AmountUcoin, 6), units.FormatScaled(trade.FeeUcoin, 6),
+				units.FormatScaled(trade.UnpaidAmountUcoin+trade.UnpaidFeeUcoin, 6), by,
+			})
+		}
+	}
+	if t.Length() == 0 {
+		return ""
+	}
+	return t.Render() + "\n"
 }
 
 // billCSV writes a bill's periods with commas, in kWh and coins.

@@ -115,7 +115,7 @@ func kindOf(field protoreflect.FieldDescriptor) kind {
 	switch {
 	case name == "key" || name == "keys" || strings.HasSuffix(name, "_key"):
 		return keyBytes
-	case name == "id" || name == "order" || name == "match" || name == "proposal":
+	case name == "id" || name == "order" || name == "match" || name == "proposal" || name == "contract":
 		return idBytes
 	case name == "identity":
 		return hashBytes

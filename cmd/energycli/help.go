@@ -24,6 +24,12 @@ var (
 		"MsgPlaceSell.rest":                "what to do with energy that finds no buyer; grid if left out",
 		"MsgConfirm.veto":                  "refuse the pre-match instead of signing it",
 
+		"MsgProposeContract.priority":      "the seller's order of its contracts, the least first",
+		"MsgProposeContract.rank":          "the buyer's order of its sellers, the least first, between equal priorities",
+		"MsgProposeContract.from_period":   "first period that the contract covers",
+		"MsgProposeContract.until_period":  "first period that it covers no more",
+		"MsgProposeContract.expires_at_ms": "until when the other side may accept",
+
 		"MsgRecharge.reference":       "names the deposit; can be used once",
 		"MsgWithdraw.reference":       "names the payment; can be used once",
 		"Account.identity":            "identity papers",
@@ -40,7 +46,7 @@ var (
 		"metering":   "Meters: readings and energy",
 		"registry":   "Accounts, meters, parameters and the authority",
 		"reputation": "Credit values",
-		"settlement": "Statements and settled periods",
+		"settlement": "Contracts, statements and settled periods",
 	}
 	messageHelp = map[string]string{
 		"MsgRecharge":        "Mint coins against a deposit (authority)",
@@ -53,6 +59,9 @@ var (
 		"MsgCancel":          "Withdraw an order before its gate",
 		"MsgConfirm":         "Sign a pre-match, or veto it",
 		"MsgSetMarket":       "Set how coming periods are cleared (authority)",
+		"MsgProposeContract": "Propose a bilateral contract, as its seller or buyer",
+		"MsgAcceptContract":  "Sign a contract that the other side proposed",
+		"MsgCancelContract":  "End a contract, or withdraw or decline a proposal",
 		"MsgSubmitReadings":  "Send signed readings, as a gateway",
 		"MsgSwapMeter":       "Record that a meter was exchanged (authority)",
 		"MsgApply":           "Apply for an account, as an aggregator",
@@ -70,15 +79,18 @@ var (
 		"MsgApproveProposal": "Approve a proposal; see energycli approve",
 	}
 	messageExamples = map[string]string{
-		"tx MsgTransfer":    "  energycli tx bank transfer --from alice --to energy1... --amount 2.5",
-		"tx MsgPlaceSell":   "  energycli tx matching place-sell --from alice --period next --energy 1.5 --price 0.4 --meter m-alice --consent.standing",
-		"tx MsgPlaceBuy":    "  energycli tx matching place-buy --from bob --period next --energy 2 --price 0.5 --weights.price 1000 --consent.standing",
-		"tx MsgCancel":      "  energycli tx matching cancel --from alice --period 2026-01-31T12:00:00Z --order 0123...",
-		"tx MsgConfirm":     "  energycli tx matching confirm --from alice --period 2026-01-31T12:00:00Z --match 0123...",
-		"propose MsgApply":  "  energycli propose registry apply --from authority --json application.json",
-		"tx MsgApply":       "  energycli tx registry apply --from aggregator --json application.json",
-		"propose MsgThaw":   "  energycli propose registry thaw --from authority --account energy1...",
-		"propose MsgFreeze": "  energycli propose registry freeze --from authority --account energy1... --reason audit",
+		"tx MsgTransfer":        "  energycli tx bank transfer --from alice --to energy1... --amount 2.5",
+		"tx MsgPlaceSell":       "  energycli tx matching place-sell --from alice --period next --energy 1.5 --price 0.4 --meter m-alice --consent.standing",
+		"tx MsgPlaceBuy":        "  energycli tx matching place-buy --from bob --period next --energy 2 --price 0.5 --weights.price 1000 --consent.standing",
+		"tx MsgCancel":          "  energycli tx matching cancel --from alice --period 2026-01-31T12:00:00Z --order 0123...",
+		"tx MsgConfirm":         "  energycli tx matching confirm --from alice --period 2026-01-31T12:00:00Z --match 0123...",
+		"tx MsgProposeContract": "  energycli tx settlement propose-contract --from alice --seller alice --buyer bob --price 0.4 --from-period next --until-period 2027-01-31T12:00:00Z --expires-at 2026-02-01T12:00:00Z",
+		"tx MsgAcceptContract":  "  energycli tx settlement accept-contract --from bob --contract 0123...",
+		"tx MsgCancelContract":  "  energycli tx settlement cancel-contract --from alice --contract 0123...",
+		"propose MsgApply":      "  energycli propose registry apply --from authority --json application.json",
+		"tx MsgApply":           "  energycli tx registry apply --from aggregator --json application.json",
+		"propose MsgThaw":       "  energycli propose registry thaw --from authority --account energy1...",
+		"propose MsgFreeze":     "  energycli propose registry freeze --from authority --account energy1... --reason audit",
 
 		"propose MsgRecharge":  "  energycli propose bank recharge --from authority --account alice --amount 50 --reference transfer-17",
 		"propose MsgSetMarket": "  energycli propose matching set-market --from authority --market.mechanism welfare --market.max-rated-distance-m 20000",
@@ -115,5 +127,6 @@ var (
 		"QueryStatements":  "List a period's statements",
 		"QueryPeriod":      "Show how far a period is settled",
 		"QueryRoots":       "List the roots of settled periods",
+		"QueryContracts":   "List an account's contracts and proposals",
 	}
 )

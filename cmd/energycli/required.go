@@ -18,6 +18,8 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.metering.v1.Reading.quality":                true, // measured
 	"energy.registry.v1.MsgFreeze.reason":               true, // none given
 	"energy.registry.v1.MsgRevoke.reason":               true,
+	"energy.settlement.v1.MsgProposeContract.priority":  true, // first
+	"energy.settlement.v1.MsgProposeContract.rank":      true,
 
 	"energy.grid.v1.QueryTariffRequest.period":           true, // the present one
 	"energy.matching.v1.QueryOrdersRequest.account":      true, // all

@@ -43,6 +43,7 @@ func TestSchemaIsWhole(t *testing.T) {
 		"matching cancel", "matching confirm", "matching place-buy", "matching place-sell", "matching set-market", "metering submit-readings", "metering swap-meter",
 		"registry apply", "registry approve", "registry approve-proposal", "registry bind-meter", "registry freeze", "registry propose", "registry reject",
 		"registry revoke", "registry set-authority", "registry set-params", "registry set-roles", "registry set-validator", "registry thaw",
+		"settlement accept-contract", "settlement cancel-contract", "settlement propose-contract",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)

@@ -15,6 +15,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/protocol"
 )
@@ -161,6 +162,8 @@ func createdBy(key []byte, sequence uint64, msgs []proto.Message) []created {
 		switch msg.(type) {
 		case *matchingv1.MsgPlaceSell, *matchingv1.MsgPlaceBuy:
 			made = append(made, created{"order", protocol.MessageID(key, sequence, i).String()})
+		case *settlementv1.MsgProposeContract:
+			made = append(made, created{"contract", protocol.MessageID(key, sequence, i).String()})
 		case *registryv1.MsgPropose:
 			made = append(made, created{"proposal", protocol.MessageID(key, sequence, i).String()})
 		}

@@ -39,7 +39,7 @@ func demoCommand() *cobra.Command {
 	flags.DurationVar(&o.PeriodLength, "period-length", 3*time.Second, "length of a period on the chain")
 	flags.Int64Var(&o.LossPPMPerKm, "loss-ppm-per-km", 10_000, "loss of the lines, ppm per km")
 	flags.Uint64Var(&o.Seed, "seed", 1, "draws prices, wishes and consents, and the generated scenario")
-	flags.StringVar(&o.Mechanism, "mechanism", "", mechanismHelp)
+	flags.StringVar(&o.Mechanism, "mechanism", "", mechanismHelp+"; "+demo.Matrix+" clears nothing: members deliver by bilateral contracts")
 	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' homes, kept afterwards; default: a temporary one")
 	flags.StringVar(&jsonFile, "json", "", "write the report (Wh, ucoin) to this file, - for standard output")
 	return cmd
@@ -107,7 +107,7 @@ func checkDemo(o demo.Options) error {
 	case o.LossPPMPerKm < 0 || o.LossPPMPerKm > 1_000_000:
 		return usage("--loss-ppm-per-km: expected 0 to 1000000, got %d", o.LossPPMPerKm)
 	}
-	if o.Mechanism != "" {
+	if o.Mechanism != "" && o.Mechanism != demo.Matrix {
 		if _, err := client.ParseEnum(matchingv1.Mechanism(0).Descriptor(), o.Mechanism); err != nil {
 			return usage("--mechanism: %w", err)
 		}

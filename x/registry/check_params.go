@@ -16,6 +16,7 @@ func DefaultParams() *registryv1.Params {
 		MaxRounds:         3, LapseLimit: 10,
 		MaxExpiryBlocks: 1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
 		QuotaPerKey: 64, QuotaPerGateway: 256, PendingPerKey: 128, ProposalTtlBlocks: 10_000,
+		MaxContractsPerAccount: 16,
 	}
 }
 
@@ -88,6 +89,7 @@ func limits(p *registryv1.Params) []limit {
 		{"proposal_ttl_blocks", p.ProposalTtlBlocks, 1, 10 * million},
 		{"max_rounds", p.MaxRounds, 1, 10},
 		{"lapse_limit", p.LapseLimit, 0, 100},
+		{"max_contracts_per_account", p.MaxContractsPerAccount, 0, 1_000},
 	}
 }
 

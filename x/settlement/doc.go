@@ -1,8 +1,9 @@
 // Package settlement settles what was delivered in a period against what was
-// matched for it (SPEC 8) and keeps the proof: a statement for each account and
-// the root over a period's statements, which stays in state for ever. It exists
-// so that every Wh and every ucoin of a period is accounted for exactly once,
-// however late the meters are.
+// matched for it (SPEC 8), lets bilateral contracts have what the market left
+// (SPEC 6.3), and keeps the proof: a statement for each account and the root over
+// a period's statements, which stays in state for ever. It exists so that every
+// Wh and every ucoin of a period is accounted for exactly once, however late the
+// meters are.
 //
 // State (module byte protocol.ModuleSettlement):
 //
@@ -17,8 +18,14 @@
 //	                                         the statement itself once those of the period went
 //	9 deadlines    count, period             Due: when the grid stands in
 //	10 retirements count, period             Due: when the statements are removed
+//	11 contracts   contract                  Contract, proposed or accepted, until it is over
+//	12 contracts of account, contract        ContractOf: leads to a contract of either side
+//	13 terms       period, component, contract  ContractTerms: what it means in an open period
+//	14 components  period, component         Component that waits for accounts
 //
-// No messages. The hook, each block:
+// Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
+//
+// The hook, each block:
 //
 //  1. The clock numbers the periods that had blocks. A period is opened, with a
 //     tally for each account that takes part, once it has ended and had blocks
@@ -31,6 +38,7 @@
 //     matches. A match settles when both sides' registers are here, an account
 //     when its registers are here and its matches have settled: its residual
 //     with the grid is paid, its credit value changes, its statement is made.
+//     One with contracts waits before that for its component (below).
 //  3. At the deadline what is open settles for good. It passes in the first
 //     block after n = deadline_periods whole periods with blocks that followed
 //     the period; a period that was opened late counts from then. Seller
@@ -41,9 +49,45 @@
 //     records go. Statements go once statement_retention_periods whole periods
 //     with blocks have followed the one in which that was, whoever is missing.
 //
-// A block takes at most 20 000 registers and forms no further late root, nor
-// passes a further deadline, once 50 000 statements are under the roots it
-// formed. What is left waits, the oldest period first, and with registers the
+// Contracts. A contract has a price, the seller's priority of the buyer and the
+// buyer's rank of the seller, and covers the periods that start in [from, until).
+// One side proposes it, the other accepts before it expires; it covers no period
+// that has begun by then. A seller and a buyer have one at a time (the other way
+// round is another pair), never within one identity or at one connection point.
+// Both are active and owe nothing when it is made. Either may cancel: the period
+// that runs is the last one. A frozen account's go on (it cancels none itself), a
+// revoked one's end with the period that ran. Nothing is escrowed and no energy
+// is fixed: nothing stands in for who delivers or takes less, and there is no
+// outcome. Market matches use a register first, contracts what they left, the
+// grid the rest. Each register counts by itself: with both export and import left
+// an account sells by one contract and buys by another.
+//
+// When a period is opened its contracts are taken down with the pair's loss;
+// those of who takes no part, is unreachable or beyond the greatest loss are
+// skipped (ContractSkipped). Capacities of lines cut nothing: what contracts
+// share has flowed. The accounts that contracts connect, directly or through
+// others, are a component. They settle together once all of them are ready (their
+// registers here, their matches settled), or at the deadline without who is
+// missing, whose late registers settle with the grid only. So one late meter
+// holds up its component and nobody else.
+//
+// Contracts are served one after the other: a seller's first ones before any
+// second one, by its priorities; among them those that are first in their buyer's
+// ranks; then by a hash of period, seller and buyer. Places in these lists count,
+// not the numbers, and nothing depends on what arrives when. Each delivers what
+// the seller has left, but no more than meets the buyer's need after the loss
+// (pricematrix.Share). The buyer pays amount and fee from its free balance; the
+// rest becomes debt to the seller and the fee ledger.
+//
+// All contracts are read once in a block that opens a period, and the graph of
+// the grid if any covers it; each account has at most max_contracts_per_account
+// of its own and as many proposals that wait for it. A contract goes after a
+// period with blocks that it does not cover any more: one of an outage that
+// nobody's registers opened by then settles without it.
+//
+// A block takes at most 20 000 registers, settles the components that they
+// complete, and forms no further late root, nor passes a further deadline, once
+// 50 000 statements are under the roots it formed. What is left waits, the oldest period first, and with registers the
 // deadlines of their period and of later ones: nobody is late whose registers
 // are here.
 //
@@ -63,12 +107,13 @@
 // beyond their purchases (grid_import, signed) and what it sells in place of
 // others. So sold = bought + loss, sum of accounts' sold = sold - stood in, and
 // grid_sold = sum of grid_import + stood in; late registers move energy from
-// stood in to the seller. Paid counts what was paid when settled: what became
-// debt is neither in paid nor received, and its repayment from later receipts
-// is in repaid_ucoin of the statement in which it happens.
+// stood in to the seller. What went by contract is in sold and in contract_wh.
+// Paid counts what was paid when settled: what became debt is neither in paid nor
+// received, and its repayment from later receipts is in repaid_ucoin of the
+// statement in which it happens.
 //
-// The outcome of an account with trades is -10 if its registers are missing at
-// the deadline or fall short of its contracts by more than violation_ppm of
+// The outcome of an account with matches is -10 if its registers are missing at
+// the deadline or fall short of its matches by more than violation_ppm of
 // them and violation_wh or are estimated, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
 //
@@ -76,9 +121,10 @@
 // (event TariffMissing).
 //
 // An item that fails is isolated: registers that cannot be settled count as
-// missing, a match that cannot be settled at the deadline gives its escrow back
-// (event SettlementFailed).
+// missing, a match that cannot be settled at the deadline gives its escrow back,
+// the contracts of a component deliver nothing (event SettlementFailed).
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
-// beyond the registers and their tolerance), settlement.counts.
+// beyond the registers and their tolerance), settlement.counts,
+// settlement.contracts.
 package settlement

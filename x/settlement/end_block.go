@@ -29,6 +29,9 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 	if err := work.openEnded(ctx, ended); err != nil {
 		return fmt.Errorf("open periods: %w", err)
 	}
+	if ended != 0 {
+		work.sweepContracts(ctx, ended)
+	}
 	if err := work.takeRegisters(ctx); err != nil {
 		return fmt.Errorf("take registers: %w", err)
 	}
@@ -92,6 +95,12 @@ type block struct {
 	// reached is the oldest period of which registers may be left for the next
 	// block.
 	reached int64
+	// contracts are all there are, once they were read.
+	contracts     []*settlementv1.Contract
+	contractsRead bool
+	// complete are the components whose last account the registers being taken
+	// made ready.
+	complete [][]byte
 }
 
 // takeRegisters settles with the registers that metering has ready, the oldest
@@ -147,8 +156,14 @@ func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
 		return err
 	}
 	if tally, ok := tallies.Get(ctx.Store, tallyKey(energy.Period, energy.Account)); ok {
-		if err := settleRegisters(ctx, tally, energy); err != nil {
+		b.complete = nil
+		if err := b.settleRegisters(ctx, tally, energy); err != nil {
 			return err
+		}
+		for _, component := range b.complete {
+			if err := settleComponent(ctx, energy.Period, component); err != nil {
+				return err
+			}
 		}
 		b.countLeaves(ctx.Store, energy.Period)
 		return nil

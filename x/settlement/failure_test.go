@@ -79,3 +79,52 @@ func TestInvariantsNotice(t *testing.T) {
 		}
 	}
 }
+
+// signed returns a market with a contract of sun and home whose record was
+// edited in the export.
+func signed(t *testing.T, from, to string) (*market.Market, error) {
+	t.Helper()
+	m := market.New(t, noLoss, "sun", "home", "shop")
+	agree(m, "sun", "home", proposal("sun", "home", 123_456))
+	good := string(m.Export()["settlement"])
+	changed := strings.Replace(good, from, to, 1)
+	if changed == good {
+		t.Fatalf("%s is not in %s", from, good)
+	}
+	other := market.New(t, noLoss, "sun", "home", "shop")
+	return other, settlement.New().InitGenesis(other.Ctx("sun"), []byte(changed))
+}
+
+// TestUnsettleableContract: amounts beyond int64 cannot come from messages. The
+// contract delivers nothing then, and its accounts settle with the grid.
+func TestUnsettleableContract(t *testing.T) {
+	m, err := signed(t, `"123456"`, `"9223372036854775807"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.End()
+	deliver(m, map[string]flow{"sun": {0, 2000}, "home": {2000, 0}}, "sun", "home", "shop")
+	failed := market.Happened[*settlementv1.SettlementFailed](m)
+	if len(failed) != 1 || len(failed[0].Component) == 0 {
+		t.Fatalf("events %v, want one failure of a component", failed)
+	}
+	if s := statement(m, "home"); s.BoughtWh != 0 || s.GridImportWh != 2000 || s.Missing {
+		t.Errorf("statement of home: %v, want all from the grid", s)
+	}
+}
+
+func TestContractGenesisRefused(t *testing.T) {
+	for _, test := range []struct{ from, to, want string }{
+		{`"123456"`, `"-1"`, "contracts[0]: settlement/bad_price"},
+		{`"priority":"1"`, `"priority":"1001"`, "priority"},
+		{`"until_period":"`, `"until_period":"-`, "until_period"},
+		{`"seller":"`, `"seller":"AAAA`, "contracts[0].account"},
+		{`"proposer":"`, `"id":"AAAA","proposer":"`, ""},
+		{`"contracts":[`, `"components":[{"component":"AAAAAAAAAAAAAAAAAAAAAAAAAAA=","period":"5","open_accounts":"1"}],"contracts":[`, "waits for 0 accounts"},
+	} {
+		_, err := signed(t, test.from, test.to)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s -> %s: got %v, want %q", test.from, test.to, err, test.want)
+		}
+	}
+}

@@ -42,7 +42,58 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := initAccounts(ctx.Store, genesis); err != nil {
 		return err
 	}
+	if err := initContracts(ctx.Store, genesis); err != nil {
+		return err
+	}
+	if err := checkContracts(ctx.Store); err != nil {
+		return err
+	}
 	return checkCounts(ctx.Store)
+}
+
+// initContracts takes contracts and what they mean in periods that are open.
+func initContracts(s state.Store, genesis *settlementv1.GenesisState) error {
+	for i, c := range genesis.Contracts {
+		err := checkContractRecord(fmt.Sprintf("contracts[%d]", i), c)
+		if err != nil {
+			return err
+		}
+		saveContract(s, c)
+	}
+	for i, t := range genesis.ContractTerms {
+		field := fmt.Sprintf("contract_terms[%d]", i)
+		if err := checkIDs(field, t.Component, t.Contract); err != nil {
+			return err
+		}
+		contractTerms.Set(s, termsKey(t.Period, t.Component, t.Contract), t)
+	}
+	for i, component := range genesis.Components {
+		if err := checkIDs(fmt.Sprintf("components[%d]", i), component.Component); err != nil {
+			return err
+		}
+		components.Set(s, componentKey(component.Period, component.Component), component)
+	}
+	return nil
+}
+
+// checkContractRecord keeps out contracts that no message could have made.
+func checkContractRecord(field string, c *settlementv1.Contract) error {
+	for _, side := range [][]byte{c.Seller, c.Buyer, c.Proposer} {
+		if err := checkIDs(field, side, c.Id); err != nil {
+			return err
+		}
+	}
+	err := checkProposeContract("", &settlementv1.MsgProposeContract{
+		Seller: c.Seller, Buyer: c.Buyer, PriceUcoinPerKwh: c.PriceUcoinPerKwh, Priority: c.Priority, Rank: c.Rank,
+		FromPeriod: c.FromPeriod, UntilPeriod: c.UntilPeriod,
+	})
+	if err != nil {
+		return ErrMalformed.With("settlement.%s: %v", field, err)
+	}
+	if !bytes.Equal(c.Proposer, c.Seller) && !bytes.Equal(c.Proposer, c.Buyer) {
+		return ErrMalformed.With("settlement.%s.proposer: expected the seller or the buyer", field)
+	}
+	return nil
 }
 
 // initAccounts takes the records of accounts.
@@ -54,10 +105,10 @@ func initAccounts(s state.Store, genesis *settlementv1.GenesisState) error {
 		tallies.Set(s, tallyKey(tally.Period, tally.Account), tally)
 	}
 	for i, trade := range genesis.Trades {
-		if err := checkIDs(fmt.Sprintf("trades[%d]", i), trade.Account, trade.Trade.GetMatch()); err != nil {
+		if err := checkIDs(fmt.Sprintf("trades[%d]", i), trade.Account, tradeID(trade.Trade)); err != nil {
 			return err
 		}
-		trades.Set(s, tradeKey(trade.Period, trade.Account, trade.Trade.GetMatch()), trade)
+		trades.Set(s, tradeKey(trade.Period, trade.Account, trade.Trade), trade)
 	}
 	for i, share := range genesis.Shares {
 		if err := checkIDs(fmt.Sprintf("shares[%d]", i), share.Account, share.Match); err != nil {
@@ -110,5 +161,9 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		Roots:       collect(values(roots.All(r, roots.Key()))),
 		Missing:     collect(values(missing.All(r, missing.Key()))),
 		Retirements: collect(values(retirements.All(r, retirements.Key()))),
+
+		Contracts:     collect(values(contracts.All(r, contracts.Key()))),
+		ContractTerms: collect(values(contractTerms.All(r, contractTerms.Key()))),
+		Components:    collect(values(components.All(r, components.Key()))),
 	})
 }

@@ -17,6 +17,7 @@ func (Module) Invariants() []module.Invariant {
 		{Name: "I2", Check: checkIdentities},
 		{Name: "I3", Check: checkRegisters},
 		{Name: "settlement.counts", Check: checkCounts},
+		{Name: "settlement.contracts", Check: checkContracts},
 	}
 }
 
@@ -61,17 +62,18 @@ func checkIdentities(r state.Reader) error {
 
 // checkStatement says whether a statement adds up by itself.
 func checkStatement(s *settlementv1.Statement) error {
-	paid, received, fees := s.GridPaidUcoin, s.GridReceivedUcoin, int64(0)
+	paid, received, fees, unpaid := s.GridPaidUcoin, s.GridReceivedUcoin, int64(0), int64(0)
 	for _, trade := range s.Trades {
 		switch {
 		case bytes.Equal(trade.Buyer, s.Account):
-			paid += trade.AmountUcoin + trade.FeeUcoin
-			fees += trade.FeeUcoin
+			paid += paidAmount(trade) + paidFee(trade)
+			fees += paidFee(trade)
+			unpaid += trade.UnpaidAmountUcoin + trade.UnpaidFeeUcoin
 		case !s.Missing || !trade.GridStoodIn:
-			received += trade.AmountUcoin
+			received += paidAmount(trade)
 		}
 	}
-	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin ||
+	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || unpaid > s.DebtUcoin ||
 		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
@@ -92,9 +94,14 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 		got.GridBoughtWh += s.GridExportWh
 		got.GridSoldWh += s.GridImportWh
 		got.GridAloneUcoin += s.GridAloneUcoin
+		for _, trade := range s.Trades {
+			if len(trade.Contract) > 0 && bytes.Equal(trade.Seller, s.Account) {
+				got.ContractWh += trade.SoldWh
+			}
+		}
 	}
 	stoodIn := want.SoldWh - accounts.SoldWh
-	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin ||
+	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ContractWh != want.ContractWh ||
 		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
 		accounts.PaidUcoin+want.GridPaidUcoin != want.PaidUcoin ||
 		accounts.ReceivedUcoin+want.GridReceivedUcoin+want.FeesUcoin != want.ReceivedUcoin {
@@ -111,7 +118,8 @@ func checkRegisters(r state.Reader) error {
 			continue
 		}
 		// A buyer that was missing at the deadline took all it had contracted.
-		takenUnseen := s.Version > 1 && len(s.Trades) > 0 && bytes.Equal(s.Trades[0].Buyer, s.Account)
+		matched := matchTrades(s)
+		takenUnseen := s.Version > 1 && len(matched) > 0 && bytes.Equal(matched[0].Buyer, s.Account)
 		if s.SoldWh > s.ExportWh+s.ToleranceWh || s.BoughtWh > s.ImportWh+s.ToleranceWh && !takenUnseen {
 			return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errOverrun, s)
 		}
@@ -140,6 +148,60 @@ func checkCounts(r state.Reader) error {
 		hasDeadline := deadlines.Has(r, deadlineKey(period.Deadline, period.Period))
 		if open != period.OpenAccounts || late != period.Missing || hasDeadline != (open > 0) || open == 0 && late == 0 {
 			return fmt.Errorf("%w: %v has %d tallies, %d missing", errCounts, period, open, late)
+		}
+	}
+	return nil
+}
+
+var errContracts = errors.New("the tables of contracts disagree")
+
+// checkContracts compares contracts with the rows that lead to them, and what
+// they mean in open periods with the accounts that wait for them.
+func checkContracts(r state.Reader) error {
+	rows := 0
+	for range contractsOf.All(r, contractsOf.Key()) {
+		rows++
+	}
+	for c := range values(contracts.All(r, contracts.Key())) {
+		for _, side := range [][]byte{c.Seller, c.Buyer} {
+			if rows--; !contractsOf.Has(r, contractOfKey(side, c.Id)) {
+				return fmt.Errorf("%w: nothing leads from %v to contract %x", errContracts, protocol.Address(side), c.Id)
+			}
+		}
+	}
+	if rows != 0 {
+		return fmt.Errorf("%w: expected two rows for each contract, got %d more", errContracts, rows)
+	}
+	waiting := map[string]int64{} // accounts that are not ready, by component
+	for tally := range values(tallies.All(r, tallies.Key())) {
+		if len(tally.Component) == 0 {
+			continue
+		}
+		key := componentKey(tally.Period, tally.Component)
+		if !components.Has(r, key) {
+			return fmt.Errorf("%w: %v has a component that is not here", errContracts, tally)
+		}
+		if !tally.Ready {
+			waiting[string(key)]++
+		}
+	}
+	for key, component := range components.All(r, components.Key()) {
+		if component.OpenAccounts == 0 || component.OpenAccounts != waiting[string(key)] {
+			return fmt.Errorf("%w: %v waits for %d accounts", errContracts, component, waiting[string(key)])
+		}
+	}
+	return checkTerms(r)
+}
+
+// checkTerms says that contracts in open periods are those of accounts that
+// their component connects.
+func checkTerms(r state.Reader) error {
+	for t := range values(contractTerms.All(r, contractTerms.Key())) {
+		for _, side := range [][]byte{t.Seller, t.Buyer} {
+			tally, ok := tallies.Get(r, tallyKey(t.Period, side))
+			if !ok || !bytes.Equal(tally.Component, t.Component) {
+				return fmt.Errorf("%w: %v is not of the component of %v", errContracts, protocol.Address(side), t)
+			}
 		}
 	}
 	return nil

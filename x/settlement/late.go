@@ -28,19 +28,20 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 	if err != nil {
 		return err
 	}
-	selling := len(statement.Trades) > 0 && bytes.Equal(statement.Trades[0].Seller, energy.Account)
-	contracts := make([]contract, len(statement.Trades))
-	for i, trade := range statement.Trades {
-		contracts[i] = contract{trade.ContractedWh, trade.LossPpm}
+	matched := matchTrades(statement)
+	selling := len(matched) > 0 && bytes.Equal(matched[0].Seller, energy.Account)
+	obligations := make([]obligation, len(matched))
+	for i, trade := range matched {
+		obligations[i] = obligation{trade.ContractedWh, trade.LossPpm}
 	}
 	tally := &settlementv1.Tally{}
-	parts, err := measure(ctx.Store, tally, energy, selling, contracts)
+	parts, err := measure(ctx.Store, tally, energy, selling, obligations)
 	if err != nil {
 		return err
 	}
 	statement.Missing, statement.Estimated = false, tally.Estimated
 	statement.ImportWh, statement.ExportWh, statement.ToleranceWh = tally.ImportWh, tally.ExportWh, tally.ToleranceWh
-	for i, trade := range statement.Trades {
+	for i, trade := range matched {
 		if !trade.GridStoodIn {
 			continue
 		}

@@ -61,6 +61,7 @@ func (b *block) open(ctx *module.Ctx, start int64) {
 		matching.CloseBook(ctx, start)
 		return
 	}
+	b.connect(ctx, start)
 	period.OpenAccounts = period.Accounts
 	if book, ok := matching.BookOf(ctx.Store, start); ok {
 		period.OpenMatches = book.Matches

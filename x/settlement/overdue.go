@@ -23,6 +23,9 @@ func settleOverdue(ctx *module.Ctx, due *settlementv1.Due) error {
 			return err
 		}
 	}
+	for _, component := range collect(values(components.All(ctx.Store, components.Key().Int64(due.Period)))) {
+		serve(ctx, due.Period, component.Component)
+	}
 	for _, tally := range collect(values(tallies.All(ctx.Store, tallies.Key().Int64(due.Period)))) {
 		if err := closeForGood(ctx, tally); err != nil {
 			return err

@@ -21,6 +21,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryStatements),
 		module.Answer(queryPeriod),
 		module.Answer(queryRoots),
+		module.Answer(queryContracts),
 	}
 }
 
@@ -101,6 +102,15 @@ func queryRoots(ctx module.QueryCtx, q *settlementv1.QueryRootsRequest) (*settle
 		}
 	}
 	return answer, nil
+}
+
+// queryContracts answers in full: what an account may have is bounded.
+func queryContracts(ctx module.QueryCtx, q *settlementv1.QueryContractsRequest) (*settlementv1.QueryContractsResponse, error) {
+	address, err := protocol.AddressFrom(q.Account)
+	if err != nil {
+		return nil, ErrMalformed.With("account: %v", err)
+	}
+	return &settlementv1.QueryContractsResponse{Contracts: ContractsOf(ctx.Store, address)}, nil
 }
 
 func pageSize(limit int64) (int, error) {

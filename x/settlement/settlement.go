@@ -20,6 +20,11 @@ var (
 	missing     = state.NewMap[settlementv1.Missing](protocol.ModuleSettlement, 8)
 	deadlines   = state.NewMap[settlementv1.Due](protocol.ModuleSettlement, 9)
 	retirements = state.NewMap[settlementv1.Due](protocol.ModuleSettlement, 10)
+
+	contracts     = state.NewMap[settlementv1.Contract](protocol.ModuleSettlement, 11)
+	contractsOf   = state.NewMap[settlementv1.ContractOf](protocol.ModuleSettlement, 12)
+	contractTerms = state.NewMap[settlementv1.ContractTerms](protocol.ModuleSettlement, 13)
+	components    = state.NewMap[settlementv1.Component](protocol.ModuleSettlement, 14)
 )
 
 func periodKey(period int64) state.Key { return periods.Key().Int64(period) }
@@ -30,8 +35,20 @@ func tallyKey(period int64, account []byte) state.Key {
 	return tallies.Key().Int64(period).Bytes(account)
 }
 
-func tradeKey(period int64, account, match []byte) state.Key {
-	return trades.Key().Int64(period).Bytes(account, match)
+func tradesOf(period int64, account []byte) state.Key {
+	return trades.Key().Int64(period).Bytes(account)
+}
+
+func tradeKey(period int64, account []byte, trade *settlementv1.Trade) state.Key {
+	return tradesOf(period, account).Bytes(tradeID(trade))
+}
+
+// tradeID is that of the match or contract that a trade settles.
+func tradeID(trade *settlementv1.Trade) []byte {
+	if len(trade.GetContract()) > 0 {
+		return trade.Contract
+	}
+	return trade.GetMatch()
 }
 
 func statementKey(period int64, account []byte) state.Key {
@@ -52,6 +69,22 @@ func retirementKey(count, period int64) state.Key {
 	return retirements.Key().Int64(count).Int64(period)
 }
 
+func contractKey(id []byte) state.Key { return contracts.Key().Bytes(id) }
+
+func contractOfKey(account, id []byte) state.Key { return contractsOf.Key().Bytes(account, id) }
+
+func termsOf(period int64, component []byte) state.Key {
+	return contractTerms.Key().Int64(period).Bytes(component)
+}
+
+func termsKey(period int64, component, contract []byte) state.Key {
+	return termsOf(period, component).Bytes(contract)
+}
+
+func componentKey(period int64, component []byte) state.Key {
+	return components.Key().Int64(period).Bytes(component)
+}
+
 // Module is the settlement module.
 type Module struct{}
 
@@ -61,8 +94,14 @@ func New() Module { return Module{} }
 // Name implements module.Module.
 func (Module) Name() string { return "settlement" }
 
-// Routes implements module.Module: nobody sends anything to settlement.
-func (Module) Routes() []module.Route { return nil }
+// Routes implements module.Module.
+func (Module) Routes() []module.Route {
+	return []module.Route{
+		module.Handle(module.LaneOrders, traders, checkProposeContract, proposeContract),
+		module.Handle(module.LaneOrders, traders, checkAcceptContract, acceptContract),
+		module.Handle(module.LaneOrders, traders, checkCancelContract, cancelContract),
+	}
+}
 
 // StatementOf returns an account's latest statement of a period.
 func StatementOf(r state.Reader, period int64, account protocol.Address) (*settlementv1.Statement, bool) {

@@ -20,29 +20,29 @@ type delivery struct {
 	parts []int64
 }
 
-// contract is what the arithmetic needs of a match.
-type contract struct {
+// obligation is what the arithmetic needs of a match.
+type obligation struct {
 	energyWh int64 // v_k
 	lossPPM  int64
 }
 
 // sold shares out a seller's export.
-func sold(exportWh, stepWh, sigmaPPM int64, contracts []contract) (delivery, error) {
-	wanted := make([]int64, len(contracts))
-	for i, c := range contracts {
+func sold(exportWh, stepWh, sigmaPPM int64, obligations []obligation) (delivery, error) {
+	wanted := make([]int64, len(obligations))
+	for i, c := range obligations {
 		wanted[i] = c.energyWh
 	}
 	return shareOut(exportWh, stepWh, sigmaPPM, wanted)
 }
 
 // taken shares out a buyer's import: b_k of what arrives, and from it g_k.
-func taken(importWh, stepWh, sigmaPPM int64, contracts []contract) (delivery, error) {
-	wanted := make([]int64, len(contracts))
-	for i, c := range contracts {
+func taken(importWh, stepWh, sigmaPPM int64, obligations []obligation) (delivery, error) {
+	wanted := make([]int64, len(obligations))
+	for i, c := range obligations {
 		wanted[i] = units.Net(c.energyWh, c.lossPPM)
 	}
 	d, err := shareOut(importWh, stepWh, sigmaPPM, wanted)
-	for i, c := range contracts[:len(d.parts)] {
+	for i, c := range obligations[:len(d.parts)] {
 		d.parts[i] = units.GrossFor(d.parts[i], c.lossPPM, c.energyWh)
 	}
 	return d, err
@@ -91,7 +91,7 @@ func proRata(amount, total int64, parts []int64) []int64 {
 	return shares
 }
 
-// violates says whether registers fall short of the contracts by more than both
+// violates says whether registers fall short of the obligations by more than both
 // limits of the parameters.
 func violates(d delivery, measured, violationPPM, violationWh int64) bool {
 	short := d.contracted - measured

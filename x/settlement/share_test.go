@@ -40,9 +40,9 @@ func TestSold(t *testing.T) {
 		{"zero energy among them", 5, 0, 0, []int64{0, 10}, []int64{0, 5}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var contracts []contract
+			var contracts []obligation
 			for _, energy := range test.energies {
-				contracts = append(contracts, contract{energyWh: energy, lossPPM: 77_777})
+				contracts = append(contracts, obligation{energyWh: energy, lossPPM: 77_777})
 			}
 			got, err := sold(test.export, test.step, test.sigma, contracts)
 			if err != nil {
@@ -60,20 +60,20 @@ func TestTaken(t *testing.T) {
 	for _, test := range []struct {
 		name             string
 		imported         int64
-		contracts        []contract
+		contracts        []obligation
 		contracted       int64
 		want, wantArrive []int64
 	}{
-		{"no loss", 150, []contract{{100, 0}, {200, 0}}, 300, []int64{50, 100}, []int64{50, 100}},
-		{"enough with loss", 900, []contract{{1000, 100_000}}, 900, []int64{1000}, []int64{900}},
-		{"short by the step", 899, []contract{{1000, 100_000}}, 900, []int64{1000}, []int64{900}},
+		{"no loss", 150, []obligation{{100, 0}, {200, 0}}, 300, []int64{50, 100}, []int64{50, 100}},
+		{"enough with loss", 900, []obligation{{1000, 100_000}}, 900, []int64{1000}, []int64{900}},
+		{"short by the step", 899, []obligation{{1000, 100_000}}, 900, []int64{1000}, []int64{900}},
 		// b = 450: 500 - 50 = 450, 501 - 50 = 451.
-		{"half with loss", 450, []contract{{1000, 100_000}}, 900, []int64{500}, []int64{450}},
+		{"half with loss", 450, []obligation{{1000, 100_000}}, 900, []int64{500}, []int64{450}},
 		// n = 900 and 1000, b = 190 * 9/19 = 90 and 100; 100 - 10 = 90.
-		{"pro rata to what arrives", 190, []contract{{1000, 100_000}, {1000, 0}}, 1900, []int64{100, 100}, []int64{90, 100}},
-		{"nothing arrives", 0, []contract{{1000, 1_000_000}}, 0, []int64{1000}, []int64{0}},
+		{"pro rata to what arrives", 190, []obligation{{1000, 100_000}, {1000, 0}}, 1900, []int64{100, 100}, []int64{90, 100}},
+		{"nothing arrives", 0, []obligation{{1000, 1_000_000}}, 0, []int64{1000}, []int64{0}},
 		// n = 10 - floor(10 * 0.5) = 5 each, b = 4 each; 8 - 4 = 4, 9 - 4 = 5.
-		{"the greatest that does not exceed", 8, []contract{{10, 500_000}, {10, 500_000}}, 10, []int64{8, 8}, []int64{4, 4}},
+		{"the greatest that does not exceed", 8, []obligation{{10, 500_000}, {10, 500_000}}, 10, []int64{8, 8}, []int64{4, 4}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := taken(test.imported, 1, 0, test.contracts)
@@ -93,7 +93,7 @@ func TestTaken(t *testing.T) {
 }
 
 func TestShareOverflow(t *testing.T) {
-	huge := []contract{{energyWh: math.MaxInt64}, {energyWh: 1}}
+	huge := []obligation{{energyWh: math.MaxInt64}, {energyWh: 1}}
 	if _, err := sold(1, 1, 0, huge); !errors.Is(err, units.ErrOverflow) {
 		t.Errorf("sold: got %v, want ErrOverflow", err)
 	}
@@ -133,9 +133,9 @@ func TestShareLaws(t *testing.T) {
 			t.Fatal(err)
 		}
 		measured := rapid.Int64Range(0, total+total/4).Draw(t, "measured")
-		contracts := make([]contract, len(energies))
+		contracts := make([]obligation, len(energies))
 		for i, energy := range energies {
-			contracts[i] = contract{energy, loss}
+			contracts[i] = obligation{energy, loss}
 		}
 		s, err := sold(measured, 0, 0, contracts)
 		if err != nil {

@@ -6,21 +6,23 @@ import (
 
 	"pgregory.net/rapid"
 
+	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching"
 )
 
-// TestSimulation trades, confirms, freezes, reads meters early, late, with gaps
+// TestSimulation trades, confirms, signs and cancels contracts, freezes, reads meters early, late, with gaps
 // or never, and lets the chain stand still; the invariants are checked after
 // every block. In the end every meter speaks, and what the meters counted must
 // equal what the statements say.
 func TestSimulation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := &simulation{rt: rt, coins: map[string]int64{}, counted: map[string]flow{}, due: map[string]int64{}, made: map[string]*settlementv1.Statement{}}
+		s := &simulation{rt: rt, coins: map[string]int64{}, counted: map[string]flow{}, due: map[string]int64{}, lent: map[string]int64{}, made: map[string]*settlementv1.Statement{}}
 		for i := range rapid.IntRange(2, 6).Draw(rt, "members") {
 			s.names = append(s.names, fmt.Sprintf("m%d", i))
 		}
@@ -53,6 +55,8 @@ type simulation struct {
 	counted map[string]flow
 	due     map[string]int64
 	frozen  string
+	// lent is what each seller was not paid by contract when it settled.
+	lent map[string]int64
 	// made are the latest statements, by account and period.
 	made map[string]*settlementv1.Statement
 	// hoarse: meters of this name and those before it hardly ever speak.
@@ -65,7 +69,7 @@ func (s *simulation) step() {
 	ahead := rapid.SampledFrom([]int64{4_000, 2_000, 3_000, 6_000, length, 3 * length}).Draw(rt, "ahead")
 	m.Begin(m.TimeMs + ahead)
 	for _, name := range s.names {
-		switch rapid.IntRange(0, 3).Draw(rt, "does "+name) {
+		switch rapid.IntRange(0, 4).Draw(rt, "does "+name) {
 		case 0:
 			s.order(name)
 		case 1:
@@ -75,6 +79,8 @@ func (s *simulation) step() {
 			if name > s.hoarse || rapid.IntRange(0, 9).Draw(rt, "speaks") == 0 {
 				s.read(name)
 			}
+		case 3:
+			s.contract(name)
 		}
 	}
 	if rapid.IntRange(0, 30).Draw(rt, "freeze") == 30 && s.frozen == "" {
@@ -91,6 +97,9 @@ func (s *simulation) end() {
 	s.m.End()
 	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
 		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
+	}
+	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
+		s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin
 	}
 }
 
@@ -112,6 +121,33 @@ func (s *simulation) order(name string) {
 	msg := buy(period, price, energy)
 	msg.Consent = consent
 	_, _ = s.m.Send(name, msg)
+}
+
+// contract signs what is proposed to a member, or else proposes, or now and then
+// cancels.
+func (s *simulation) contract(name string) {
+	if name == s.frozen {
+		return
+	}
+	rt, own := s.rt, market.Address(name)
+	for _, c := range contractsOf(s.m, name) {
+		switch {
+		case rapid.IntRange(0, 9).Draw(rt, "cancels") == 9:
+			s.m.Must(name, &settlementv1.MsgCancelContract{Contract: c.Id})
+		case !c.Accepted && string(c.Proposer) != string(own[:]):
+			_, _ = s.m.Send(name, &settlementv1.MsgAcceptContract{Contract: c.Id})
+		}
+	}
+	seller, buyer := own, market.Address(rapid.SampledFrom(s.names).Draw(rt, "other side"))
+	if rapid.Bool().Draw(rt, "buys") {
+		seller, buyer = buyer, seller
+	}
+	period := s.m.TimeMs - s.m.TimeMs%length
+	_, _ = s.m.Send(name, &settlementv1.MsgProposeContract{
+		Seller: seller[:], Buyer: buyer[:], PriceUcoinPerKwh: rapid.Int64Range(0, 600_000).Draw(rt, "contract price"),
+		Priority: rapid.Int64Range(0, 2).Draw(rt, "priority"), Rank: rapid.Int64Range(0, 2).Draw(rt, "rank"),
+		FromPeriod: period, UntilPeriod: period + rapid.Int64Range(2, 20).Draw(rt, "periods")*length, ExpiresAtMs: s.m.TimeMs + 3*length,
+	})
 }
 
 func (s *simulation) confirm(name string) {
@@ -189,9 +225,28 @@ func (s *simulation) compare(name string) {
 	if counted := s.counted[name]; billed != counted {
 		s.rt.Errorf("%s: statements say %+v, the meter counted %+v", name, billed, counted)
 	}
-	// What was ever owed is still owed or was repaid.
+	// What was ever owed is still owed or was repaid, also to members, by contract.
+	wealth += s.lent[string(address[:])] - s.owedTo(address)
 	balance := bank.BalanceOf(s.m.Store, address)
 	if got := balance.FreeUcoin + balance.EscrowUcoin; got != wealth+owed {
 		s.rt.Errorf("%s: has %d and owes %d, statements leave %d", name, got, owed, wealth)
 	}
+}
+
+// owedTo is what members still owe an account.
+func (s *simulation) owedTo(creditor protocol.Address) int64 {
+	var sum int64
+	for _, name := range s.names {
+		debtor := market.Address(name)
+		answer, err := market.Query[*bankv1.QueryDebtsResponse](s.m, &bankv1.QueryDebtsRequest{Debtor: debtor[:]})
+		if err != nil {
+			s.rt.Fatal(err)
+		}
+		for _, debt := range answer.Debts {
+			if string(debt.Creditor) == string(creditor[:]) {
+				sum += debt.AmountUcoin
+			}
+		}
+	}
+	return sum
 }

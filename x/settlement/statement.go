@@ -16,13 +16,33 @@ import (
 )
 
 // closeIfDone makes an account's statement once its registers are here and its
-// matches have settled.
-func closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
+// matches have settled. One with contracts then waits for its component.
+func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
 	tally, ok := tallies.Get(ctx.Store, tallyKey(period.Period, account))
 	if !ok || !tally.HasRegisters || tally.OpenMatches > 0 {
 		return nil
 	}
+	if len(tally.Component) > 0 {
+		return b.makeReady(ctx, tally)
+	}
 	return closeAccount(ctx, period, tally)
+}
+
+// makeReady lets an account wait for the others of its component, unless it is
+// the last of them.
+func (b *block) makeReady(ctx *module.Ctx, tally *settlementv1.Tally) error {
+	component, ok := components.Get(ctx.Store, componentKey(tally.Period, tally.Component))
+	if !ok {
+		return ErrNoRecord.With("period %d: no component %v", tally.Period, protocol.Address(tally.Component))
+	}
+	tally.Ready = true
+	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
+	component.OpenAccounts--
+	components.Set(ctx.Store, componentKey(tally.Period, tally.Component), component)
+	if component.OpenAccounts == 0 {
+		b.complete = append(b.complete, tally.Component)
+	}
+	return nil
 }
 
 // closeAccount makes the statement of a tally; without registers it is marked
@@ -41,7 +61,7 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 			return err
 		}
 	}
-	if len(statement.Trades) > 0 {
+	if len(matchTrades(statement)) > 0 {
 		recordOutcome(ctx, statement, tally.Violated)
 	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
@@ -50,7 +70,19 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 	return nil
 }
 
-// recordOutcome judges a period with trades (SPEC 9).
+// matchTrades are the trades of matches. Contracts have no fixed energy to fall
+// short of: they make no outcome.
+func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
+	var found []*settlementv1.Trade
+	for _, trade := range statement.Trades {
+		if len(trade.Contract) == 0 {
+			found = append(found, trade)
+		}
+	}
+	return found
+}
+
+// recordOutcome judges a period with matches (SPEC 9).
 func recordOutcome(ctx *module.Ctx, statement *settlementv1.Statement, violated bool) {
 	// A gap in the readings is a missing reading (SPEC 7).
 	statement.Outcome = reputation.Fulfilled
@@ -68,7 +100,7 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 		ImportWh: tally.ImportWh, ExportWh: tally.ExportWh, ToleranceWh: tally.ToleranceWh,
 	}
 	var sums adder
-	for key, row := range trades.All(ctx.Store, trades.Key().Int64(tally.Period).Bytes(tally.Account)) {
+	for key, row := range trades.All(ctx.Store, tradesOf(tally.Period, tally.Account)) {
 		trades.Delete(ctx.Store, key)
 		trade := row.Trade
 		statement.Trades = append(statement.Trades, trade)
@@ -76,11 +108,12 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 		switch {
 		case bytes.Equal(trade.Buyer, tally.Account):
 			sums.add(&statement.BoughtWh, trade.BoughtWh)
-			sums.add(&statement.PaidUcoin, trade.AmountUcoin, trade.FeeUcoin)
-			sums.add(&statement.FeesUcoin, trade.FeeUcoin)
+			sums.add(&statement.PaidUcoin, paidAmount(trade), paidFee(trade))
+			sums.add(&statement.FeesUcoin, paidFee(trade))
+			sums.add(&statement.DebtUcoin, trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin)
 		case !trade.GridStoodIn:
 			sums.add(&statement.SoldWh, trade.SoldWh)
-			sums.add(&statement.ReceivedUcoin, trade.AmountUcoin)
+			sums.add(&statement.ReceivedUcoin, paidAmount(trade))
 		}
 	}
 	return statement, sums.err
@@ -137,8 +170,9 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
 		return err
 	}
-	statement.GridPaidUcoin, statement.GridReceivedUcoin, statement.DebtUcoin = paid, earned, owed-paid
+	statement.GridPaidUcoin, statement.GridReceivedUcoin = paid, earned
 	var sums adder
+	sums.add(&statement.DebtUcoin, owed-paid)
 	sums.add(&statement.PaidUcoin, paid)
 	sums.add(&statement.ReceivedUcoin, earned)
 	sums.add(&statement.RepaidUcoin, repaid)

@@ -17,7 +17,7 @@ import (
 
 // settleRegisters shares an account's registers out over its matches and
 // settles those whose other side's are here.
-func settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy) error {
+func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy) error {
 	if tally.HasRegisters {
 		return nil
 	}
@@ -27,11 +27,11 @@ func settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meterin
 	}
 	all := matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))
 	selling := len(all) > 0 && bytes.Equal(all[0].Seller, energy.Account)
-	contracts := make([]contract, len(all))
+	obligations := make([]obligation, len(all))
 	for i, match := range all {
-		contracts[i] = contract{match.EnergyWh, match.LossPpm}
+		obligations[i] = obligation{match.EnergyWh, match.LossPpm}
 	}
-	parts, err := measure(ctx.Store, tally, energy, selling, contracts)
+	parts, err := measure(ctx.Store, tally, energy, selling, obligations)
 	if err != nil {
 		return err
 	}
@@ -52,25 +52,25 @@ func settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meterin
 		if err := settle(ctx, period, match, min(parts[i], theirs), false); err != nil {
 			return err
 		}
-		if err := closeIfDone(ctx, period, other); err != nil {
+		if err := b.closeIfDone(ctx, period, other); err != nil {
 			return err
 		}
 	}
-	if err := closeIfDone(ctx, period, energy.Account); err != nil {
+	if err := b.closeIfDone(ctx, period, energy.Account); err != nil {
 		return err
 	}
 	return savePeriod(ctx, period)
 }
 
 // measure writes an account's registers to its tally and returns the parts of
-// its contracts.
-func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, contracts []contract) ([]int64, error) {
+// its obligations.
+func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
 	params := registry.ParamsAt(r, energy.Period)
 	share, measured := taken, energy.ImportWh
 	if selling {
 		share, measured = sold, energy.ExportWh
 	}
-	d, err := share(measured, energy.StepWh, params.SigmaPpm, contracts)
+	d, err := share(measured, energy.StepWh, params.SigmaPpm, obligations)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +113,7 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 		return err
 	}
 	recordTrade(ctx, period.Period, trade, repaid)
+	countSettled(ctx, match)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	period.OpenMatches--
 	return addTrade(period.Totals, trade)
@@ -148,10 +149,16 @@ func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repai
 		{Account: trade.Seller, RepaidUcoin: repaid.seller}, {Account: trade.Buyer, RepaidUcoin: repaid.buyer},
 	} {
 		side.Period, side.Trade = period, trade
-		trades.Set(ctx.Store, tradeKey(period, side.Account, trade.Match), side)
-		if tally, ok := tallies.Get(ctx.Store, tallyKey(period, side.Account)); ok && tally.HasRegisters {
+		trades.Set(ctx.Store, tradeKey(period, side.Account, trade), side)
+	}
+}
+
+// countSettled counts a match as settled for those sides that count theirs.
+func countSettled(ctx *module.Ctx, match *matchingv1.Match) {
+	for _, side := range [][]byte{match.Seller, match.Buyer} {
+		if tally, ok := tallies.Get(ctx.Store, tallyKey(match.Period, side)); ok && tally.HasRegisters {
 			tally.OpenMatches--
-			tallies.Set(ctx.Store, tallyKey(period, side.Account), tally)
+			tallies.Set(ctx.Store, tallyKey(match.Period, side), tally)
 		}
 	}
 }
@@ -165,13 +172,23 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 	if trade.Environment > 0 {
 		sums.add(&totals.CleanWh, trade.SoldWh)
 	}
+	if len(trade.Contract) > 0 {
+		sums.add(&totals.ContractWh, trade.SoldWh)
+	}
 	sums.add(&totals.AmountUcoin, trade.AmountUcoin)
-	sums.add(&totals.FeesUcoin, trade.FeeUcoin)
-	sums.add(&totals.PaidUcoin, trade.AmountUcoin, trade.FeeUcoin)
-	sums.add(&totals.ReceivedUcoin, trade.AmountUcoin, trade.FeeUcoin)
+	sums.add(&totals.FeesUcoin, paidFee(trade))
+	sums.add(&totals.PaidUcoin, paidAmount(trade), paidFee(trade))
+	sums.add(&totals.ReceivedUcoin, paidAmount(trade), paidFee(trade))
 	if trade.GridStoodIn {
 		sums.add(&totals.GridSoldWh, trade.SoldWh)
 		sums.add(&totals.GridReceivedUcoin, trade.AmountUcoin)
 	}
 	return sums.err
 }
+
+// paidAmount is what the buyer paid of a trade's amount when it settled, in
+// ucoin.
+func paidAmount(trade *settlementv1.Trade) int64 { return trade.AmountUcoin - trade.UnpaidAmountUcoin }
+
+// paidFee is what the buyer paid of a trade's fee when it settled, in ucoin.
+func paidFee(trade *settlementv1.Trade) int64 { return trade.FeeUcoin - trade.UnpaidFeeUcoin }

@@ -66,71 +66,73 @@ func (p *Period) Settle() ([]Record, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	s := settlement{period: p, missing: make([]int64, len(p.Consumption)), consumer: make(map[string]int, len(p.Consumption)), records: []Record{}}
-	for i, c := range p.Consumption {
-		s.missing[i], s.consumer[c.Account] = c.EnergyWh, i
+	contracts, pairs := p.order()
+	left, missing := energiesOf(p.Supply), energiesOf(p.Consumption)
+	deliveries := Share(pairs, left, missing)
+	l := ledger{records: []Record{}}
+	for i, supply := range p.Supply {
+		for len(pairs) > 0 && pairs[0].Seller == i {
+			l.record(supply.Account, contracts[0].Buyer, deliveries[0], contracts[0].Price)
+			contracts, pairs, deliveries = contracts[1:], pairs[1:], deliveries[1:]
+		}
+		l.record(supply.Account, Grid, left[i], p.Tariff.FeedIn)
 	}
-	contracts := slices.Clone(p.Contracts)
-	slices.SortFunc(contracts, func(a, b Contract) int {
-		return cmp.Or(cmp.Compare(a.Seller, b.Seller), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Buyer, b.Buyer))
+	for i, c := range p.Consumption {
+		l.record(Grid, c.Account, missing[i], p.Tariff.Retail)
+	}
+	return l.records, l.err
+}
+
+// order lists the contracts whose both sides have energy in the order in which
+// they are served, with the places of their sides in Supply and Consumption.
+func (p *Period) order() ([]Contract, []Pair) {
+	seller, buyer := places(p.Supply), places(p.Consumption)
+	contracts := slices.DeleteFunc(slices.Clone(p.Contracts), func(c Contract) bool {
+		_, sells := seller[c.Seller]
+		_, buys := buyer[c.Buyer]
+		return !sells || !buys
 	})
-	for _, supply := range p.Supply {
-		if err := s.sell(supply, contractsOf(supply.Account, contracts)); err != nil {
-			return nil, err
-		}
+	slices.SortFunc(contracts, func(a, b Contract) int {
+		return cmp.Or(cmp.Compare(seller[a.Seller], seller[b.Seller]), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Buyer, b.Buyer))
+	})
+	pairs := make([]Pair, len(contracts))
+	for i, c := range contracts {
+		pairs[i] = Pair{Seller: seller[c.Seller], Buyer: buyer[c.Buyer]}
 	}
-	for i, c := range p.Consumption {
-		if err := s.record(Grid, c.Account, s.missing[i], p.Tariff.Retail); err != nil {
-			return nil, err
-		}
-	}
-	return s.records, nil
+	return contracts, pairs
 }
 
-// contractsOf returns the part of sorted contracts that is the seller's.
-func contractsOf(seller string, sorted []Contract) []Contract {
-	bySeller := func(c Contract, name string) int { return cmp.Compare(c.Seller, name) }
-	start, _ := slices.BinarySearchFunc(sorted, seller, bySeller)
-	end := start
-	for end < len(sorted) && sorted[end].Seller == seller {
-		end++
+// places numbers the accounts of a list.
+func places(list []Energy) map[string]int {
+	place := make(map[string]int, len(list))
+	for i, e := range list {
+		place[e.Account] = i
 	}
-	return sorted[start:end]
+	return place
 }
 
-// settlement is the state of one call of Settle.
-type settlement struct {
-	period   *Period
-	missing  []int64        // what each consumer still needs, Wh
-	consumer map[string]int // position in Consumption by account
-	records  []Record
-}
-
-func (s *settlement) sell(supply Energy, contracts []Contract) error {
-	left := supply.EnergyWh
-	for _, c := range contracts {
-		at, consumes := s.consumer[c.Buyer]
-		if !consumes {
-			continue
-		}
-		energy := min(left, s.missing[at])
-		if err := s.record(c.Seller, c.Buyer, energy, c.Price); err != nil {
-			return err
-		}
-		left -= energy
-		s.missing[at] -= energy
+func energiesOf(list []Energy) []int64 {
+	wh := make([]int64, len(list))
+	for i, e := range list {
+		wh[i] = e.EnergyWh
 	}
-	return s.record(supply.Account, Grid, left, s.period.Tariff.FeedIn)
+	return wh
 }
 
-func (s *settlement) record(seller, buyer string, energyWh, price int64) error {
-	if energyWh == 0 {
-		return nil
+// ledger writes records and keeps the first error.
+type ledger struct {
+	records []Record
+	err     error
+}
+
+func (l *ledger) record(seller, buyer string, energyWh, price int64) {
+	if energyWh == 0 || l.err != nil {
+		return
 	}
 	amount, err := units.Amount(price, energyWh)
 	if err != nil {
-		return fmt.Errorf("amount from %s to %s: %w", buyer, seller, err)
+		l.err = fmt.Errorf("amount from %s to %s: %w", buyer, seller, err)
+		return
 	}
-	s.records = append(s.records, Record{seller, buyer, energyWh, price, amount})
-	return nil
+	l.records = append(l.records, Record{seller, buyer, energyWh, price, amount})
 }

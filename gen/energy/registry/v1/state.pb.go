@@ -785,10 +785,13 @@ type Params struct {
 	ProposalTtlBlocks int64 `protobuf:"varint,28,opt,name=proposal_ttl_blocks,json=proposalTtlBlocks,proto3" json:"proposal_ttl_blocks,omitempty"`
 	// Trading cycle: most rounds of a period, and lapses in the last 100 with which
 	// an account still may order without a standing consent.
-	MaxRounds     int64 `protobuf:"varint,29,opt,name=max_rounds,json=maxRounds,proto3" json:"max_rounds,omitempty"`
-	LapseLimit    int64 `protobuf:"varint,30,opt,name=lapse_limit,json=lapseLimit,proto3" json:"lapse_limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxRounds  int64 `protobuf:"varint,29,opt,name=max_rounds,json=maxRounds,proto3" json:"max_rounds,omitempty"`
+	LapseLimit int64 `protobuf:"varint,30,opt,name=lapse_limit,json=lapseLimit,proto3" json:"lapse_limit,omitempty"`
+	// Bilateral contracts in force or proposed by an account, and as many again
+	// that are proposed to it; 0: none.
+	MaxContractsPerAccount int64 `protobuf:"varint,40,opt,name=max_contracts_per_account,json=maxContractsPerAccount,proto3" json:"max_contracts_per_account,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1031,6 +1034,13 @@ func (x *Params) GetLapseLimit() int64 {
 	return 0
 }
 
+func (x *Params) GetMaxContractsPerAccount() int64 {
+	if x != nil {
+		return x.MaxContractsPerAccount
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1224,7 +1234,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xeb\t\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xa6\n" +
+	"\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1262,7 +1273,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"max_rounds\x18\x1d \x01(\x03R\tmaxRounds\x12\x1f\n" +
 	"\vlapse_limit\x18\x1e \x01(\x03R\n" +
-	"lapseLimit\"b\n" +
+	"lapseLimit\x129\n" +
+	"\x19max_contracts_per_account\x18( \x01(\x03R\x16maxContractsPerAccount\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +

@@ -217,13 +217,15 @@ func (x *PeriodSettled) GetRoot() *StatementsRoot {
 }
 
 // SettlementFailed reports an item that could not be settled: a match, whose
-// escrow went back, or an account, which counts as missing.
+// escrow went back, an account, which counts as missing, or a component of
+// contracts, which deliver nothing.
 type SettlementFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Match         []byte                 `protobuf:"bytes,2,opt,name=match,proto3" json:"match,omitempty"`
 	Account       []byte                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Component     []byte                 `protobuf:"bytes,5,opt,name=component,proto3" json:"component,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +286,13 @@ func (x *SettlementFailed) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *SettlementFailed) GetComponent() []byte {
+	if x != nil {
+		return x.Component
+	}
+	return nil
 }
 
 // TariffMissing says that an account's class has no tariff: its exchange with
@@ -348,6 +357,211 @@ func (x *TariffMissing) GetTariffClass() string {
 	return ""
 }
 
+type ContractProposed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contract      *Contract              `protobuf:"bytes,1,opt,name=contract,proto3" json:"contract,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractProposed) Reset() {
+	*x = ContractProposed{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractProposed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractProposed) ProtoMessage() {}
+
+func (x *ContractProposed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractProposed.ProtoReflect.Descriptor instead.
+func (*ContractProposed) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ContractProposed) GetContract() *Contract {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+type ContractAccepted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contract      *Contract              `protobuf:"bytes,1,opt,name=contract,proto3" json:"contract,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractAccepted) Reset() {
+	*x = ContractAccepted{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractAccepted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractAccepted) ProtoMessage() {}
+
+func (x *ContractAccepted) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractAccepted.ProtoReflect.Descriptor instead.
+func (*ContractAccepted) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ContractAccepted) GetContract() *Contract {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+// ContractEnded says that a contract or proposal ends with until_period, by
+// cancelled, or is gone: expired, over, account_revoked.
+type ContractEnded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contract      *Contract              `protobuf:"bytes,1,opt,name=contract,proto3" json:"contract,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractEnded) Reset() {
+	*x = ContractEnded{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractEnded) ProtoMessage() {}
+
+func (x *ContractEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractEnded.ProtoReflect.Descriptor instead.
+func (*ContractEnded) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ContractEnded) GetContract() *Contract {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+func (x *ContractEnded) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ContractSkipped says that a contract that covers a period delivers nothing in
+// it: a side takes no part (not_settling), or the pair is not connected or
+// loses more than the market allows (too_far).
+type ContractSkipped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Contract      []byte                 `protobuf:"bytes,2,opt,name=contract,proto3" json:"contract,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractSkipped) Reset() {
+	*x = ContractSkipped{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractSkipped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractSkipped) ProtoMessage() {}
+
+func (x *ContractSkipped) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractSkipped.ProtoReflect.Descriptor instead.
+func (*ContractSkipped) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ContractSkipped) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *ContractSkipped) GetContract() []byte {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+func (x *ContractSkipped) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_energy_settlement_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_event_proto_rawDesc = "" +
@@ -362,16 +576,28 @@ const file_energy_settlement_v1_event_proto_rawDesc = "" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\amissing\x18\x02 \x01(\x03R\amissing\"I\n" +
 	"\rPeriodSettled\x128\n" +
-	"\x04root\x18\x01 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\"r\n" +
+	"\x04root\x18\x01 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\"\x90\x01\n" +
 	"\x10SettlementFailed\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\fR\x05match\x12\x18\n" +
 	"\aaccount\x18\x03 \x01(\fR\aaccount\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"d\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tcomponent\x18\x05 \x01(\fR\tcomponent\"d\n" +
 	"\rTariffMissing\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12!\n" +
-	"\ftariff_class\x18\x03 \x01(\tR\vtariffClassBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\ftariff_class\x18\x03 \x01(\tR\vtariffClass\"N\n" +
+	"\x10ContractProposed\x12:\n" +
+	"\bcontract\x18\x01 \x01(\v2\x1e.energy.settlement.v1.ContractR\bcontract\"N\n" +
+	"\x10ContractAccepted\x12:\n" +
+	"\bcontract\x18\x01 \x01(\v2\x1e.energy.settlement.v1.ContractR\bcontract\"c\n" +
+	"\rContractEnded\x12:\n" +
+	"\bcontract\x18\x01 \x01(\v2\x1e.energy.settlement.v1.ContractR\bcontract\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"]\n" +
+	"\x0fContractSkipped\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
+	"\bcontract\x18\x02 \x01(\fR\bcontract\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reasonBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_event_proto_rawDescOnce sync.Once
@@ -385,7 +611,7 @@ func file_energy_settlement_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_event_proto_rawDescData
 }
 
-var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_settlement_v1_event_proto_goTypes = []any{
 	(*Settled)(nil),          // 0: energy.settlement.v1.Settled
 	(*StatementMade)(nil),    // 1: energy.settlement.v1.StatementMade
@@ -393,19 +619,27 @@ var file_energy_settlement_v1_event_proto_goTypes = []any{
 	(*PeriodSettled)(nil),    // 3: energy.settlement.v1.PeriodSettled
 	(*SettlementFailed)(nil), // 4: energy.settlement.v1.SettlementFailed
 	(*TariffMissing)(nil),    // 5: energy.settlement.v1.TariffMissing
-	(*Trade)(nil),            // 6: energy.settlement.v1.Trade
-	(*Statement)(nil),        // 7: energy.settlement.v1.Statement
-	(*StatementsRoot)(nil),   // 8: energy.settlement.v1.StatementsRoot
+	(*ContractProposed)(nil), // 6: energy.settlement.v1.ContractProposed
+	(*ContractAccepted)(nil), // 7: energy.settlement.v1.ContractAccepted
+	(*ContractEnded)(nil),    // 8: energy.settlement.v1.ContractEnded
+	(*ContractSkipped)(nil),  // 9: energy.settlement.v1.ContractSkipped
+	(*Trade)(nil),            // 10: energy.settlement.v1.Trade
+	(*Statement)(nil),        // 11: energy.settlement.v1.Statement
+	(*StatementsRoot)(nil),   // 12: energy.settlement.v1.StatementsRoot
+	(*Contract)(nil),         // 13: energy.settlement.v1.Contract
 }
 var file_energy_settlement_v1_event_proto_depIdxs = []int32{
-	6, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
-	7, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
-	8, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	10, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
+	11, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
+	12, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
+	13, // 3: energy.settlement.v1.ContractProposed.contract:type_name -> energy.settlement.v1.Contract
+	13, // 4: energy.settlement.v1.ContractAccepted.contract:type_name -> energy.settlement.v1.Contract
+	13, // 5: energy.settlement.v1.ContractEnded.contract:type_name -> energy.settlement.v1.Contract
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_event_proto_init() }
@@ -420,7 +654,7 @@ func file_energy_settlement_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_event_proto_rawDesc), len(file_energy_settlement_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -444,6 +444,96 @@ func (x *QueryRootsResponse) GetRoots() []*StatementsRoot {
 	return nil
 }
 
+// QueryContractsRequest lists an account's contracts, and proposals by and to
+// it, by id.
+type QueryContractsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryContractsRequest) Reset() {
+	*x = QueryContractsRequest{}
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryContractsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryContractsRequest) ProtoMessage() {}
+
+func (x *QueryContractsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryContractsRequest.ProtoReflect.Descriptor instead.
+func (*QueryContractsRequest) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_query_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *QueryContractsRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryContractsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contracts     []*Contract            `protobuf:"bytes,1,rep,name=contracts,proto3" json:"contracts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryContractsResponse) Reset() {
+	*x = QueryContractsResponse{}
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryContractsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryContractsResponse) ProtoMessage() {}
+
+func (x *QueryContractsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryContractsResponse.ProtoReflect.Descriptor instead.
+func (*QueryContractsResponse) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_query_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *QueryContractsResponse) GetContracts() []*Contract {
+	if x != nil {
+		return x.Contracts
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_query_proto_rawDesc = "" +
@@ -475,7 +565,11 @@ const file_energy_settlement_v1_query_proto_rawDesc = "" +
 	"fromPeriod\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x03R\x05limit\"P\n" +
 	"\x12QueryRootsResponse\x12:\n" +
-	"\x05roots\x18\x01 \x03(\v2$.energy.settlement.v1.StatementsRootR\x05rootsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\x05roots\x18\x01 \x03(\v2$.energy.settlement.v1.StatementsRootR\x05roots\"1\n" +
+	"\x15QueryContractsRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"V\n" +
+	"\x16QueryContractsResponse\x12<\n" +
+	"\tcontracts\x18\x01 \x03(\v2\x1e.energy.settlement.v1.ContractR\tcontractsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_query_proto_rawDescOnce sync.Once
@@ -489,7 +583,7 @@ func file_energy_settlement_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_query_proto_rawDescData
 }
 
-var file_energy_settlement_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_energy_settlement_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_settlement_v1_query_proto_goTypes = []any{
 	(*QueryStatementRequest)(nil),   // 0: energy.settlement.v1.QueryStatementRequest
 	(*QueryStatementResponse)(nil),  // 1: energy.settlement.v1.QueryStatementResponse
@@ -499,22 +593,26 @@ var file_energy_settlement_v1_query_proto_goTypes = []any{
 	(*QueryPeriodResponse)(nil),     // 5: energy.settlement.v1.QueryPeriodResponse
 	(*QueryRootsRequest)(nil),       // 6: energy.settlement.v1.QueryRootsRequest
 	(*QueryRootsResponse)(nil),      // 7: energy.settlement.v1.QueryRootsResponse
-	(*Statement)(nil),               // 8: energy.settlement.v1.Statement
-	(*StatementsRoot)(nil),          // 9: energy.settlement.v1.StatementsRoot
-	(*Period)(nil),                  // 10: energy.settlement.v1.Period
+	(*QueryContractsRequest)(nil),   // 8: energy.settlement.v1.QueryContractsRequest
+	(*QueryContractsResponse)(nil),  // 9: energy.settlement.v1.QueryContractsResponse
+	(*Statement)(nil),               // 10: energy.settlement.v1.Statement
+	(*StatementsRoot)(nil),          // 11: energy.settlement.v1.StatementsRoot
+	(*Period)(nil),                  // 12: energy.settlement.v1.Period
+	(*Contract)(nil),                // 13: energy.settlement.v1.Contract
 }
 var file_energy_settlement_v1_query_proto_depIdxs = []int32{
-	8,  // 0: energy.settlement.v1.QueryStatementResponse.statement:type_name -> energy.settlement.v1.Statement
-	9,  // 1: energy.settlement.v1.QueryStatementResponse.root:type_name -> energy.settlement.v1.StatementsRoot
-	8,  // 2: energy.settlement.v1.QueryStatementsResponse.statements:type_name -> energy.settlement.v1.Statement
-	10, // 3: energy.settlement.v1.QueryPeriodResponse.period:type_name -> energy.settlement.v1.Period
-	9,  // 4: energy.settlement.v1.QueryPeriodResponse.root:type_name -> energy.settlement.v1.StatementsRoot
-	9,  // 5: energy.settlement.v1.QueryRootsResponse.roots:type_name -> energy.settlement.v1.StatementsRoot
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 0: energy.settlement.v1.QueryStatementResponse.statement:type_name -> energy.settlement.v1.Statement
+	11, // 1: energy.settlement.v1.QueryStatementResponse.root:type_name -> energy.settlement.v1.StatementsRoot
+	10, // 2: energy.settlement.v1.QueryStatementsResponse.statements:type_name -> energy.settlement.v1.Statement
+	12, // 3: energy.settlement.v1.QueryPeriodResponse.period:type_name -> energy.settlement.v1.Period
+	11, // 4: energy.settlement.v1.QueryPeriodResponse.root:type_name -> energy.settlement.v1.StatementsRoot
+	11, // 5: energy.settlement.v1.QueryRootsResponse.roots:type_name -> energy.settlement.v1.StatementsRoot
+	13, // 6: energy.settlement.v1.QueryContractsResponse.contracts:type_name -> energy.settlement.v1.Contract
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_query_proto_init() }
@@ -529,7 +627,7 @@ func file_energy_settlement_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_query_proto_rawDesc), len(file_energy_settlement_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -21,13 +21,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Trade is a settled match (SPEC 5, 8).
+// Trade is a settled match (SPEC 5, 8), or what a contract delivered (SPEC 6.3).
 type Trade struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Match  []byte                 `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
-	Seller []byte                 `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
-	Buyer  []byte                 `protobuf:"bytes,3,opt,name=buyer,proto3" json:"buyer,omitempty"`
-	// Contracted, at the seller's meter.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty in a trade by contract.
+	Match  []byte `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
+	Seller []byte `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
+	Buyer  []byte `protobuf:"bytes,3,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	// Contracted, at the seller's meter; 0 by contract, which has no fixed energy.
 	ContractedWh int64 `protobuf:"varint,4,opt,name=contracted_wh,json=contractedWh,proto3" json:"contracted_wh,omitempty"`
 	// Delivered: gross of loss as sold, net as bought.
 	SoldWh           int64 `protobuf:"varint,5,opt,name=sold_wh,json=soldWh,proto3" json:"sold_wh,omitempty"`
@@ -41,9 +42,15 @@ type Trade struct {
 	// The grid stood in for the seller, whose registers were missing: it is the
 	// seller of record and was paid. In the seller's own later statement the
 	// trade counts only what then passed to the seller.
-	GridStoodIn   bool `protobuf:"varint,13,opt,name=grid_stood_in,json=gridStoodIn,proto3" json:"grid_stood_in,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	GridStoodIn bool `protobuf:"varint,13,opt,name=grid_stood_in,json=gridStoodIn,proto3" json:"grid_stood_in,omitempty"`
+	// The contract that delivered, empty in a trade of a match.
+	Contract []byte `protobuf:"bytes,14,opt,name=contract,proto3" json:"contract,omitempty"`
+	// What of amount and fee the buyer could not pay: it became debt. Matches are
+	// paid from escrow and leave none.
+	UnpaidAmountUcoin int64 `protobuf:"varint,15,opt,name=unpaid_amount_ucoin,json=unpaidAmountUcoin,proto3" json:"unpaid_amount_ucoin,omitempty"`
+	UnpaidFeeUcoin    int64 `protobuf:"varint,16,opt,name=unpaid_fee_ucoin,json=unpaidFeeUcoin,proto3" json:"unpaid_fee_ucoin,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -165,6 +172,27 @@ func (x *Trade) GetGridStoodIn() bool {
 		return x.GridStoodIn
 	}
 	return false
+}
+
+func (x *Trade) GetContract() []byte {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+func (x *Trade) GetUnpaidAmountUcoin() int64 {
+	if x != nil {
+		return x.UnpaidAmountUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetUnpaidFeeUcoin() int64 {
+	if x != nil {
+		return x.UnpaidFeeUcoin
+	}
+	return 0
 }
 
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
@@ -448,7 +476,11 @@ type Tally struct {
 	// The registers fall short of the matches beyond the parameters.
 	Violated bool `protobuf:"varint,8,opt,name=violated,proto3" json:"violated,omitempty"`
 	// Matches not yet settled; counted once the registers are here.
-	OpenMatches   int64 `protobuf:"varint,9,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
+	OpenMatches int64 `protobuf:"varint,9,opt,name=open_matches,json=openMatches,proto3" json:"open_matches,omitempty"`
+	// The component of contracts that the account belongs to, empty without.
+	Component []byte `protobuf:"bytes,10,opt,name=component,proto3" json:"component,omitempty"`
+	// Registers are here and matches have settled: it waits for its component.
+	Ready         bool `protobuf:"varint,11,opt,name=ready,proto3" json:"ready,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +578,386 @@ func (x *Tally) GetOpenMatches() int64 {
 	return 0
 }
 
+func (x *Tally) GetComponent() []byte {
+	if x != nil {
+		return x.Component
+	}
+	return nil
+}
+
+func (x *Tally) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
+// Contract is a bilateral contract of the price matrix (SPEC 6.3; S3 2.3.2): in
+// every period that it covers the seller's surplus goes to the buyer's need at
+// its price, without a fixed energy.
+type Contract struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Id               []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Seller           []byte                 `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
+	Buyer            []byte                 `protobuf:"bytes,3,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	PriceUcoinPerKwh int64                  `protobuf:"varint,4,opt,name=price_ucoin_per_kwh,json=priceUcoinPerKwh,proto3" json:"price_ucoin_per_kwh,omitempty"`
+	// The seller serves its contracts by priority, the least first; the buyer's
+	// rank of the seller, the least first, decides between equal ones.
+	Priority int64 `protobuf:"varint,5,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rank     int64 `protobuf:"varint,6,opt,name=rank,proto3" json:"rank,omitempty"`
+	// Covers the periods that start in [from, until).
+	FromPeriod  int64 `protobuf:"varint,7,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
+	UntilPeriod int64 `protobuf:"varint,8,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
+	// Who proposed it, until when the other side may accept, and whether it has.
+	Proposer      []byte `protobuf:"bytes,9,opt,name=proposer,proto3" json:"proposer,omitempty"`
+	ExpiresAtMs   int64  `protobuf:"varint,10,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	Accepted      bool   `protobuf:"varint,11,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contract) Reset() {
+	*x = Contract{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contract) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contract) ProtoMessage() {}
+
+func (x *Contract) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contract.ProtoReflect.Descriptor instead.
+func (*Contract) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Contract) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Contract) GetSeller() []byte {
+	if x != nil {
+		return x.Seller
+	}
+	return nil
+}
+
+func (x *Contract) GetBuyer() []byte {
+	if x != nil {
+		return x.Buyer
+	}
+	return nil
+}
+
+func (x *Contract) GetPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Contract) GetPriority() int64 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *Contract) GetRank() int64 {
+	if x != nil {
+		return x.Rank
+	}
+	return 0
+}
+
+func (x *Contract) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+func (x *Contract) GetUntilPeriod() int64 {
+	if x != nil {
+		return x.UntilPeriod
+	}
+	return 0
+}
+
+func (x *Contract) GetProposer() []byte {
+	if x != nil {
+		return x.Proposer
+	}
+	return nil
+}
+
+func (x *Contract) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *Contract) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
+// ContractOf leads from an account to a contract of it.
+type ContractOf struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Contract      []byte                 `protobuf:"bytes,2,opt,name=contract,proto3" json:"contract,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractOf) Reset() {
+	*x = ContractOf{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractOf) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractOf) ProtoMessage() {}
+
+func (x *ContractOf) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractOf.ProtoReflect.Descriptor instead.
+func (*ContractOf) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ContractOf) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *ContractOf) GetContract() []byte {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+// ContractTerms are what a contract means in a period: they are taken down when
+// the period is opened and go when its component settles.
+type ContractTerms struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Contract         []byte                 `protobuf:"bytes,1,opt,name=contract,proto3" json:"contract,omitempty"`
+	Period           int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Component        []byte                 `protobuf:"bytes,3,opt,name=component,proto3" json:"component,omitempty"`
+	Seller           []byte                 `protobuf:"bytes,4,opt,name=seller,proto3" json:"seller,omitempty"`
+	Buyer            []byte                 `protobuf:"bytes,5,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	PriceUcoinPerKwh int64                  `protobuf:"varint,6,opt,name=price_ucoin_per_kwh,json=priceUcoinPerKwh,proto3" json:"price_ucoin_per_kwh,omitempty"`
+	Priority         int64                  `protobuf:"varint,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rank             int64                  `protobuf:"varint,8,opt,name=rank,proto3" json:"rank,omitempty"`
+	// Of the pair, and the environmental index of what the seller exports.
+	LossPpm       int64 `protobuf:"varint,9,opt,name=loss_ppm,json=lossPpm,proto3" json:"loss_ppm,omitempty"`
+	Environment   int64 `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractTerms) Reset() {
+	*x = ContractTerms{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractTerms) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractTerms) ProtoMessage() {}
+
+func (x *ContractTerms) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractTerms.ProtoReflect.Descriptor instead.
+func (*ContractTerms) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ContractTerms) GetContract() []byte {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+func (x *ContractTerms) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *ContractTerms) GetComponent() []byte {
+	if x != nil {
+		return x.Component
+	}
+	return nil
+}
+
+func (x *ContractTerms) GetSeller() []byte {
+	if x != nil {
+		return x.Seller
+	}
+	return nil
+}
+
+func (x *ContractTerms) GetBuyer() []byte {
+	if x != nil {
+		return x.Buyer
+	}
+	return nil
+}
+
+func (x *ContractTerms) GetPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *ContractTerms) GetPriority() int64 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *ContractTerms) GetRank() int64 {
+	if x != nil {
+		return x.Rank
+	}
+	return 0
+}
+
+func (x *ContractTerms) GetLossPpm() int64 {
+	if x != nil {
+		return x.LossPpm
+	}
+	return 0
+}
+
+func (x *ContractTerms) GetEnvironment() int64 {
+	if x != nil {
+		return x.Environment
+	}
+	return 0
+}
+
+// Component is the accounts of a period that contracts connect, named by the
+// least of them. It settles once all of them are ready.
+type Component struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Component []byte                 `protobuf:"bytes,1,opt,name=component,proto3" json:"component,omitempty"`
+	Period    int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	// Accounts that are not ready yet.
+	OpenAccounts  int64 `protobuf:"varint,3,opt,name=open_accounts,json=openAccounts,proto3" json:"open_accounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Component) Reset() {
+	*x = Component{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Component) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Component) ProtoMessage() {}
+
+func (x *Component) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Component.ProtoReflect.Descriptor instead.
+func (*Component) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Component) GetComponent() []byte {
+	if x != nil {
+		return x.Component
+	}
+	return nil
+}
+
+func (x *Component) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Component) GetOpenAccounts() int64 {
+	if x != nil {
+		return x.OpenAccounts
+	}
+	return 0
+}
+
 // Share is the part of an account's registers that falls to one of its open
 // matches: energy at the seller's meter that it could deliver (s_k of SPEC 8)
 // or take (g_k).
@@ -561,7 +973,7 @@ type Share struct {
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +985,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +998,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Share) GetAccount() []byte {
@@ -631,7 +1043,7 @@ type AccountTrade struct {
 
 func (x *AccountTrade) Reset() {
 	*x = AccountTrade{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +1055,7 @@ func (x *AccountTrade) String() string {
 func (*AccountTrade) ProtoMessage() {}
 
 func (x *AccountTrade) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +1068,7 @@ func (x *AccountTrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountTrade.ProtoReflect.Descriptor instead.
 func (*AccountTrade) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AccountTrade) GetAccount() []byte {
@@ -708,13 +1120,15 @@ type Totals struct {
 	PaidUcoin      int64 `protobuf:"varint,11,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
 	ReceivedUcoin  int64 `protobuf:"varint,12,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
 	GridAloneUcoin int64 `protobuf:"varint,13,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Part of sold_wh: by contract.
+	ContractWh    int64 `protobuf:"varint,14,opt,name=contract_wh,json=contractWh,proto3" json:"contract_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +1140,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +1153,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Totals) GetSoldWh() int64 {
@@ -833,6 +1247,13 @@ func (x *Totals) GetGridAloneUcoin() int64 {
 	return 0
 }
 
+func (x *Totals) GetContractWh() int64 {
+	if x != nil {
+		return x.ContractWh
+	}
+	return 0
+}
+
 // Period is a period in settlement, or settled and waiting for late registers.
 type Period struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -854,7 +1275,7 @@ type Period struct {
 
 func (x *Period) Reset() {
 	*x = Period{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +1287,7 @@ func (x *Period) String() string {
 func (*Period) ProtoMessage() {}
 
 func (x *Period) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +1300,7 @@ func (x *Period) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Period.ProtoReflect.Descriptor instead.
 func (*Period) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Period) GetPeriod() int64 {
@@ -953,7 +1374,7 @@ type StatementsRoot struct {
 
 func (x *StatementsRoot) Reset() {
 	*x = StatementsRoot{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1386,7 @@ func (x *StatementsRoot) String() string {
 func (*StatementsRoot) ProtoMessage() {}
 
 func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1399,7 @@ func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementsRoot.ProtoReflect.Descriptor instead.
 func (*StatementsRoot) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StatementsRoot) GetPeriod() int64 {
@@ -1028,7 +1449,7 @@ type Clock struct {
 
 func (x *Clock) Reset() {
 	*x = Clock{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1461,7 @@ func (x *Clock) String() string {
 func (*Clock) ProtoMessage() {}
 
 func (x *Clock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1474,7 @@ func (x *Clock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clock.ProtoReflect.Descriptor instead.
 func (*Clock) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Clock) GetFirstPeriod() int64 {
@@ -1091,7 +1512,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1524,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1537,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Missing) GetAccount() []byte {
@@ -1152,7 +1573,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1585,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1598,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Due) GetCount() int64 {
@@ -1205,13 +1626,16 @@ type GenesisState struct {
 	Roots         []*StatementsRoot      `protobuf:"bytes,7,rep,name=roots,proto3" json:"roots,omitempty"`
 	Missing       []*Missing             `protobuf:"bytes,8,rep,name=missing,proto3" json:"missing,omitempty"`
 	Retirements   []*Due                 `protobuf:"bytes,9,rep,name=retirements,proto3" json:"retirements,omitempty"`
+	Contracts     []*Contract            `protobuf:"bytes,10,rep,name=contracts,proto3" json:"contracts,omitempty"`
+	ContractTerms []*ContractTerms       `protobuf:"bytes,11,rep,name=contract_terms,json=contractTerms,proto3" json:"contract_terms,omitempty"`
+	Components    []*Component           `protobuf:"bytes,12,rep,name=components,proto3" json:"components,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1647,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1660,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -1302,11 +1726,32 @@ func (x *GenesisState) GetRetirements() []*Due {
 	return nil
 }
 
+func (x *GenesisState) GetContracts() []*Contract {
+	if x != nil {
+		return x.Contracts
+	}
+	return nil
+}
+
+func (x *GenesisState) GetContractTerms() []*ContractTerms {
+	if x != nil {
+		return x.ContractTerms
+	}
+	return nil
+}
+
+func (x *GenesisState) GetComponents() []*Component {
+	if x != nil {
+		return x.Components
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xa1\x03\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\x97\x04\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -1321,7 +1766,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	" \x01(\x03R\vamountUcoin\x12\x1b\n" +
 	"\tfee_ucoin\x18\v \x01(\x03R\bfeeUcoin\x12 \n" +
 	"\venvironment\x18\f \x01(\x03R\venvironment\x12\"\n" +
-	"\rgrid_stood_in\x18\r \x01(\bR\vgridStoodIn\"\xcb\a\n" +
+	"\rgrid_stood_in\x18\r \x01(\bR\vgridStoodIn\x12\x1a\n" +
+	"\bcontract\x18\x0e \x01(\fR\bcontract\x12.\n" +
+	"\x13unpaid_amount_ucoin\x18\x0f \x01(\x03R\x11unpaidAmountUcoin\x12(\n" +
+	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\"\xcb\a\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1355,7 +1803,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
-	"reputation\"\x98\x02\n" +
+	"reputation\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1365,7 +1813,44 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\testimated\x18\x06 \x01(\bR\testimated\x12!\n" +
 	"\ftolerance_wh\x18\a \x01(\x03R\vtoleranceWh\x12\x1a\n" +
 	"\bviolated\x18\b \x01(\bR\bviolated\x12!\n" +
-	"\fopen_matches\x18\t \x01(\x03R\vopenMatches\"l\n" +
+	"\fopen_matches\x18\t \x01(\x03R\vopenMatches\x12\x1c\n" +
+	"\tcomponent\x18\n" +
+	" \x01(\fR\tcomponent\x12\x14\n" +
+	"\x05ready\x18\v \x01(\bR\x05ready\"\xc7\x02\n" +
+	"\bContract\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
+	"\x05buyer\x18\x03 \x01(\fR\x05buyer\x12-\n" +
+	"\x13price_ucoin_per_kwh\x18\x04 \x01(\x03R\x10priceUcoinPerKwh\x12\x1a\n" +
+	"\bpriority\x18\x05 \x01(\x03R\bpriority\x12\x12\n" +
+	"\x04rank\x18\x06 \x01(\x03R\x04rank\x12\x1f\n" +
+	"\vfrom_period\x18\a \x01(\x03R\n" +
+	"fromPeriod\x12!\n" +
+	"\funtil_period\x18\b \x01(\x03R\vuntilPeriod\x12\x1a\n" +
+	"\bproposer\x18\t \x01(\fR\bproposer\x12\"\n" +
+	"\rexpires_at_ms\x18\n" +
+	" \x01(\x03R\vexpiresAtMs\x12\x1a\n" +
+	"\baccepted\x18\v \x01(\bR\baccepted\"B\n" +
+	"\n" +
+	"ContractOf\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
+	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xab\x02\n" +
+	"\rContractTerms\x12\x1a\n" +
+	"\bcontract\x18\x01 \x01(\fR\bcontract\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1c\n" +
+	"\tcomponent\x18\x03 \x01(\fR\tcomponent\x12\x16\n" +
+	"\x06seller\x18\x04 \x01(\fR\x06seller\x12\x14\n" +
+	"\x05buyer\x18\x05 \x01(\fR\x05buyer\x12-\n" +
+	"\x13price_ucoin_per_kwh\x18\x06 \x01(\x03R\x10priceUcoinPerKwh\x12\x1a\n" +
+	"\bpriority\x18\a \x01(\x03R\bpriority\x12\x12\n" +
+	"\x04rank\x18\b \x01(\x03R\x04rank\x12\x19\n" +
+	"\bloss_ppm\x18\t \x01(\x03R\alossPpm\x12 \n" +
+	"\venvironment\x18\n" +
+	" \x01(\x03R\venvironment\"f\n" +
+	"\tComponent\x12\x1c\n" +
+	"\tcomponent\x18\x01 \x01(\fR\tcomponent\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
+	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"l\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
@@ -1375,7 +1860,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xc4\x03\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xe5\x03\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -1393,7 +1878,9 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"paid_ucoin\x18\v \x01(\x03R\tpaidUcoin\x12%\n" +
 	"\x0ereceived_ucoin\x18\f \x01(\x03R\rreceivedUcoin\x12(\n" +
-	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\"\x8a\x02\n" +
+	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\x12\x1f\n" +
+	"\vcontract_wh\x18\x0e \x01(\x03R\n" +
+	"contractWh\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
@@ -1420,7 +1907,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tstatement\x18\x03 \x01(\v2\x1f.energy.settlement.v1.StatementR\tstatement\"3\n" +
 	"\x03Due\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"\x94\x04\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"\xdf\x05\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
@@ -1432,7 +1919,13 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"statements\x12:\n" +
 	"\x05roots\x18\a \x03(\v2$.energy.settlement.v1.StatementsRootR\x05roots\x127\n" +
 	"\amissing\x18\b \x03(\v2\x1d.energy.settlement.v1.MissingR\amissing\x12;\n" +
-	"\vretirements\x18\t \x03(\v2\x19.energy.settlement.v1.DueR\vretirementsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\vretirements\x18\t \x03(\v2\x19.energy.settlement.v1.DueR\vretirements\x12<\n" +
+	"\tcontracts\x18\n" +
+	" \x03(\v2\x1e.energy.settlement.v1.ContractR\tcontracts\x12J\n" +
+	"\x0econtract_terms\x18\v \x03(\v2#.energy.settlement.v1.ContractTermsR\rcontractTerms\x12?\n" +
+	"\n" +
+	"components\x18\f \x03(\v2\x1f.energy.settlement.v1.ComponentR\n" +
+	"componentsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_state_proto_rawDescOnce sync.Once
@@ -1446,41 +1939,48 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
 	(*Tally)(nil),          // 2: energy.settlement.v1.Tally
-	(*Share)(nil),          // 3: energy.settlement.v1.Share
-	(*AccountTrade)(nil),   // 4: energy.settlement.v1.AccountTrade
-	(*Totals)(nil),         // 5: energy.settlement.v1.Totals
-	(*Period)(nil),         // 6: energy.settlement.v1.Period
-	(*StatementsRoot)(nil), // 7: energy.settlement.v1.StatementsRoot
-	(*Clock)(nil),          // 8: energy.settlement.v1.Clock
-	(*Missing)(nil),        // 9: energy.settlement.v1.Missing
-	(*Due)(nil),            // 10: energy.settlement.v1.Due
-	(*GenesisState)(nil),   // 11: energy.settlement.v1.GenesisState
+	(*Contract)(nil),       // 3: energy.settlement.v1.Contract
+	(*ContractOf)(nil),     // 4: energy.settlement.v1.ContractOf
+	(*ContractTerms)(nil),  // 5: energy.settlement.v1.ContractTerms
+	(*Component)(nil),      // 6: energy.settlement.v1.Component
+	(*Share)(nil),          // 7: energy.settlement.v1.Share
+	(*AccountTrade)(nil),   // 8: energy.settlement.v1.AccountTrade
+	(*Totals)(nil),         // 9: energy.settlement.v1.Totals
+	(*Period)(nil),         // 10: energy.settlement.v1.Period
+	(*StatementsRoot)(nil), // 11: energy.settlement.v1.StatementsRoot
+	(*Clock)(nil),          // 12: energy.settlement.v1.Clock
+	(*Missing)(nil),        // 13: energy.settlement.v1.Missing
+	(*Due)(nil),            // 14: energy.settlement.v1.Due
+	(*GenesisState)(nil),   // 15: energy.settlement.v1.GenesisState
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
 	0,  // 1: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
-	5,  // 2: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
-	5,  // 3: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
+	9,  // 2: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
+	9,  // 3: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
 	1,  // 4: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
-	8,  // 5: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	6,  // 6: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	12, // 5: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	10, // 6: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
 	2,  // 7: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	4,  // 8: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
-	3,  // 9: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	8,  // 8: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	7,  // 9: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
 	1,  // 10: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	7,  // 11: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	9,  // 12: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
-	10, // 13: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 11: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	13, // 12: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	14, // 13: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	3,  // 14: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
+	5,  // 15: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
+	6,  // 16: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -1494,7 +1994,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
