@@ -131,7 +131,9 @@ func (c *chapter) candidates() string {
 		if candidate.Refusal == clearing.MayTrade {
 			cells = append(cells, row(candidate)...)
 		} else {
-			cells = append(cells, make(table.Row, len(header))...)
+			for range header {
+				cells = append(cells, "")
+			}
 			became = candidate.Refusal.String()
 		}
 		shown.AppendRow(append(cells, units.FormatScaled(candidate.TradedWh, 3), units.FormatScaled(candidate.CutWh, 3), became))
