@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 )
@@ -44,4 +45,26 @@ func (c *Client) Grid(ctx context.Context, height int64) (nodes []*gridv1.Node, 
 		lines = append(lines, some...)
 	}
 	return nodes, lines, nil
+}
+
+// ZoneFees reads what energy costs in a period on its way between the zones of
+// some nodes, in ucoin per kWh: fees[i][j] is the fee from zones[i] to zones[j].
+func (c *Client) ZoneFees(ctx context.Context, nodes []*gridv1.Node, period, height int64) (zones []string, fees [][]int64, err error) {
+	for _, node := range nodes {
+		if !slices.Contains(zones, node.Zone) {
+			zones = append(zones, node.Zone)
+		}
+	}
+	for _, from := range zones {
+		row := make([]int64, len(zones))
+		for j, to := range zones {
+			answer := new(gridv1.QueryZoneFeeResponse)
+			if _, err := c.Query(ctx, &gridv1.QueryZoneFeeRequest{FromZone: from, ToZone: to, Period: period}, answer, height); err != nil {
+				return nil, nil, err
+			}
+			row[j] = answer.Fee.GetFeeUcoinPerKwh()
+		}
+		fees = append(fees, row)
+	}
+	return zones, fees, nil
 }

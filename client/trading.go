@@ -11,11 +11,11 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 )
 
-// Trading is what the events of blocks say of one period's market, from the
+// Trading is what the events of blocks say of a market's book of a period, from the
 // first order to the end of its book. Events are no part of what validators
 // sign: who wants to know whether they are true clears the book again.
 type Trading struct {
-	Period int64
+	Period, Market int64
 	// Sells and Buys are all that were placed, oldest first.
 	Sells []*matchingv1.SellOrder
 	Buys  []*matchingv1.BuyOrder
@@ -27,6 +27,9 @@ type Trading struct {
 	Failed string
 	// Fates say by match id what became of the matches.
 	Fates map[string]Fate
+	// Revealing is the height whose hook opened the reveal of sealed orders, 0 if
+	// none were: the header of that height holds the hash that decides ties.
+	Revealing int64
 	// Final is the book at its end, nil before it.
 	Final *matchingv1.Book
 
@@ -39,6 +42,12 @@ type Trading struct {
 	// Of the clearing whose PeriodCleared is still to come.
 	found []found
 	cuts  []*matchingv1.Cut
+	// Of other markets in the period: where orders are connected, matches on the
+	// lines. What lapses after a clearing in the same hook leaves with its block.
+	nodes   map[string]string
+	others  []*matchingv1.Match
+	leaving map[string]bool
+	cleared bool // some market of the period, in this block
 }
 
 // found is a match as a clearing found it, and how a rule declined it, or nil.
@@ -59,9 +68,17 @@ type Clearing struct {
 	// that stood.
 	Declined []*matchingv1.Declined
 	Standing []*matchingv1.Match
-	Matches  []*matchingv1.Match // whatever became of them
-	Cuts     []*matchingv1.Cut
-	Book     *matchingv1.Book // as it was reported
+	// Beside is what other markets had on the lines.
+	Beside  []Flow
+	Matches []*matchingv1.Match // whatever became of them
+	Cuts    []*matchingv1.Cut
+	Book    *matchingv1.Book // as it was reported
+}
+
+// Flow is energy on its way between two nodes of the grid.
+type Flow struct {
+	From, To string
+	EnergyWh int64 // at the seller's meter
 }
 
 // Fate is what became of a match.
@@ -89,16 +106,26 @@ var fates = map[matchingv1.Cause]Fate{
 	matchingv1.Cause_CAUSE_LAPSE: Lapsed, matchingv1.Cause_CAUSE_STOPPED: Stopped,
 }
 
-// NewTrading returns the market of a period before its first order.
-func NewTrading(period int64) *Trading {
-	return &Trading{Period: period, Cancelled: make(map[string]string), Fates: make(map[string]Fate)}
+// NewTrading returns a market's book of a period before its first order.
+func NewTrading(period, market int64) *Trading {
+	return &Trading{
+		Period: period, Market: market, Cancelled: make(map[string]string), Fates: make(map[string]Fate),
+		nodes: make(map[string]string), leaving: make(map[string]bool),
+	}
 }
 
 // Add takes the events of a block, those of its transactions first, and leaves
-// out those of other periods. Blocks are added in their order.
+// out those of other periods. Other markets of the period only count as what they
+// have on the lines. Blocks are added in their order.
 func (t *Trading) Add(height int64, events []proto.Message) {
+	t.cleared = false
 	for _, event := range events {
-		if !t.concerns(event) {
+		period, market := placeOf(event, t.Market)
+		if period != t.Period {
+			continue
+		}
+		if market != t.Market {
+			t.beside(event)
 			continue
 		}
 		switch e := event.(type) {
@@ -115,20 +142,30 @@ func (t *Trading) Add(height int64, events []proto.Message) {
 		case *matchingv1.MatchLapsed:
 			t.lapse(e)
 		case *matchingv1.Cut:
-			t.cuts = append(t.cuts, e)
+			if slices.ContainsFunc(t.Sells, func(order *matchingv1.SellOrder) bool { return bytes.Equal(order.Id, e.SellOrder) }) {
+				t.cuts = append(t.cuts, e)
+			}
 		case *matchingv1.ClearingFailed:
 			t.Failed = e.Reason
+		case *matchingv1.RevealStarted:
+			t.Revealing = height
 		case *matchingv1.PeriodCleared:
-			t.cleared(height, e.Book)
+			t.clear(height, e.Book)
 		case *matchingv1.PeriodFinal:
 			t.Final = e.Book
 		}
 	}
+	t.others = slices.DeleteFunc(t.others, func(match *matchingv1.Match) bool { return t.leaving[string(match.Id)] })
+	clear(t.leaving)
 }
 
-// concerns says whether an event is about this period's market.
-func (t *Trading) concerns(event proto.Message) bool {
-	var about interface{ GetPeriod() int64 }
+// placeOf returns period and market that an event is about, 0 for none. Events
+// without a market are taken for this one's: they name orders by their ids.
+func placeOf(event proto.Message, this int64) (period, market int64) {
+	var about interface {
+		GetPeriod() int64
+		GetMarket() int64
+	}
 	switch e := event.(type) {
 	case *matchingv1.SellPlaced:
 		about = e.Order
@@ -140,14 +177,49 @@ func (t *Trading) concerns(event proto.Message) bool {
 		about = e.Match
 	case *matchingv1.MatchLapsed:
 		about = e.Match
+	case *matchingv1.RevealStarted:
+		about = e.Book
 	case *matchingv1.PeriodCleared:
 		about = e.Book
 	case *matchingv1.PeriodFinal:
 		about = e.Book
-	case interface{ GetPeriod() int64 }:
+	case *matchingv1.ClearingFailed:
 		about = e
+	case *matchingv1.OrderCancelled:
+		return e.Period, this
+	case *matchingv1.Cut:
+		return e.Period, this
 	}
-	return about != nil && about.GetPeriod() == t.Period
+	if about == nil {
+		return 0, 0
+	}
+	return about.GetPeriod(), about.GetMarket()
+}
+
+// beside follows what another market of the period has on the lines.
+func (t *Trading) beside(event proto.Message) {
+	switch e := event.(type) {
+	case *matchingv1.SellPlaced:
+		t.nodes[string(e.Order.Id)] = e.Order.GridNode
+	case *matchingv1.BuyPlaced:
+		t.nodes[string(e.Order.Id)] = e.Order.GridNode
+	case *matchingv1.PreMatched:
+		t.occupy(e.Match)
+	case *matchingv1.Matched:
+		t.occupy(e.Match)
+	case *matchingv1.MatchLapsed:
+		if t.leaving[string(e.Match.Id)] = true; !t.cleared {
+			t.others = slices.DeleteFunc(t.others, func(match *matchingv1.Match) bool { return bytes.Equal(match.Id, e.Match.Id) })
+		}
+	case *matchingv1.PeriodCleared:
+		t.cleared = true
+	}
+}
+
+func (t *Trading) occupy(match *matchingv1.Match) {
+	if !slices.ContainsFunc(t.others, func(other *matchingv1.Match) bool { return bytes.Equal(other.Id, match.Id) }) {
+		t.others = append(t.others, match)
+	}
 }
 
 // cancel takes an order out: before the gate with all it is, later with what it
@@ -164,7 +236,7 @@ func (t *Trading) cancel(e *matchingv1.OrderCancelled) {
 		}
 	}
 	if len(t.Clearings) == 0 {
-		t.Cancelled[string(e.Order)] = e.Reason
+		t.Cancelled[string(e.Order)] = e.Reason // of another market's it does no harm
 	}
 }
 
@@ -220,8 +292,8 @@ func (t *Trading) decline(e *matchingv1.MatchLapsed) {
 	}
 }
 
-// cleared ends a clearing, whose matches and cuts came before.
-func (t *Trading) cleared(height int64, book *matchingv1.Book) {
+// clear ends a clearing, whose matches and cuts came before.
+func (t *Trading) clear(height int64, book *matchingv1.Book) {
 	c := &Clearing{Height: height, Cuts: t.cuts, Book: book, Declined: slices.Clone(t.declined), Standing: slices.Clone(t.standing)}
 	for _, order := range t.sells {
 		if _, gone := t.Cancelled[string(order.Id)]; !gone {
@@ -246,7 +318,10 @@ func (t *Trading) cleared(height int64, book *matchingv1.Book) {
 			t.standing = append(t.standing, f.match)
 		}
 	}
-	t.found, t.cuts = nil, nil
+	for _, match := range t.others {
+		c.Beside = append(c.Beside, Flow{t.nodes[string(match.SellOrder)], t.nodes[string(match.BuyOrder)], match.EnergyWh})
+	}
+	t.found, t.cuts, t.cleared = nil, nil, true
 	t.Clearings = append(t.Clearings, c)
 }
 
@@ -271,9 +346,9 @@ func (b *Block) AllEvents() ([]proto.Message, error) {
 // askedAtOnce is how many blocks, or nodes of the grid, are asked for at a time.
 const askedAtOnce = 16
 
-// Trading reads a period's market from the blocks since its orders opened
+// Trading reads a market's book of a period from the blocks since its orders opened
 // (opensMs), up to the end of its book or the latest block.
-func (c *Client) Trading(ctx context.Context, period, opensMs int64) (*Trading, error) {
+func (c *Client) Trading(ctx context.Context, period, market, opensMs int64) (*Trading, error) {
 	status, err := c.Status(ctx)
 	if err != nil {
 		return nil, err
@@ -283,7 +358,7 @@ func (c *Client) Trading(ctx context.Context, period, opensMs int64) (*Trading, 
 	if err != nil {
 		return nil, err
 	}
-	t := NewTrading(period)
+	t := NewTrading(period, market)
 	for at <= head && t.Final == nil {
 		blocks := make([]*Block, min(askedAtOnce, head-at+1))
 		if err := together(len(blocks), func(i int) (err error) {

@@ -105,7 +105,7 @@ func (d *driver) rules(ctx context.Context, period, height int64) (clearing.Rule
 	}
 	return clearing.Rules{
 		Period: period, PeriodLengthMs: params.Chain.PeriodLengthMs, PrevAppHash: header.Signed.AppHash,
-		Params: params.Params, Market: market.Entry.Market, Paths: paths.New(nodes, lines, params.Params.DefaultLossPpmPerKm),
+		Params: params.Params, Market: market.Entry.Market, Paths: paths.New(nodes, lines, params.Params.DefaultLossPpmPerKm), // of one zone
 	}, nil
 }
 

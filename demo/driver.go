@@ -136,7 +136,7 @@ func (d *driver) onBlock(block *client.Block) {
 // follow begins to gather a period's market with its first order.
 func (d *driver) follow(period int64) {
 	if d.trading[period] == nil {
-		d.trading[period] = client.NewTrading(period)
+		d.trading[period] = client.NewTrading(period, 0)
 	}
 }
 

@@ -40,6 +40,8 @@ var (
 	// both are signed.
 	GridAddress = systemAddress("grid")
 	FeeAddress  = systemAddress("fees")
+	// GuaranteeAddress is the guarantee fund's account; it never owes.
+	GuaranteeAddress = systemAddress("guarantee")
 )
 
 func systemAddress(name string) Address { return hash160([]byte("energyd/account/" + name)) }

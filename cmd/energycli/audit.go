@@ -31,7 +31,7 @@ func auditClearingCommand(o *options) *cobra.Command {
 	var bills bool
 	all := leaves((&matchingv1.QueryBookRequest{}).ProtoReflect().Descriptor())
 	cmd := &cobra.Command{
-		Use: "clearing --period PERIOD", Short: "Clear a period's book again, round by round, and compare", Args: noArguments,
+		Use: "clearing --period PERIOD [--market N]", Short: "Clear a period's book again, round by round, and compare", Args: noArguments,
 		Long: `Clear a period's book again, with the code that validators run, and compare each
 match with what the chain made of its orders: energy, price, loss, satisfaction,
 what lines cut, objective, surplus and the auction to compare with. Checks of
@@ -52,7 +52,7 @@ no such clearing. After settlement closed the book the certificate is gone.`,
 		Example: "  energycli audit clearing --period 2026-01-31T12:00:00Z",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l := o.link(cmd.Context())
-			period, err := l.readPeriod(cmd, all)
+			period, market, err := l.readBook(cmd, all)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ no such clearing. After settlement closed the book the certificate is gone.`,
 			if err := l.connect(); err != nil {
 				return err
 			}
-			g, err := l.gather(period)
+			g, err := l.gather(period, market)
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ type market struct {
 
 func clearedMarket(t *testing.T, mechanism matchingv1.Mechanism) *market {
 	t.Helper()
-	n := newNodeOf(t, func(g *app.Genesis) {
+	n := newNode(t, func(g *app.Genesis) {
 		g.Matching = &matchingv1.GenesisState{Markets: []*matchingv1.MarketEntry{{Market: &matchingv1.Market{
 			Mechanism: mechanism, MaxRatedDistanceM: 1000, PostedPriceUcoinPerKwh: 350_000,
 		}}}}

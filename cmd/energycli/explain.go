@@ -33,7 +33,7 @@ Without --period the order is looked for in the latest blocks, %d or as many as
 				return usage("ORDER: expected %d hexadecimal digits, got %q", 2*protocol.IDSize, args[0])
 			}
 			l := o.link(cmd.Context())
-			period, err := l.readPeriod(cmd, all)
+			period, market, err := l.readBook(cmd, all)
 			if err != nil {
 				return err
 			}
@@ -41,11 +41,11 @@ Without --period the order is looked for in the latest blocks, %d or as many as
 				return err
 			}
 			if period == 0 {
-				if period, err = l.periodOf(id); err != nil {
+				if period, market, err = l.bookOf(id); err != nil {
 					return err
 				}
 			}
-			story, err := l.explain(id, period)
+			story, err := l.explain(id, period, market)
 			if err != nil {
 				return err
 			}
@@ -59,13 +59,13 @@ Without --period the order is looked for in the latest blocks, %d or as many as
 	return cmd
 }
 
-// periodOf finds an order's period in the latest blocks.
-func (l *link) periodOf(id []byte) (int64, error) {
+// bookOf finds an order's period and market in the latest blocks.
+func (l *link) bookOf(id []byte) (period, market int64, err error) {
 	height, limit := l.options.height, l.options.limit
 	if height == 0 {
 		head, err := l.Height(l.ctx)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		height = head
 	}
@@ -76,26 +76,26 @@ func (l *link) periodOf(id []byte) (int64, error) {
 	for at := height; at >= first; at-- {
 		block, err := l.Block(l.ctx, at)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		events, err := block.AllEvents()
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		for _, event := range events {
 			switch e := event.(type) {
 			case *matchingv1.SellPlaced:
 				if bytes.Equal(e.Order.Id, id) {
-					return e.Order.Period, nil
+					return e.Order.Period, e.Order.Market, nil
 				}
 			case *matchingv1.BuyPlaced:
 				if bytes.Equal(e.Order.Id, id) {
-					return e.Order.Period, nil
+					return e.Order.Period, e.Order.Market, nil
 				}
 			}
 		}
 	}
-	return 0, fmt.Errorf("order %x in blocks %d to %d: %w", id, first, height, errNoData)
+	return 0, 0, fmt.Errorf("order %x in blocks %d to %d: %w", id, first, height, errNoData)
 }
 
 // order is what sells and buys have in common.
@@ -143,8 +143,8 @@ type fate struct {
 }
 
 // explain finds out what became of an order.
-func (l *link) explain(id []byte, period int64) (*story, error) {
-	g, err := l.trading(period)
+func (l *link) explain(id []byte, period, market int64) (*story, error) {
+	g, err := l.trading(period, market)
 	if err != nil {
 		return nil, err
 	}

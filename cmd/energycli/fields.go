@@ -106,6 +106,7 @@ var (
 	keyBytes       = kind{"key", protocol.KeySize}
 	idBytes        = kind{"id", protocol.IDSize}
 	hashBytes      = kind{"hash", 32}
+	saltBytes      = kind{"salt", protocol.SaltSize}
 	signatureBytes = kind{"signature", protocol.SignatureSize}
 )
 
@@ -117,8 +118,10 @@ func kindOf(field protoreflect.FieldDescriptor) kind {
 		return keyBytes
 	case name == "id" || name == "order" || name == "match" || name == "proposal" || name == "contract":
 		return idBytes
-	case name == "identity":
+	case name == "identity" || name == "commitment" || name == "tie_break_hash":
 		return hashBytes
+	case name == "salt":
+		return saltBytes
 	case name == "signature":
 		return signatureBytes
 	}
@@ -152,7 +155,7 @@ func (l leaf) help() string {
 	case protoreflect.BytesKind:
 		switch k := kindOf(l.field); k {
 		case accountBytes:
-			text += ": an address, the name of an own key, grid or fees"
+			text += ": an address, the name of an own key, grid, fees or guarantee"
 		case keyBytes:
 			text += ": a public key in hexadecimal, or the name of an own key"
 		case hashBytes:
@@ -266,7 +269,7 @@ func (r reader) bytes(k kind, text string) ([]byte, error) {
 			}
 			return info.Address.Bytes(), nil
 		}
-		if system := map[string]protocol.Address{"grid": protocol.GridAddress, "fees": protocol.FeeAddress}; k == accountBytes && system[text] != (protocol.Address{}) {
+		if system := map[string]protocol.Address{"grid": protocol.GridAddress, "fees": protocol.FeeAddress, "guarantee": protocol.GuaranteeAddress}; k == accountBytes && system[text] != (protocol.Address{}) {
 			address := system[text]
 			return address.Bytes(), nil
 		}

@@ -37,18 +37,18 @@ type round struct {
 	certificate *matchingv1.Certificate
 }
 
-// readPeriod reads the flag --period of a command that has it.
-func (l *link) readPeriod(cmd *cobra.Command, all []leaf) (int64, error) {
+// readBook reads the flags --period and --market of a command that has them.
+func (l *link) readBook(cmd *cobra.Command, all []leaf) (period, market int64, err error) {
 	asked := new(matchingv1.QueryBookRequest)
 	if _, err := l.reader().apply(cmd.Flags(), all, asked); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return asked.Period, nil
+	return asked.Period, asked.Market, nil
 }
 
-// trading reads what blocks say of a period's market. Period and parameters go
-// into the rules by which it was, or will be, cleared.
-func (l *link) trading(period int64) (*gathered, error) {
+// trading reads what blocks say of a market's book of a period. Period and
+// parameters go into the rules by which it was, or will be, cleared.
+func (l *link) trading(period, number int64) (*gathered, error) {
 	params, market := new(registryv1.QueryParamsResponse), new(matchingv1.QueryMarketResponse)
 	if _, err := l.Query(l.ctx, &registryv1.QueryParamsRequest{Period: period}, params, 0); err != nil {
 		return nil, err
@@ -56,16 +56,16 @@ func (l *link) trading(period int64) (*gathered, error) {
 	if length := params.Chain.GetPeriodLengthMs(); period <= 0 || period%length != 0 {
 		return nil, usage("--period: expected the start of a period such as %s, got %s", units.FormatTime(period-period%length), units.FormatTime(period))
 	}
-	if _, err := l.Query(l.ctx, &matchingv1.QueryMarketRequest{Period: period}, market, 0); err != nil {
+	if _, err := l.Query(l.ctx, &matchingv1.QueryMarketRequest{Period: period, Market: number}, market, 0); err != nil {
 		return nil, err
 	}
 	p := params.Params
-	found, err := l.Trading(l.ctx, period, period-p.GateLeadMs-p.OrderHorizonMs)
+	found, err := l.Trading(l.ctx, period, number, period-p.GateLeadMs-p.OrderHorizonMs)
 	if err != nil {
 		return nil, err
 	}
 	if len(found.Sells)+len(found.Buys) == 0 {
-		return nil, fmt.Errorf("orders for the period %s: %w", units.FormatTime(period), errNoData)
+		return nil, fmt.Errorf("orders for the period %s in market %d: %w", units.FormatTime(period), number, errNoData)
 	}
 	return &gathered{trading: found, rules: clearing.Rules{
 		Period: period, PeriodLengthMs: params.Chain.PeriodLengthMs, Params: p, Market: market.Entry.Market,
@@ -73,8 +73,8 @@ func (l *link) trading(period int64) (*gathered, error) {
 }
 
 // gather reads all that is needed to clear a period's book again.
-func (l *link) gather(period int64) (*gathered, error) {
-	g, err := l.trading(period)
+func (l *link) gather(period, market int64) (*gathered, error) {
+	g, err := l.trading(period, market)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,11 @@ func (g *gathered) uncleared() string {
 // from a header whose signatures it checks, grid and certificate.
 func (l *link) prepare(g *gathered) error {
 	for _, found := range g.trading.Clearings {
-		header, err := l.Header(l.ctx, found.Height)
+		decides := found.Height
+		if g.trading.Revealing > 0 { // the hash was fixed before orders were revealed
+			decides = g.trading.Revealing
+		}
+		header, err := l.Header(l.ctx, decides)
 		if err != nil {
 			return err
 		}
@@ -110,7 +114,7 @@ func (l *link) prepare(g *gathered) error {
 		}
 		r := round{Clearing: found, rules: g.rules}
 		r.rules.PrevAppHash, r.rules.Declined, r.rules.Standing = header.Signed.AppHash, found.Declined, found.Standing
-		if r.rules.Paths, err = l.pathsAt(g, found.Height); err != nil {
+		if err := l.putOnGrid(g, &r); err != nil {
 			return err
 		}
 		if r.certificate, err = l.certificate(found); err != nil {
@@ -121,23 +125,39 @@ func (l *link) prepare(g *gathered) error {
 	return nil
 }
 
-// pathsAt reads the grid of a height, or else of now.
-func (l *link) pathsAt(g *gathered, height int64) (*paths.Paths, error) {
+// putOnGrid adds to a round the ways, their fees and what other markets had on the
+// lines, as they were at its height, or else of now.
+func (l *link) putOnGrid(g *gathered, r *round) error {
+	height := r.Height
 	nodes, lines, err := l.Grid(l.ctx, height)
 	if is[*client.Rejected](err) {
 		g.remark = fmt.Sprintf("the node no longer has the state of height %d: the grid is that of now, which may have changed since", height)
-		nodes, lines, err = l.Grid(l.ctx, 0)
+		height = 0
+		nodes, lines, err = l.Grid(l.ctx, height)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return paths.New(nodes, lines, g.rules.Params.DefaultLossPpmPerKm), nil
+	zones, fees, err := l.ZoneFees(l.ctx, nodes, r.rules.Period, height)
+	if err != nil {
+		return err
+	}
+	ways := paths.New(nodes, lines, r.rules.Params.DefaultLossPpmPerKm)
+	r.rules.Paths, r.rules.Fees = ways, ways.Fees(zones, func(from, to int) int64 { return fees[from][to] })
+	for _, flow := range r.Beside {
+		from, isFrom := ways.Place(flow.From)
+		to, isTo := ways.Place(flow.To)
+		if isFrom && isTo {
+			r.rules.Beside = append(r.rules.Beside, clearing.Flow{From: from, To: to, EnergyWh: flow.EnergyWh})
+		}
+	}
+	return nil
 }
 
 // certificate reads that of a round, nil where there is none any more: settlement
 // may have closed the book since.
 func (l *link) certificate(found *client.Clearing) (*matchingv1.Certificate, error) {
-	request := &matchingv1.QueryCertificateRequest{Period: found.Book.Period, Round: found.Book.Round}
+	request := &matchingv1.QueryCertificateRequest{Period: found.Book.Period, Market: found.Book.Market, Round: found.Book.Round}
 	for _, at := range []int64{found.Height, 0} {
 		answer := new(matchingv1.QueryCertificateResponse)
 		_, err := l.Query(l.ctx, request, answer, at)

@@ -55,10 +55,7 @@ type block struct {
 }
 
 // newNode starts a node of a chain with two members that hold 100 coins.
-func newNode(t *testing.T) *node { return newNodeOf(t, func(*app.Genesis) {}) }
-
-// newNodeOf is newNode of a genesis that is edited.
-func newNodeOf(t *testing.T, edit func(*app.Genesis)) *node {
+func newNode(t *testing.T, edits ...func(*app.Genesis)) *node {
 	t.Helper()
 	n := &node{blocks: make(map[int64]*block)}
 	set, keys := types.RandValidatorSet(1, 10)
@@ -67,7 +64,9 @@ func newNodeOf(t *testing.T, edit func(*app.Genesis)) *node {
 		for i := range 2 {
 			n.members = append(n.members, testkit.AddMember(g, i, 100_000_000))
 		}
-		edit(g)
+		for _, edit := range edits {
+			edit(g)
+		}
 	})
 	n.blocks[n.chain.Height] = &block{time: n.chain.Time}
 	mux := http.NewServeMux()

@@ -12,6 +12,9 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.MsgPlaceBuy.wanted_loss_ppm":    true, // none is what everybody wants
 	"energy.matching.v1.MsgPlaceBuy.wanted_energy_type": true, // any
 	"energy.matching.v1.MsgPlaceSell.rest":              true, // to the grid
+	"energy.matching.v1.MsgSetMarket.number":            true, // market 0, which is there always
+	"energy.matching.v1.MsgSetStandingOrder.keep_wh":    true, // nothing
+	"energy.matching.v1.MsgSetStandingOrder.until_ms":   true, // no end
 	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
 	"energy.metering.v1.Reading.sequence":               true, // the next one
 	"energy.metering.v1.Reading.time_ms":                true, // now
@@ -21,13 +24,20 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.settlement.v1.MsgProposeContract.priority":  true, // first
 	"energy.settlement.v1.MsgProposeContract.rank":      true,
 
-	"energy.grid.v1.QueryTariffRequest.period":           true, // the present one
-	"energy.matching.v1.QueryOrdersRequest.account":      true, // all
-	"energy.matching.v1.QueryMatchesRequest.account":     true,
-	"energy.matching.v1.QueryCertificateRequest.round":   true, // the latest
-	"energy.registry.v1.QueryAccountsRequest.status":     true, // any
-	"energy.registry.v1.QueryParamsRequest.period":       true, // the present one
-	"energy.settlement.v1.QueryRootsRequest.from_period": true, // from the first
+	"energy.grid.v1.QueryTariffRequest.period":              true, // the present one
+	"energy.grid.v1.QueryZoneFeeRequest.period":             true,
+	"energy.matching.v1.QueryOrdersRequest.account":         true, // all
+	"energy.matching.v1.QueryMatchesRequest.account":        true,
+	"energy.matching.v1.QueryMarketsRequest.period":         true, // the present one
+	"energy.matching.v1.QueryMarketRequest.market":          true, // market 0
+	"energy.matching.v1.QueryBookRequest.market":            true,
+	"energy.matching.v1.QueryOrdersRequest.market":          true,
+	"energy.matching.v1.QueryCertificateRequest.market":     true,
+	"energy.matching.v1.QueryCertificateRequest.round":      true, // the latest
+	"energy.registry.v1.QueryAccountsRequest.status":        true, // any
+	"energy.registry.v1.QueryParamsRequest.period":          true, // the present one
+	"energy.settlement.v1.QueryRootsRequest.from_period":    true, // from the first
+	"energy.matching.v1.QueryStandingOrdersRequest.account": true,
 }
 
 // required says whether the field must be stated: without presence of its own,

@@ -39,8 +39,9 @@ func TestSchemaIsWhole(t *testing.T) {
 		got = append(got, e.module+" "+e.command)
 	}
 	want := []string{
-		"bank recharge", "bank transfer", "bank withdraw", "grid set-tariff", "grid set-topology",
-		"matching cancel", "matching confirm", "matching place-buy", "matching place-sell", "matching set-market", "metering submit-readings", "metering swap-meter",
+		"bank recharge", "bank transfer", "bank withdraw", "grid set-tariff", "grid set-topology", "grid set-zone-fee",
+		"matching cancel", "matching cancel-standing-order", "matching confirm", "matching place-buy", "matching place-sell", "matching reveal-order",
+		"matching seal-order", "matching set-market", "matching set-standing-order", "metering submit-readings", "metering swap-meter",
 		"registry apply", "registry approve", "registry approve-proposal", "registry bind-meter", "registry freeze", "registry propose", "registry reject",
 		"registry revoke", "registry set-authority", "registry set-params", "registry set-roles", "registry set-validator", "registry thaw",
 		"settlement accept-contract", "settlement cancel-contract", "settlement propose-contract",

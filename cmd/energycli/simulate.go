@@ -79,8 +79,8 @@ func (s *simulation) run(cmd *cobra.Command) error {
 		return simulationError(err)
 	}
 	if s.plot != "" {
-		if err := writePlot(s.plot, report); err != nil {
-			return fmt.Errorf("flag --plot: %w", err)
+		if err := writePlot(s.plot, report.WriteSVG); err != nil {
+			return err
 		}
 	}
 	if s.asJSON {
@@ -185,14 +185,15 @@ func writeIndented(w io.Writer, v any) error {
 	return out.Encode(v)
 }
 
-func writePlot(path string, r *simulate.Report) error {
+// writePlot writes the file that a flag --plot names.
+func writePlot(path string, draw func(io.Writer) error) error {
 	f, err := os.Create(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("flag --plot: %w", err)
 	}
-	if err := r.WriteSVG(f); err != nil {
+	if err := draw(f); err != nil {
 		_ = f.Close() // the file is given up
-		return err
+		return fmt.Errorf("flag --plot: %w", err)
 	}
 	return f.Close()
 }

@@ -30,7 +30,7 @@ in coins, prices in coins per kWh, ratios in per cent. Messages marked with
 			module.AddCommand(submitReadingCommand(o))
 		}
 	}
-	cmd.AddCommand(replaceCommand(o))
+	cmd.AddCommand(replaceCommand(o), sealCommand(o))
 	return cmd
 }
 

@@ -29,7 +29,7 @@ type watcher struct {
 }
 
 func watchCommand(o *options) *cobra.Command {
-	all := leaves((&matchingv1.QueryOrdersRequest{}).ProtoReflect().Descriptor())
+	all := leaves((&matchingv1.QueryMatchesRequest{}).ProtoReflect().Descriptor())
 	cmd := &cobra.Command{
 		Use: "watch", Short: "Follow the chain and print its events", Args: noArguments,
 		Long: `Follow the chain from the latest block, or from --height, and print its events,
@@ -37,7 +37,7 @@ one a line, until Ctrl-C. A node that goes away is waited for.`,
 		Example: "  energycli watch --account alice\n  energycli watch --output json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l := o.link(cmd.Context())
-			filter := new(matchingv1.QueryOrdersRequest)
+			filter := new(matchingv1.QueryMatchesRequest)
 			if _, err := l.reader().apply(cmd.Flags(), all, filter); err != nil {
 				return err
 			}

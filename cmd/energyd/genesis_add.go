@@ -79,7 +79,7 @@ func (g *genesis) add(account *registryv1.Account, ucoin int64) error {
 type accountFlags struct {
 	key, identity, userType, homeAggregator, gridNode, tariffClass, balance string
 	roles                                                                   []string
-	ratingW, reputation                                                     int64
+	ratingW, reputation, market                                             int64
 }
 
 func addAccountCommand() *cobra.Command {
@@ -107,6 +107,7 @@ func addAccountCommand() *cobra.Command {
 	flags.StringVar(&f.homeAggregator, "home-aggregator", "", "address of the aggregator, energy1...")
 	flags.StringVar(&f.gridNode, "grid-node", "", "grid node at which it is connected")
 	flags.Int64Var(&f.ratingW, "rating-w", 0, "connection rating in W")
+	flags.Int64Var(&f.market, "market", 0, "number of the market it trades in, 0 to 255")
 	flags.StringVar(&f.tariffClass, "tariff-class", app.DefaultTariffClass, "tariff class of the upper grid")
 	flags.Int64Var(&f.reputation, "reputation", 60, "initial credit value, 0 to 100")
 	flags.StringVar(&f.balance, "balance", "0", "coins it starts with")
@@ -121,7 +122,7 @@ func (f *accountFlags) account() (*registryv1.Account, error) {
 	}
 	account := newAccount(key)
 	account.UserType, account.GridNode, account.TariffClass = f.userType, f.gridNode, f.tariffClass
-	account.ConnectionRatingW, account.InitialReputation = f.ratingW, f.reputation
+	account.ConnectionRatingW, account.InitialReputation, account.Market = f.ratingW, f.reputation, f.market
 	if f.identity != "" {
 		if account.Identity, err = hexBytes("--identity", f.identity); err != nil {
 			return nil, err

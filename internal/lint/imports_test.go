@@ -41,6 +41,7 @@ var table = []room{
 	{name: "gen/..."},
 	{name: "units"},
 	{name: "internal/strictjson"},
+	{name: "internal/svg"},
 	{name: "protocol", ours: list("gen/...", "units")},
 	{name: "state/...", ours: list("gen/...")},
 	{name: "module", ours: list("gen/...", "units", "protocol", "state/...")},
@@ -58,7 +59,7 @@ var table = []room{
 	// Pure algorithms, usable without a chain on books and bills from files.
 	{name: "x/grid/*", ours: list("gen/...", "units")},
 	{name: "x/credit/*", ours: list("units", "protocol", "internal/strictjson")},
-	{name: "x/matching/*", ours: list("gen/...", "units", "protocol", "internal/strictjson", "x/grid/*")},
+	{name: "x/matching/*", ours: list("gen/...", "units", "protocol", "internal/strictjson", "internal/svg", "x/grid/*")},
 	{name: "x/settlement/*", ours: list("units", "protocol", "internal/strictjson")},
 
 	// abci passes the engine's wire types, keys and logger.
@@ -74,7 +75,7 @@ var table = []room{
 	{name: "demo/...", ours: list(outside, "api/...", "testnet/...", "x/grid/*", "x/matching/*")},
 
 	{name: "cmd/energyd", ours: list(outside, "app/...", "api/...", "testnet/...", "demo/...", "bench/..."), engine: everything},
-	{name: "cmd/energycli", ours: list(outside, "x/credit/*", "x/grid/*", "x/matching/*", "x/settlement/*")},
+	{name: "cmd/energycli", ours: list(outside, "internal/svg", "x/credit/*", "x/grid/*", "x/matching/*", "x/settlement/*")},
 	{name: "cmd/energymeter", ours: list(outside, "meter/...")},
 	{name: "cmd/energyvet", ours: list("internal/lint/determinism")},
 	{name: "internal/lint/..."},

@@ -58,10 +58,10 @@ func holder(r state.Reader, field string, address protocol.Address) (*registryv1
 }
 
 // checkDepositor accepts whom the authority may recharge and pay out: members,
-// revoked ones too, which may have obligations left, the grid and the fee
-// ledger.
+// revoked ones too, which may have obligations left, the grid, the fee ledger and
+// the guarantee fund.
 func checkDepositor(r state.Reader, address protocol.Address) error {
-	if signed(address) {
+	if signed(address) || address == protocol.GuaranteeAddress {
 		return nil
 	}
 	_, err := holder(r, "account", address)

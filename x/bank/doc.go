@@ -15,7 +15,8 @@
 //
 // Settlement never fails for lack of coins: Pay takes what was put in escrow,
 // then the free balance, and records the rest as a debt to the creditor. The
-// accounts of the grid and of the fee ledger are signed; they never owe. An
+// accounts of the grid and of the fee ledger are signed; they never owe. The
+// guarantee fund is an account without keys that takes forfeited bonds. An
 // account that owes neither transfers nor withdraws; whatever becomes free to
 // it, by receipt or from escrow, repays its debts first, oldest first.
 //

@@ -11,6 +11,8 @@
 //	3 ends     to | from                 -> Line without content: the lines that
 //	                                       end at a node without starting there
 //	4 tariffs  class | minus from period -> Tariff: the newest comes first
+//	5 fees     from zone | to zone | minus from period -> ZoneFee: the newest first
+//	6 zones    name                      -> Zone that some fee names
 //
 // A line is known by its ends in the order given. Two nodes are joined by one
 // line, or by two one-way lines of opposite directions.
@@ -32,11 +34,22 @@
 // rounded down to mm, with the default loss per km; else the pair is
 // unreachable. The routers of both ends count here too.
 //
+// # Fees between zones
+//
+// A node lies in a zone; nodes that name none lie in the zone "". Energy that goes
+// from one zone to another, or stays in one, costs the buyer the chain's fee and
+// that of this pair of zones, 0 if none was set; one way says nothing of the other.
+// A fee holds from the first period whose orders were not open when it was set. A
+// node's zone is what it is when the book is cleared, like its lines. Fees know 64
+// zones at most, so that a clearing reads 64 x 64 of them at most.
+//
 // # Messages
 //
-// MsgSetTopology and MsgSetTariff, both by the authority. There are no hooks.
+// MsgSetTopology, MsgSetTariff and MsgSetZoneFee, by the authority. There are no
+// hooks.
 //
 // # Invariants
 //
-// topology: the ends of every line exist, and every line is found from both.
+// grid_topology: the ends of every line exist, and every line is found from both.
+// grid_zones: the zones kept are those that fees name.
 package grid

@@ -19,4 +19,6 @@ var (
 	ErrNodeInUse = codespace.New(6, "node_in_use")
 	// ErrUnknownTariff: the class has no tariff in that period.
 	ErrUnknownTariff = codespace.New(7, "unknown_tariff")
+	// ErrTooManyZones: fees know as many zones as they may.
+	ErrTooManyZones = codespace.New(8, "too_many_zones")
 )

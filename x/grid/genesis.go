@@ -2,6 +2,7 @@ package grid
 
 import (
 	"encoding/json"
+	"fmt"
 
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	"github.com/energyd/energyd/module"
@@ -35,6 +36,24 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		}
 		tariffs.Set(ctx.Store, key, tariff)
 	}
+	return initZoneFees(ctx, genesis.ZoneFees)
+}
+
+func initZoneFees(ctx *module.Ctx, fees []*gridv1.ZoneFee) error {
+	for i, fee := range fees {
+		if err := checkZoneFee(fee); err != nil {
+			return ErrField.With("zone_fees[%d].%v", i, err)
+		}
+		if fee.FromPeriod < 0 {
+			return ErrField.With("zone_fees[%d].from_period: expected 0 or more, got %d", i, fee.FromPeriod)
+		}
+		if zoneFees.Has(ctx.Store, zoneFeeKey(fee.FromZone, fee.ToZone, fee.FromPeriod)) {
+			return ErrDuplicate.With("zone_fees[%d]: %q to %q has two fees from period %d", i, fee.FromZone, fee.ToZone, fee.FromPeriod)
+		}
+		if err := writeZoneFee(ctx.Store, fee); err != nil {
+			return fmt.Errorf("zone_fees[%d].%w", i, err)
+		}
+	}
 	return nil
 }
 
@@ -49,6 +68,9 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	}
 	for _, tariff := range tariffs.All(ctx.Store, tariffs.Key()) {
 		genesis.Tariffs = append(genesis.Tariffs, tariff)
+	}
+	for _, fee := range zoneFees.All(ctx.Store, zoneFees.Key()) {
+		genesis.ZoneFees = append(genesis.ZoneFees, fee)
 	}
 	return module.MarshalGenesis(genesis)
 }

@@ -15,6 +15,9 @@ var (
 	lines   = state.NewMap[gridv1.Line](protocol.ModuleGrid, 2)
 	ends    = state.NewMap[gridv1.Line](protocol.ModuleGrid, 3)
 	tariffs = state.NewMap[gridv1.Tariff](protocol.ModuleGrid, 4)
+
+	zoneFees = state.NewMap[gridv1.ZoneFee](protocol.ModuleGrid, 5)
+	zones    = state.NewMap[gridv1.Zone](protocol.ModuleGrid, 6)
 )
 
 // Module is the grid's part of the application.
@@ -32,6 +35,7 @@ func (Module) Routes() []module.Route {
 	return []module.Route{
 		module.Handle(module.LaneRegistry, authority, checkSetTopology, setTopology),
 		module.Handle(module.LaneRegistry, authority, checkSetTariff, setTariff),
+		module.Handle(module.LaneRegistry, authority, checkSetZoneFee, setZoneFee),
 	}
 }
 
@@ -58,8 +62,6 @@ func TariffAt(r state.Reader, class string, period int64) (*gridv1.Tariff, bool)
 	return nil, false
 }
 
-// validName keeps names that nobody checked away from keys, which have room
-// for 32 characters.
 // PathsOf returns the ways through the grid as the state has it, with the
 // parameter default_loss_ppm_per_km for lines that name no loss.
 func PathsOf(r state.Reader, defaultLossPPMPerKm int64) *paths.Paths {
@@ -74,6 +76,8 @@ func PathsOf(r state.Reader, defaultLossPPMPerKm int64) *paths.Paths {
 	return paths.New(allNodes, allLines, defaultLossPPMPerKm)
 }
 
+// validName keeps names that nobody checked away from keys, which have room
+// for 32 characters.
 func validName(name string) bool { return protocol.CheckName(name) == nil }
 
 func lineKey(from, to string) state.Key { return lines.Key().Name(from).Name(to) }

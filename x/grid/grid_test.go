@@ -84,7 +84,7 @@ func (c *chain) must(msg proto.Message) {
 	if err := c.run(msg); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := checkTopology(c.Store); err != nil {
+	if err := errors.Join(checkTopology(c.Store), checkZones(c.Store)); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -146,6 +146,7 @@ func TestGenesisRoundTrip(t *testing.T) {
 		Lines: []*gridv1.Line{line("a", "b", 10), lossy("c", "b", 20, 0)},
 	})
 	c.must(&gridv1.MsgSetTariff{TariffClass: "home", RetailUcoinPerKwh: 500_000, FeedInUcoinPerKwh: 80_000})
+	c.must(zoneFee("north", "", 7))
 	first := c.export()
 	again := newChain(t)
 	if err := New().InitGenesis(again.Ctx, first); err != nil {
@@ -154,7 +155,7 @@ func TestGenesisRoundTrip(t *testing.T) {
 	if second := again.export(); !bytes.Equal(first, second) {
 		t.Fatalf("export differs after import:\n%s\n%s", first, second)
 	}
-	if err := checkTopology(again.Store); err != nil {
+	if err := errors.Join(checkTopology(again.Store), checkZones(again.Store)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -167,6 +168,11 @@ func TestGenesisRefused(t *testing.T) {
 		"bad name":         `{"nodes":[{"node":"A"}]}`,
 		"feed-in > retail": `{"tariffs":[{"tariff_class":"x","feed_in_ucoin_per_kwh":"1"}]}`,
 		"negative period":  `{"tariffs":[{"tariff_class":"x","from_period":"-1"}]}`,
+		"zone of no name":  `{"nodes":[{"node":"a","zone":"A"}]}`,
+		"fee of no zone":   `{"zone_fees":[{"from_zone":"A"}]}`,
+		"negative fee":     `{"zone_fees":[{"fee_ucoin_per_kwh":"-1"}]}`,
+		"fee before time":  `{"zone_fees":[{"from_period":"-1"}]}`,
+		"fee twice":        `{"zone_fees":[{"to_zone":"x"},{"to_zone":"x"}]}`,
 		"tariff twice":     `{"tariffs":[{"tariff_class":"x"},{"tariff_class":"x"}]}`,
 	} {
 		if err := New().InitGenesis(newChain(t).Ctx, []byte(data)); err == nil {

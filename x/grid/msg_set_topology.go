@@ -107,6 +107,9 @@ func checkNode(node *gridv1.Node) error {
 	if err := protocol.CheckName(node.GetNode()); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
+	if err := checkZone(node.Zone); err != nil {
+		return fmt.Errorf("zone: %w", err)
+	}
 	if err := checkRange("router_loss_ppm", node.RouterLossPpm, 0, units.PPM); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryNodes),
 		module.Answer(queryLoss),
 		module.Answer(queryTariff),
+		module.Answer(queryZoneFee),
 	}
 }
 
@@ -82,13 +83,26 @@ func queryLoss(ctx module.QueryCtx, q *gridv1.QueryLossRequest) (*gridv1.QueryLo
 }
 
 func queryTariff(ctx module.QueryCtx, q *gridv1.QueryTariffRequest) (*gridv1.QueryTariffResponse, error) {
-	period := q.Period
-	if period == 0 {
-		period = registry.PeriodOf(ctx.Store, ctx.TimeMs)
-	}
+	period := orPresent(ctx, q.Period)
 	tariff, ok := TariffAt(ctx.Store, q.TariffClass, period)
 	if !ok {
 		return nil, ErrUnknownTariff.With("tariff_class: no tariff of class %q rules period %d", q.TariffClass, period)
 	}
 	return &gridv1.QueryTariffResponse{Tariff: tariff}, nil
+}
+
+func queryZoneFee(ctx module.QueryCtx, q *gridv1.QueryZoneFeeRequest) (*gridv1.QueryZoneFeeResponse, error) {
+	fee := &gridv1.ZoneFee{FromZone: q.FromZone, ToZone: q.ToZone}
+	if err := checkZoneFee(fee); err != nil {
+		return nil, ErrField.With("%v", err)
+	}
+	return &gridv1.QueryZoneFeeResponse{Fee: zoneFeeAt(ctx.Store, q.FromZone, q.ToZone, orPresent(ctx, q.Period))}, nil
+}
+
+// orPresent returns a period, for 0 the present one.
+func orPresent(ctx module.QueryCtx, period int64) int64 {
+	if period == 0 {
+		return registry.PeriodOf(ctx.Store, ctx.TimeMs)
+	}
+	return period
 }

@@ -16,7 +16,7 @@ import (
 // auditor knows a period by its events only, and audits each round.
 type auditor struct{ trading *client.Trading }
 
-func newAudit() *auditor { return &auditor{client.NewTrading(p)} }
+func newAudit() *auditor { return &auditor{client.NewTrading(p, 0)} }
 
 // follow takes up the events of a block.
 func (a *auditor) follow(t *rapid.T, m *market.Market) {
@@ -33,7 +33,7 @@ func (a *auditor) follow(t *rapid.T, m *market.Market) {
 	}
 	params := registry.ParamsAt(m.Store, p)
 	said := audit.Record{Matches: found.Matches, Cuts: found.Cuts, Book: found.Book}
-	said.Certificate, _ = matching.CertificateOf(m.Store, p, int64(rounds+1))
+	said.Certificate, _ = matching.CertificateOf(m.Store, p, 0, int64(rounds+1))
 	if rounds > 0 {
 		said.Before = a.trading.Clearings[rounds-1].Book
 	}

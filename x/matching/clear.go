@@ -6,24 +6,22 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/registry"
 )
 
 // clearBook makes a round's pre-matches and opens its confirmation window.
-func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
-	c := lay(ctx, book.Period, asks, bids)
+func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
+	c := lay(ctx, ways, book, asks, bids)
 	found, err := c.Run()
 	if err != nil {
 		return err
 	}
 	dropDue(ctx, book)
 	begin(book, c.Sells, c.Buys)
-	fee := registry.ParamsAt(ctx.Store, book.Period).FeeUcoinPerKwh
 	for _, trade := range found.Trades {
-		if err := prematch(ctx, book, c.Sells[trade.Sell], c.Buys[trade.Buy], fee, trade); err != nil {
+		if err := prematch(ctx, ways, book, c.Sells[trade.Sell], c.Buys[trade.Buy], trade); err != nil {
 			return err
 		}
 	}
@@ -35,10 +33,10 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 		return finish(ctx, book, asks, bids, "")
 	}
 	for _, order := range c.Sells {
-		sells.Set(ctx.Store, sellKey(order.Period, order.Account, order.Id), order)
+		sells.Set(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id), order)
 	}
 	for _, order := range c.Buys {
-		buys.Set(ctx.Store, buyKey(order.Period, order.Account, order.Id), order)
+		buys.Set(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id), order)
 	}
 	ctx.Emit(&matchingv1.PeriodCleared{Book: book})
 	if book.Pending == 0 { // rules declined: nothing to wait for but the next round
@@ -48,24 +46,31 @@ func clearBook(ctx *module.Ctx, book *matchingv1.Book) error {
 	// Not after the start of the period: a round is no longer than the gate's lead.
 	book.ConfirmUntilMs = confirmUntil(registry.ParamsAt(ctx.Store, book.Period), book.Period, ctx.TimeMs)
 	setDue(ctx, book)
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	return nil
 }
 
-// lay lays out a period's book as the state has it.
-func lay(ctx *module.Ctx, period int64, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder) *clearing.Clearing {
-	r := ctx.Store
-	params := registry.ParamsAt(r, period)
+// lay lays out a book as the state has it. Where orders were sealed, ties follow
+// from the hash that was fixed before they were revealed.
+func lay(ctx *module.Ctx, ways *network, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder) *clearing.Clearing {
+	r, period := ctx.Store, book.Period
+	market, _ := marketAt(r, book.Market, period)
+	tieBreak := ctx.PrevAppHash
+	if book.TieBreakHash != nil {
+		tieBreak = book.TieBreakHash
+	}
+	ways.at(r, period)
 	return clearing.New(clearing.Rules{
-		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: ctx.PrevAppHash,
-		Params: params, Market: marketAt(r, period).Market, Paths: grid.PathsOf(r, params.DefaultLossPpmPerKm),
-		Declined: declinedIn(r, period), Standing: collect(Matches(r, period)),
+		Period: period, PeriodLengthMs: registry.ChainOf(r).PeriodLengthMs, PrevAppHash: tieBreak,
+		Params: registry.ParamsAt(r, period), Market: market.Market, Paths: ways.paths, Fees: ways.fees,
+		Declined: declinedIn(r, period, book.Market), Standing: ways.standing[book.Market], Beside: ways.beside(book.Market),
 	}, asks, bids)
 }
 
 // report writes to the book what its clearing came to, and says what was cut.
 func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
-	book.Mechanism = marketAt(ctx.Store, book.Period).Market.Mechanism
+	market, _ := marketAt(ctx.Store, book.Market, book.Period)
+	book.Mechanism = market.Market.Mechanism
 	book.Objective, book.SurplusUcoin, book.CutWh = found.Objective, found.SurplusUcoin, found.Carried.CutWh
 	book.Fallback = book.Fallback || found.Fallback
 	book.LimitsNotHeld = book.LimitsNotHeld || found.Carried.LimitsNotHeld
@@ -77,23 +82,25 @@ func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 		ctx.Emit(cut)
 	}
 	if found.Certificate != nil {
-		found.Certificate.Round = book.Round
-		certificates.Set(ctx.Store, certificateKey(book.Period, book.Round), found.Certificate)
+		found.Certificate.Market, found.Certificate.Round = book.Market, book.Round
+		certificates.Set(ctx.Store, certificateKey(book.Period, book.Market, book.Round), found.Certificate)
 	}
 }
 
 // prematch records one trade of the mechanism, confirms it for the sides that
-// gave a standing consent, and declines it for those whose rule rejects it.
-func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, fee int64, trade clearing.Trade) error {
-	escrow, err := cost(trade.Price, fee, trade.EnergyWh)
+// gave a standing consent, and declines it for those whose rule rejects it. The
+// order's escrow covers it: price and fee of the pair are at most the bid, and
+// truncating parts gives no more than truncating the whole.
+func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) error {
+	escrow, err := cost(trade.Price, trade.Fee, trade.EnergyWh)
 	if err != nil {
 		return err
 	}
 	// A pair may meet again in a later round, with what others gave back.
 	id := module.DeriveID("match", buy.Id, sell.Id, []byte{byte(book.Round)})
 	match := &matchingv1.Match{
-		Id: id.Bytes(), Period: book.Period, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
-		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: fee,
+		Id: id.Bytes(), Period: book.Period, Market: book.Market, SellOrder: sell.Id, BuyOrder: buy.Id, Seller: sell.Account, Buyer: buy.Account,
+		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: trade.Fee,
 		LossPpm: trade.LossPPM, Environment: sell.Environment, EnergyType: sell.EnergyType,
 		SellerSatisfactionPpm: trade.SellerPPM, BuyerSatisfactionPpm: trade.BuyerPPM,
 		EscrowUcoin: escrow, Meter: sell.Meter, Round: book.Round,
@@ -106,6 +113,7 @@ func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder
 	if sides := (by{rejects(sell.Consent, match.SellerSatisfactionPpm), rejects(buy.Consent, match.BuyerSatisfactionPpm)}); sides.seller || sides.buyer {
 		return decline(ctx, book, match, sell, buy, sides, matchingv1.Cause_CAUSE_RULE)
 	}
+	ways.occupy(ctx.Store, match)
 	sell.AvailableWh -= trade.EnergyWh
 	buy.OpenWh -= trade.EnergyWh
 	buy.EscrowUcoin -= escrow
@@ -113,7 +121,7 @@ func prematch(ctx *module.Ctx, book *matchingv1.Book, sell *matchingv1.SellOrder
 		return stand(ctx, book, match) // consented in advance: nobody is asked
 	}
 	ctx.Emit(&matchingv1.PreMatched{Match: match})
-	prematches.Set(ctx.Store, prematchKey(match.Period, match.Id), match)
+	prematches.Set(ctx.Store, prematchKey(match.Period, match.Market, match.Id), match)
 	book.Pending++
 	return nil
 }
@@ -122,10 +130,15 @@ func consents(consent *matchingv1.Consent, satisfaction int64) bool {
 	return consent.GetStanding() && satisfaction >= consent.GetMinSatisfactionPpm()
 }
 
-// ordersOf reads an account's orders of a period.
-func ordersOf(r state.Reader, period int64, account []byte) ([]*matchingv1.SellOrder, []*matchingv1.BuyOrder) {
-	return collect(values(sells.All(r, sells.Key().Int64(period).Bytes(account)))),
-		collect(values(buys.All(r, buys.Key().Int64(period).Bytes(account))))
+// ordersOf reads an account's orders in a market's book, or all of the book.
+func ordersOf(r state.Reader, period, market int64, account []byte) ([]*matchingv1.SellOrder, []*matchingv1.BuyOrder) {
+	return collect(values(sells.All(r, sellKey(period, market, account, nil)))),
+		collect(values(buys.All(r, buyKey(period, market, account, nil))))
+}
+
+// prematchesOf reads what waits for a signature in a book.
+func prematchesOf(r state.Reader, book *matchingv1.Book) []*matchingv1.Match {
+	return collect(values(prematches.All(r, prematchKey(book.Period, book.Market, nil))))
 }
 
 // confirmUntil is the end of the confirmation window: a round after the gate,

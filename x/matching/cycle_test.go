@@ -234,14 +234,14 @@ func TestStopped(t *testing.T) {
 	if events := market.Happened[*matchingv1.OrderCancelled](m); len(events) != 2 || events[0].Reason != "account_stopped" || events[1].Reason != "account_stopped" {
 		t.Errorf("events %v, want the rest of one order and another order cancelled", events)
 	}
-	if b, ok := matching.BookOf(m.Store, p+length); !ok || b.Buys != 1 {
+	if b, ok := matching.BookOf(m.Store, p+length, 0); !ok || b.Buys != 1 {
 		t.Errorf("book %v, want one buy left", b)
 	}
 	shop := market.Address("shop")
 	m.Begin(gate + 600)
 	m.Decree(&registryv1.MsgRevoke{Account: shop[:], Reason: "test"})
 	m.End()
-	if b, ok := matching.BookOf(m.Store, p+length); ok {
+	if b, ok := matching.BookOf(m.Store, p+length, 0); ok {
 		t.Errorf("book %v is left without orders", b)
 	}
 }
@@ -278,7 +278,7 @@ func TestClearingFails(t *testing.T) {
 	if events := market.Happened[*matchingv1.ClearingFailed](m); len(events) != 1 || events[0].Period != p+length {
 		t.Errorf("events %v, want one failure", events)
 	}
-	if b, _ := matching.BookOf(m.Store, p+length); b.GetPhase() != matchingv1.Phase_PHASE_FINAL || b.GetMatches() != 0 {
+	if b, _ := matching.BookOf(m.Store, p+length, 0); b.GetPhase() != matchingv1.Phase_PHASE_FINAL || b.GetMatches() != 0 {
 		t.Errorf("book %v, want it final without matches", b)
 	}
 }

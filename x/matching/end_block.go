@@ -17,13 +17,18 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 			return fmt.Errorf("orders of %v: %w", account, err)
 		}
 	}
+	ways := new(network) // no hook changes the grid
 	for {
 		due := nextDue(ctx)
+		if period, passed := nextGate(ctx); passed && (due == nil || gateAt(ctx.Store, period) <= due.TimeMs) {
+			passGate(ctx, period)
+			continue
+		}
 		if due == nil {
 			return nil
 		}
-		if err := advance(ctx, due); err != nil {
-			return fmt.Errorf("period %d: %w", due.Period, err)
+		if err := advance(ctx, ways, due); err != nil {
+			return fmt.Errorf("period %d, market %d: %w", due.Period, due.Market, err)
 		}
 	}
 }
@@ -42,8 +47,8 @@ func nextDue(ctx *module.Ctx) *matchingv1.Due {
 // advance takes a book one phase further; the caller goes on until no book is
 // due, so a book in which nothing waits or comes back is cleared and final in one
 // block. No block clears a book twice.
-func advance(ctx *module.Ctx, due *matchingv1.Due) error {
-	book, ok := books.Get(ctx.Store, bookKey(due.Period))
+func advance(ctx *module.Ctx, ways *network, due *matchingv1.Due) error {
+	book, ok := books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	if !ok {
 		return ErrUnknownBook.With("due at %d without a book", due.TimeMs)
 	}
@@ -54,19 +59,29 @@ func advance(ctx *module.Ctx, due *matchingv1.Due) error {
 		book.Missed = book.Round == 0
 		return giveUp(ctx, book, reasonMissed)
 	}
-	err := ctx.Atomic(func(ctx *module.Ctx) error { return clearBook(ctx, book) })
+	if book.Phase == matchingv1.Phase_PHASE_OPEN && book.Seals > 0 {
+		startReveal(ctx, book)
+		return nil
+	}
+	err := ctx.Atomic(func(ctx *module.Ctx) error {
+		if err := forfeit(ctx, book); err != nil {
+			return err
+		}
+		return clearBook(ctx, ways, book)
+	})
 	if err == nil {
 		return nil
 	}
-	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Reason: err.Error()})
-	book, _ = books.Get(ctx.Store, bookKey(due.Period))
+	*ways = network{} // what the clearing put on the lines is not there
+	ctx.Emit(&matchingv1.ClearingFailed{Period: due.Period, Market: due.Market, Reason: err.Error()})
+	book, _ = books.Get(ctx.Store, bookKey(due.Period, due.Market))
 	return giveUp(ctx, book, reasonFailed)
 }
 
 // endConfirming lets what was not confirmed lapse, and ends the round.
 func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
+	for _, match := range prematchesOf(ctx.Store, book) {
 		sides := by{seller: !match.SellerConfirmed, buyer: !match.BuyerConfirmed}
 		if sides.seller {
 			answered(ctx, match.Seller, true)
@@ -82,7 +97,7 @@ func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 		awaitRound(ctx, book)
 		return nil
 	}
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
 	return finish(ctx, book, asks, bids, "")
 }
 
@@ -90,10 +105,13 @@ func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 // only what was never in a clearing is cancelled for a reason.
 func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 	dropDue(ctx, book)
+	if err := returnBonds(ctx, book, reason); err != nil {
+		return err
+	}
 	if book.Round > 0 {
 		reason = ""
 	}
-	asks, bids := ordersOf(ctx.Store, book.Period, nil)
+	asks, bids := ordersOf(ctx.Store, book.Period, book.Market, nil)
 	return finish(ctx, book, asks, bids, reason)
 }
 
@@ -113,16 +131,17 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
 	book.Phase = matchingv1.Phase_PHASE_FINAL
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	ctx.Emit(&matchingv1.PeriodFinal{Book: book})
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in open books, and what is
-// left of them in cleared ones, where its unconfirmed pre-matches lapse.
+// stop cancels a frozen or revoked account's orders in books that were not
+// cleared, with the bonds of sealed ones back, and what is left of them in cleared
+// ones, where its unconfirmed pre-matches lapse.
 func stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
-		book, ok := books.Get(ctx.Store, bookKey(presence.Period))
+		book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
 		if !ok {
 			return ErrUnknownBook.With("period %d has orders of %v", presence.Period, account)
 		}
@@ -132,12 +151,17 @@ func stop(ctx *module.Ctx, account protocol.Address) error {
 			}
 			continue
 		}
-		sold, bid := ordersOf(ctx.Store, presence.Period, account[:])
+		sold, bid := ordersOf(ctx.Store, presence.Period, presence.Market, account[:])
 		for _, order := range sold {
 			removeSell(ctx, order, reasonStopped)
 		}
 		for _, order := range bid {
 			if err := removeBuy(ctx, order, reasonStopped); err != nil {
+				return err
+			}
+		}
+		for _, seal := range sealsOf(ctx.Store, presence.Period, presence.Market, account[:]) {
+			if err := removeSeal(ctx, seal, reasonStopped); err != nil {
 				return err
 			}
 		}

@@ -30,4 +30,14 @@ var (
 	ErrOrderExists      = codespace.New(23, "order_exists")
 	ErrBadConsent       = codespace.New(24, "bad_consent")
 	ErrConsentRequired  = codespace.New(25, "consent_required")
+	ErrUnknownMarket    = codespace.New(30, "unknown_market")
+
+	ErrUnknownStandingOrder  = codespace.New(35, "unknown_standing_order")
+	ErrTooManyStandingOrders = codespace.New(36, "too_many_standing_orders")
+	ErrNotActive             = codespace.New(37, "not_active")
+	ErrNothingMeasured       = codespace.New(38, "nothing_measured")
+
+	ErrNotSealed    = codespace.New(39, "not_sealed")
+	ErrUnknownSeal  = codespace.New(40, "unknown_seal")
+	ErrNotRevealing = codespace.New(41, "not_revealing")
 )

@@ -24,21 +24,26 @@ var (
 
 	certificates = state.NewMap[matchingv1.Certificate](protocol.ModuleMatching, 10)
 	declined     = state.NewMap[matchingv1.Declined](protocol.ModuleMatching, 11)
+	loads        = state.NewMap[matchingv1.PeriodLoad](protocol.ModuleMatching, 12)
 	lapses       = state.NewMap[matchingv1.Lapses](protocol.ModuleMatching, 17)
+
+	standings     = state.NewMap[matchingv1.StandingOrder](protocol.ModuleMatching, 13)
+	standingClock = state.NewItem[matchingv1.StandingClock](protocol.ModuleMatching, 14)
+	seals         = state.NewMap[matchingv1.Seal](protocol.ModuleMatching, 15)
 )
 
-func bookKey(period int64) state.Key { return books.Key().Int64(period) }
+func bookKey(period, market int64) state.Key { return books.Key().Int64(period).Int64(market) }
 
-func sellKey(period int64, account, id []byte) state.Key {
-	return sells.Key().Int64(period).Bytes(account, id)
+func sellKey(period, market int64, account, id []byte) state.Key {
+	return sells.Key().Int64(period).Int64(market).Bytes(account, id)
 }
 
-func buyKey(period int64, account, id []byte) state.Key {
-	return buys.Key().Int64(period).Bytes(account, id)
+func buyKey(period, market int64, account, id []byte) state.Key {
+	return buys.Key().Int64(period).Int64(market).Bytes(account, id)
 }
 
-func prematchKey(period int64, id []byte) state.Key {
-	return prematches.Key().Int64(period).Bytes(id)
+func prematchKey(period, market int64, id []byte) state.Key {
+	return prematches.Key().Int64(period).Int64(market).Bytes(id)
 }
 
 func matchKey(period int64, seller, id []byte) state.Key {
@@ -53,7 +58,11 @@ func presenceKey(account []byte, period int64) state.Key {
 	return presences.Key().Bytes(account).Int64(period)
 }
 
-func dueKey(timeMs, period int64) state.Key { return dues.Key().Int64(timeMs).Int64(period) }
+func dueKey(timeMs, period, market int64) state.Key {
+	return dues.Key().Int64(timeMs).Int64(period).Int64(market)
+}
+
+func loadKey(period int64) state.Key { return loads.Key().Int64(period) }
 
 // Module is the matching module.
 type Module struct{}
@@ -64,27 +73,63 @@ func New() Module { return Module{} }
 // Name implements module.Module.
 func (Module) Name() string { return "matching" }
 
+// traders are who may order.
+var traders = []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
+
 // Routes implements module.Module.
 func (Module) Routes() []module.Route {
-	traders := []registryv1.Role{registryv1.Role_ROLE_PROSUMER, registryv1.Role_ROLE_AGGREGATOR}
 	return []module.Route{
 		module.Handle(module.LaneOrders, traders, checkPlaceSell, placeSell),
 		module.Handle(module.LaneOrders, traders, checkPlaceBuy, placeBuy),
 		module.Handle(module.LaneOrders, traders, checkCancel, cancel),
 		module.Handle(module.LaneOrders, traders, checkConfirm, confirm),
+		module.Handle(module.LaneOrders, traders, checkSealOrder, sealOrder),
+		module.Handle(module.LaneOrders, traders, checkRevealOrder, revealOrder),
+		module.Handle(module.LaneOrders, traders, checkSetStandingOrder, setStandingOrder),
+		module.Handle(module.LaneOrders, traders, checkCancelStandingOrder, cancelStandingOrder),
 		module.Handle(module.LaneRest, []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}, checkSetMarket, setMarket),
 	}
 }
 
-// BookOf returns a period's book. It is there from the first order until
-// settlement closes it.
-func BookOf(r state.Reader, period int64) (*matchingv1.Book, bool) {
-	return books.Get(r, bookKey(period))
+// BookOf returns a market's book of a period. It is there from the first order
+// until settlement closes it.
+func BookOf(r state.Reader, period, market int64) (*matchingv1.Book, bool) {
+	return books.Get(r, bookKey(period, market))
 }
 
-// Books yields all books by period.
+// Books yields all books by period and market.
 func Books(r state.Reader) iter.Seq[*matchingv1.Book] {
 	return values(books.All(r, books.Key()))
+}
+
+// Periods yields each period that has books, the oldest first.
+func Periods(r state.Reader) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		last, some := int64(0), false
+		for book := range Books(r) {
+			if some && book.Period == last {
+				continue
+			}
+			last, some = book.Period, true
+			if !yield(last) {
+				return
+			}
+		}
+	}
+}
+
+// MatchCount returns how many confirmed matches the books of a period counted,
+// those of all markets.
+func MatchCount(r state.Reader, period int64) (count int64) {
+	for book := range booksOf(r, period) {
+		count += book.Matches
+	}
+	return count
+}
+
+// booksOf yields a period's books by market.
+func booksOf(r state.Reader, period int64) iter.Seq[*matchingv1.Book] {
+	return values(books.All(r, books.Key().Int64(period)))
 }
 
 // Matches yields a period's confirmed matches by seller and id.
@@ -127,24 +172,40 @@ func Take(ctx *module.Ctx, match *matchingv1.Match) {
 	bought.Delete(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id))
 }
 
-// CloseBook removes the book of a period that settlement is done with.
-func CloseBook(ctx *module.Ctx, period int64) {
-	books.Delete(ctx.Store, bookKey(period))
-	for _, certificate := range collect(values(certificates.All(ctx.Store, certificates.Key().Int64(period)))) {
-		certificates.Delete(ctx.Store, certificateKey(period, certificate.Round))
+// CloseBooks removes the books of a period that settlement is done with.
+func CloseBooks(ctx *module.Ctx, period int64) {
+	for _, book := range collect(booksOf(ctx.Store, period)) {
+		books.Delete(ctx.Store, bookKey(period, book.Market))
+		for _, pair := range declinedIn(ctx.Store, period, book.Market) {
+			declined.Delete(ctx.Store, declinedKey(pair))
+		}
 	}
-	for _, pair := range declinedIn(ctx.Store, period) {
-		declined.Delete(ctx.Store, declinedKey(pair))
+	for _, certificate := range collect(values(certificates.All(ctx.Store, certificates.Key().Int64(period)))) {
+		certificates.Delete(ctx.Store, certificateKey(period, certificate.Market, certificate.Round))
+	}
+	loads.Delete(ctx.Store, loadKey(period))
+}
+
+// addLoad counts orders into a period, or out of it.
+func addLoad(store state.Store, period, orders int64) {
+	load, _ := loads.Get(store, loadKey(period))
+	if sum := load.GetOrders() + orders; sum != 0 {
+		loads.Set(store, loadKey(period), &matchingv1.PeriodLoad{Period: period, Orders: sum})
+	} else {
+		loads.Delete(store, loadKey(period))
 	}
 }
 
-// dueTime is when the hook must look at a book next: at the gate, at the end of
-// each confirmation window, and in the next block if that is not the last round.
-// It is not asked about final books.
+// dueTime is when the hook must look at a book next: at the gate, where orders
+// are sealed at the end of the time for revealing, at the end of each confirmation
+// window, and in the next block if that is not the last round. It is not asked
+// about final books.
 func dueTime(r state.Reader, book *matchingv1.Book) int64 {
 	switch book.Phase {
 	case matchingv1.Phase_PHASE_CONFIRM:
 		return book.ConfirmUntilMs
+	case matchingv1.Phase_PHASE_REVEAL:
+		return book.RevealUntilMs
 	case matchingv1.Phase_PHASE_AGAIN:
 		return book.ConfirmUntilMs + 1
 	}
@@ -153,11 +214,11 @@ func dueTime(r state.Reader, book *matchingv1.Book) int64 {
 
 func setDue(ctx *module.Ctx, book *matchingv1.Book) {
 	at := dueTime(ctx.Store, book)
-	dues.Set(ctx.Store, dueKey(at, book.Period), &matchingv1.Due{TimeMs: at, Period: book.Period})
+	dues.Set(ctx.Store, dueKey(at, book.Period, book.Market), &matchingv1.Due{TimeMs: at, Period: book.Period, Market: book.Market})
 }
 
 func dropDue(ctx *module.Ctx, book *matchingv1.Book) {
-	dues.Delete(ctx.Store, dueKey(dueTime(ctx.Store, book), book.Period))
+	dues.Delete(ctx.Store, dueKey(dueTime(ctx.Store, book), book.Period, book.Market))
 }
 
 func values[K, V any](rows iter.Seq2[K, V]) iter.Seq[V] {

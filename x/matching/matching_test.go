@@ -41,7 +41,7 @@ func escrow(m *market.Market, name string) int64 {
 }
 
 func book(m *market.Market) *matchingv1.Book {
-	found, _ := matching.BookOf(m.Store, p)
+	found, _ := matching.BookOf(m.Store, p, 0)
 	return found
 }
 
@@ -229,8 +229,8 @@ func TestCancelLast(t *testing.T) {
 // TestRolesOnRoutes: gateways place no orders; frozen accounts send nothing.
 func TestRolesOnRoutes(t *testing.T) {
 	routes := matching.New().Routes()
-	if len(routes) != 5 {
-		t.Fatalf("got %d routes, want 5", len(routes))
+	if len(routes) != 9 {
+		t.Fatalf("got %d routes, want 9", len(routes))
 	}
 	for _, route := range routes {
 		if route.Type == "energy.matching.v1.MsgSetMarket" {

@@ -72,7 +72,7 @@ func TestMechanisms(t *testing.T) {
 			for match := range matching.Matches(m.Store, p) {
 				checkTerms(t, match, test.prices)
 			}
-			if _, ok := matching.CertificateOf(m.Store, p, 0); ok != test.certificate {
+			if _, ok := matching.CertificateOf(m.Store, p, 0, 0); ok != test.certificate {
 				t.Errorf("certificate: got %t, want %t", ok, test.certificate)
 			}
 		})

@@ -18,8 +18,8 @@ const (
 )
 
 func checkCancel(_ string, m *matchingv1.MsgCancel) error {
-	if m.Period <= 0 {
-		return ErrBadPeriod.With("period: expected the start of a period, got %s", units.FormatTime(m.Period))
+	if err := checkPeriod(m.Period); err != nil {
+		return err
 	}
 	return checkID("order", m.Order)
 }
@@ -32,28 +32,35 @@ func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 			units.FormatTime(ctx.TimeMs), units.FormatTime(m.Period), units.FormatTime(gate))
 	}
 	sender := ctx.Signer.Address()
-	if order, ok := sells.Get(ctx.Store, sellKey(m.Period, sender[:], m.Order)); ok {
+	market := ctx.Signer.Account.GetMarket()
+	if order, ok := sells.Get(ctx.Store, sellKey(m.Period, market, sender[:], m.Order)); ok {
 		removeSell(ctx, order, reasonSender)
-		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Sells: 1, SellWh: order.EnergyWh})
+		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Market: market, Sells: 1, SellWh: order.EnergyWh})
 	}
-	if order, ok := buys.Get(ctx.Store, buyKey(m.Period, sender[:], m.Order)); ok {
+	if order, ok := buys.Get(ctx.Store, buyKey(m.Period, market, sender[:], m.Order)); ok {
 		if err := removeBuy(ctx, order, reasonSender); err != nil {
 			return err
 		}
-		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Buys: 1, BuyWh: order.EnergyWh})
+		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Market: market, Buys: 1, BuyWh: order.EnergyWh})
+	}
+	if seal, ok := seals.Get(ctx.Store, sealKey(m.Period, market, sender[:], m.Order)); ok {
+		if err := removeSeal(ctx, seal, reasonSender); err != nil {
+			return err
+		}
+		return leave(ctx, seal.Account, seal.Period, &matchingv1.Presence{Market: market, Seals: 1})
 	}
 	return ErrUnknownOrder.With("order: expected one of the sender's in the period %s, got %x", units.FormatTime(m.Period), m.Order)
 }
 
 // removeSell deletes an order; an empty reason makes no event OrderCancelled.
 func removeSell(ctx *module.Ctx, order *matchingv1.SellOrder, reason string) {
-	sells.Delete(ctx.Store, sellKey(order.Period, order.Account, order.Id))
+	sells.Delete(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id))
 	emitCancelled(ctx, order.Id, order.Account, order.Period, reason)
 }
 
 // removeBuy deletes an order and gives back what is escrowed for it.
 func removeBuy(ctx *module.Ctx, order *matchingv1.BuyOrder, reason string) error {
-	buys.Delete(ctx.Store, buyKey(order.Period, order.Account, order.Id))
+	buys.Delete(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id))
 	emitCancelled(ctx, order.Id, order.Account, order.Period, reason)
 	return bank.Release(ctx, protocol.Address(order.Account), order.EscrowUcoin)
 }
@@ -66,27 +73,30 @@ func emitCancelled(ctx *module.Ctx, id, account []byte, period int64, reason str
 
 // leave takes removed orders out of an open book's counts; an empty book goes.
 func leave(ctx *module.Ctx, account []byte, period int64, gone *matchingv1.Presence) error {
-	book, ok := books.Get(ctx.Store, bookKey(period))
+	book, ok := books.Get(ctx.Store, bookKey(period, gone.Market))
 	if !ok {
 		return ErrUnknownBook.With("period: %s", units.FormatTime(period))
 	}
 	book.Sells -= gone.Sells
 	book.Buys -= gone.Buys
-	book.Orders -= gone.Sells + gone.Buys
+	book.Seals -= gone.Seals
+	book.Orders -= gone.Sells + gone.Buys + gone.Seals
+	addLoad(ctx.Store, period, -gone.Sells-gone.Buys-gone.Seals)
 	if book.Orders == 0 {
 		dropDue(ctx, book)
-		books.Delete(ctx.Store, bookKey(period))
+		books.Delete(ctx.Store, bookKey(period, book.Market))
 	} else {
-		books.Set(ctx.Store, bookKey(period), book)
+		books.Set(ctx.Store, bookKey(period, book.Market), book)
 	}
 	key := presenceKey(account, period)
 	presence, _ := presences.Get(ctx.Store, key)
-	if presence.GetSells()+presence.GetBuys() == gone.Sells+gone.Buys {
+	if presence.GetSells()+presence.GetBuys()+presence.GetSeals() == gone.Sells+gone.Buys+gone.Seals {
 		presences.Delete(ctx.Store, key)
 		return nil
 	}
 	presence.Sells -= gone.Sells
 	presence.Buys -= gone.Buys
+	presence.Seals -= gone.Seals
 	presence.SellWh -= gone.SellWh
 	presence.BuyWh -= gone.BuyWh
 	presences.Set(ctx.Store, key, presence)

@@ -12,14 +12,14 @@ func checkConfirm(_ string, m *matchingv1.MsgConfirm) error { return checkID("ma
 
 // confirm signs a pre-match for the sender's side, or vetoes it.
 func confirm(ctx *module.Ctx, m *matchingv1.MsgConfirm) error {
-	book, ok := books.Get(ctx.Store, bookKey(m.Period))
+	book, ok := books.Get(ctx.Store, bookKey(m.Period, ctx.Signer.Account.GetMarket()))
 	if !ok {
 		return ErrUnknownMatch.With("period: expected one with a book, got %s", units.FormatTime(m.Period))
 	}
 	if book.Phase != matchingv1.Phase_PHASE_CONFIRM || ctx.TimeMs >= book.ConfirmUntilMs {
 		return ErrWindowClosed.With("period: expected the confirmation window of %s, the time is %s", units.FormatTime(m.Period), units.FormatTime(ctx.TimeMs))
 	}
-	match, ok := prematches.Get(ctx.Store, prematchKey(m.Period, m.Match))
+	match, ok := prematches.Get(ctx.Store, prematchKey(m.Period, book.Market, m.Match))
 	sender := ctx.Signer.Address()
 	isSeller := ok && bytes.Equal(match.Seller, sender[:])
 	if !ok || !isSeller && !bytes.Equal(match.Buyer, sender[:]) {
@@ -51,10 +51,10 @@ func confirm(ctx *module.Ctx, m *matchingv1.MsgConfirm) error {
 // signed stores a pre-match with one more signature; with both it is a match.
 func signed(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match) error {
 	if !match.SellerConfirmed || !match.BuyerConfirmed {
-		prematches.Set(ctx.Store, prematchKey(match.Period, match.Id), match)
+		prematches.Set(ctx.Store, prematchKey(match.Period, match.Market, match.Id), match)
 		return nil
 	}
-	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Id))
+	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Market, match.Id))
 	book.Pending--
 	return stand(ctx, book, match)
 }
@@ -84,5 +84,5 @@ func updateConfirming(ctx *module.Ctx, book *matchingv1.Book) {
 		book.ConfirmUntilMs = ctx.TimeMs
 		setDue(ctx, book)
 	}
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 }

@@ -15,30 +15,34 @@ const (
 	maxCredit = 100
 )
 
-func buyTerms(m *matchingv1.MsgPlaceBuy) terms {
-	return terms{period: m.Period, price: m.PriceUcoinPerKwh, energyWh: m.EnergyWh, consent: m.Consent}
-}
-
 func checkPlaceBuy(_ string, m *matchingv1.MsgPlaceBuy) error {
-	if err := buyTerms(m).check(); err != nil {
+	if err := checkPeriod(m.Period); err != nil {
 		return err
 	}
-	if _, known := registryv1.EnergyType_name[int32(m.WantedEnergyType)]; !known {
-		return ErrMalformed.With("wanted_energy_type: expected a known energy type, got %d", m.WantedEnergyType)
+	return checkStatedBuy(statedBuy(m))
+}
+
+// checkStatedBuy checks all of a demand but its period.
+func checkStatedBuy(order *matchingv1.BuyOrder) error {
+	if err := checkTerms(order.PriceUcoinPerKwh, order.EnergyWh, order.Consent); err != nil {
+		return err
 	}
-	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, OpenWh: 1, Preferences: m.Preferences}
+	if _, known := registryv1.EnergyType_name[int32(order.WantedEnergyType)]; !known {
+		return ErrMalformed.With("wanted_energy_type: expected a known energy type, got %d", order.WantedEnergyType)
+	}
+	stated := &matchingv1.BuyOrder{PriceUcoinPerKwh: 1, OpenWh: 1, Preferences: order.Preferences}
 	if err := clearing.CheckRatedBuy(stated); err != nil {
 		return ErrMalformed.With("%v", err)
 	}
-	w := m.Weights
+	w := order.Weights
 	for _, field := range []struct {
 		name        string
 		value, most int64
 	}{
-		{"wanted_loss_ppm", m.WantedLossPpm, units.PPM},
-		{"max_loss_ppm", m.GetMaxLossPpm(), units.PPM},
-		{"wanted_environment", m.GetWantedEnvironment(), 1},
-		{"wanted_credit", m.GetWantedCredit(), maxCredit},
+		{"wanted_loss_ppm", order.WantedLossPpm, units.PPM},
+		{"max_loss_ppm", order.GetMaxLossPpm(), units.PPM},
+		{"wanted_environment", order.GetWantedEnvironment(), 1},
+		{"wanted_credit", order.GetWantedCredit(), maxCredit},
 		{"weights.price", w.GetPrice(), maxWeight},
 		{"weights.energy", w.GetEnergy(), maxWeight},
 		{"weights.environment", w.GetEnvironment(), maxWeight},
@@ -53,36 +57,52 @@ func checkPlaceBuy(_ string, m *matchingv1.MsgPlaceBuy) error {
 	return nil
 }
 
-// placeBuy takes a demand and escrows bid + fee for all of it.
+// placeBuy takes a demand.
 func placeBuy(ctx *module.Ctx, m *matchingv1.MsgPlaceBuy) error {
-	e, err := admit(ctx, buyTerms(m))
-	if err != nil {
+	if err := checkWindow(ctx, m.Period); err != nil {
 		return err
 	}
-	id, sender := ctx.ID(), ctx.Signer.Address()
-	escrow, err := cost(m.PriceUcoinPerKwh, e.params.FeeUcoinPerKwh, m.EnergyWh)
-	if err != nil {
-		return err
-	}
-	order := &matchingv1.BuyOrder{
-		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
+	order := statedBuy(m)
+	order.Id = ctx.ID().Bytes()
+	return enterBuy(ctx, order)
+}
+
+// statedBuy is a demand as its owner states it.
+func statedBuy(m *matchingv1.MsgPlaceBuy) *matchingv1.BuyOrder {
+	return &matchingv1.BuyOrder{
+		Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		EnergyWh: m.EnergyWh, WantedLossPpm: m.WantedLossPpm, MaxLossPpm: m.MaxLossPpm,
 		WantedEnvironment: m.WantedEnvironment, WantedEnergyType: m.WantedEnergyType, WantedCredit: m.WantedCredit,
-		Weights: m.Weights, Preferences: m.Preferences, Consent: m.Consent, OpenWh: m.EnergyWh, EscrowUcoin: escrow,
-		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
+		Weights: m.Weights, Preferences: m.Preferences, Consent: m.Consent,
 	}
+}
+
+// enterBuy judges a demand of the signer's, adds what the chain knows, escrows
+// bid + fee for all of it and puts it into the book.
+func enterBuy(ctx *module.Ctx, order *matchingv1.BuyOrder) error {
+	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh, consent: order.Consent})
+	if err != nil {
+		return err
+	}
+	sender := ctx.Signer.Address()
+	escrow, err := cost(order.PriceUcoinPerKwh, e.params.FeeUcoinPerKwh, order.EnergyWh)
+	if err != nil {
+		return err
+	}
+	order.Account, order.Market, order.OpenWh, order.EscrowUcoin = sender.Bytes(), e.book.Market, order.EnergyWh, escrow
+	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckBuy(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
-	key := buyKey(order.Period, order.Account, order.Id)
+	key := buyKey(order.Period, order.Market, order.Account, order.Id)
 	if buys.Has(ctx.Store, key) {
-		return ErrOrderExists.With("order: %v", id)
+		return ErrOrderExists.With("order: %x", order.Id)
 	}
 	if err := bank.Hold(ctx, sender, escrow); err != nil {
 		return err
 	}
 	buys.Set(ctx.Store, key, order)
-	e.record(ctx)
+	e.record(ctx, &matchingv1.Presence{Buys: 1, BuyWh: order.EnergyWh})
 	ctx.Emit(&matchingv1.BuyPlaced{Order: order})
 	return nil
 }

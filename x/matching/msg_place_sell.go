@@ -10,55 +10,73 @@ import (
 	"github.com/energyd/energyd/x/reputation"
 )
 
-func sellTerms(m *matchingv1.MsgPlaceSell) terms {
-	return terms{period: m.Period, price: m.PriceUcoinPerKwh, energyWh: m.EnergyWh, consent: m.Consent, sell: true}
+func checkPlaceSell(_ string, m *matchingv1.MsgPlaceSell) error {
+	if err := checkPeriod(m.Period); err != nil {
+		return err
+	}
+	return checkStatedSell(statedSell(m))
 }
 
-func checkPlaceSell(_ string, m *matchingv1.MsgPlaceSell) error {
-	if err := protocol.CheckName(m.Meter); err != nil {
+// checkStatedSell checks all of an offer but its period.
+func checkStatedSell(order *matchingv1.SellOrder) error {
+	if err := protocol.CheckName(order.Meter); err != nil {
 		return ErrMalformed.With("meter: %v", err)
 	}
-	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, AvailableWh: 1, Preferences: m.Preferences}); err != nil {
+	if err := clearing.CheckRatedSell(&matchingv1.SellOrder{PriceUcoinPerKwh: 1, AvailableWh: 1, Preferences: order.Preferences}); err != nil {
 		return ErrMalformed.With("%v", err)
 	}
-	if _, known := matchingv1.Rest_name[int32(m.Rest)]; !known {
-		return ErrMalformed.With("rest: expected grid, withhold or store, got %d", m.Rest)
+	if _, known := matchingv1.Rest_name[int32(order.Rest)]; !known {
+		return ErrMalformed.With("rest: expected grid, withhold or store, got %d", order.Rest)
 	}
-	return sellTerms(m).check()
+	return checkTerms(order.PriceUcoinPerKwh, order.EnergyWh, order.Consent)
 }
 
-// placeSell takes an offer. The energy type and environmental index of a sell
-// record are those of the meter, which the authority approved.
+// placeSell takes an offer.
 func placeSell(ctx *module.Ctx, m *matchingv1.MsgPlaceSell) error {
-	e, err := admit(ctx, sellTerms(m))
+	if err := checkWindow(ctx, m.Period); err != nil {
+		return err
+	}
+	order := statedSell(m)
+	order.Id = ctx.ID().Bytes()
+	return enterSell(ctx, order)
+}
+
+// statedSell is an offer as its owner states it.
+func statedSell(m *matchingv1.MsgPlaceSell) *matchingv1.SellOrder {
+	return &matchingv1.SellOrder{
+		Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh, EnergyWh: m.EnergyWh, Meter: m.Meter,
+		Preferences: m.Preferences, Consent: m.Consent, Rest: m.Rest,
+	}
+}
+
+// enterSell judges an offer of the signer's, adds what the chain knows, and puts
+// it into the book. The energy type and environmental index are those of the
+// meter, which the authority approved.
+func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
+	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh, consent: order.Consent, sell: true})
 	if err != nil {
 		return err
 	}
 	sender := ctx.Signer.Address()
-	meter, ok := registry.MeterOf(ctx.Store, m.Meter)
+	meter, ok := registry.MeterOf(ctx.Store, order.Meter)
 	if !ok {
-		return ErrUnknownMeter.With("meter: expected a registered meter, got %q", m.Meter)
+		return ErrUnknownMeter.With("meter: expected a registered meter, got %q", order.Meter)
 	}
-	if protocol.Address(meter.Account) != sender || meter.BoundAtMs > m.Period {
-		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(m.Period), m.Meter)
+	if protocol.Address(meter.Account) != sender || meter.BoundAtMs > order.Period {
+		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(order.Period), order.Meter)
 	}
-	id := ctx.ID()
-	order := &matchingv1.SellOrder{
-		Id: id.Bytes(), Account: sender.Bytes(), Period: m.Period, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
-		EnergyWh: m.EnergyWh, Meter: m.Meter, Preferences: m.Preferences, Consent: m.Consent, AvailableWh: m.EnergyWh,
-		Environment: meter.Environment, EnergyType: meter.EnergyType,
-		Credit: reputation.ValueOf(ctx.Store, sender), Identity: e.account.Identity, GridNode: e.account.GridNode,
-		Rest: m.Rest,
-	}
+	order.Account, order.Market, order.AvailableWh = sender.Bytes(), e.book.Market, order.EnergyWh
+	order.Environment, order.EnergyType = meter.Environment, meter.EnergyType
+	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
 	}
-	key := sellKey(order.Period, order.Account, order.Id)
+	key := sellKey(order.Period, order.Market, order.Account, order.Id)
 	if sells.Has(ctx.Store, key) {
-		return ErrOrderExists.With("order: %v", id)
+		return ErrOrderExists.With("order: %x", order.Id)
 	}
 	sells.Set(ctx.Store, key, order)
-	e.record(ctx)
+	e.record(ctx, &matchingv1.Presence{Sells: 1, SellWh: order.EnergyWh})
 	ctx.Emit(&matchingv1.SellPlaced{Order: order})
 	return nil
 }

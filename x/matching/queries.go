@@ -21,15 +21,17 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryMatches),
 		module.Answer(queryPeriods),
 		module.Answer(queryMarket),
+		module.Answer(queryMarkets),
 		module.Answer(queryCertificate),
+		module.Answer(queryStandingOrders),
 		module.Answer(queryLapses),
 	}
 }
 
 func queryBook(ctx module.QueryCtx, q *matchingv1.QueryBookRequest) (*matchingv1.QueryBookResponse, error) {
-	book, ok := BookOf(ctx.Store, q.Period)
+	book, ok := BookOf(ctx.Store, q.Period, q.Market)
 	if !ok {
-		return nil, ErrUnknownBook.With("period: expected one with orders that is not settled yet, got %s", units.FormatTime(q.Period))
+		return nil, ErrUnknownBook.With("period: expected one with orders in market %d that is not settled yet, got %s", q.Market, units.FormatTime(q.Period))
 	}
 	return &matchingv1.QueryBookResponse{Book: book}, nil
 }
@@ -49,8 +51,14 @@ func queryOrders(ctx module.QueryCtx, q *matchingv1.QueryOrdersRequest) (*matchi
 	if err := checkAccount(q.Account); err != nil {
 		return nil, err
 	}
-	sold, bid := ordersOf(ctx.Store, q.Period, q.Account)
-	return &matchingv1.QueryOrdersResponse{Sells: firstOf(sold), Buys: firstOf(bid)}, nil
+	market := q.Market
+	if len(q.Account) > 0 { // it has orders in its own market only
+		account, _ := registry.AccountOf(ctx.Store, protocol.Address(q.Account))
+		market = account.GetMarket()
+	}
+	sold, bid := ordersOf(ctx.Store, q.Period, market, q.Account)
+	sealed := sealsOf(ctx.Store, q.Period, market, q.Account)
+	return &matchingv1.QueryOrdersResponse{Sells: firstOf(sold), Buys: firstOf(bid), Seals: firstOf(sealed)}, nil
 }
 
 func queryMatches(ctx module.QueryCtx, q *matchingv1.QueryMatchesRequest) (*matchingv1.QueryMatchesResponse, error) {
@@ -92,17 +100,38 @@ func queryPeriods(ctx module.QueryCtx, _ *matchingv1.QueryPeriodsRequest) (*matc
 }
 
 func queryMarket(ctx module.QueryCtx, q *matchingv1.QueryMarketRequest) (*matchingv1.QueryMarketResponse, error) {
-	period := q.Period
-	if period == 0 { // the present one
-		period = registry.PeriodOf(ctx.Store, ctx.TimeMs)
+	period := orPresent(ctx, q.Period)
+	entry, ok := marketAt(ctx.Store, q.Market, period)
+	if !ok {
+		return nil, ErrUnknownMarket.With("market: expected one open in %s, got %d", units.FormatTime(period), q.Market)
 	}
-	return &matchingv1.QueryMarketResponse{Entry: marketAt(ctx.Store, period)}, nil
+	return &matchingv1.QueryMarketResponse{Entry: entry}, nil
+}
+
+func queryMarkets(ctx module.QueryCtx, q *matchingv1.QueryMarketsRequest) (*matchingv1.QueryMarketsResponse, error) {
+	return &matchingv1.QueryMarketsResponse{Markets: marketsAt(ctx.Store, orPresent(ctx, q.Period))}, nil
+}
+
+// orPresent returns a period, for 0 the present one.
+func orPresent(ctx module.QueryCtx, period int64) int64 {
+	if period == 0 {
+		return registry.PeriodOf(ctx.Store, ctx.TimeMs)
+	}
+	return period
 }
 
 func queryCertificate(ctx module.QueryCtx, q *matchingv1.QueryCertificateRequest) (*matchingv1.QueryCertificateResponse, error) {
-	certificate, ok := CertificateOf(ctx.Store, q.Period, q.Round)
+	certificate, ok := CertificateOf(ctx.Store, q.Period, q.Market, q.Round)
 	if !ok {
-		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare that is not settled yet, got %s in round %d", units.FormatTime(q.Period), q.Round)
+		return nil, ErrUnknownBook.With("period: expected one cleared by CMAP or welfare in market %d that is not settled yet, got %s in round %d", q.Market, units.FormatTime(q.Period), q.Round)
 	}
 	return &matchingv1.QueryCertificateResponse{Certificate: certificate}, nil
+}
+
+func queryStandingOrders(ctx module.QueryCtx, q *matchingv1.QueryStandingOrdersRequest) (*matchingv1.QueryStandingOrdersResponse, error) {
+	if err := checkAccount(q.Account); err != nil {
+		return nil, err
+	}
+	found := collect(values(standings.All(ctx.Store, standings.Key().Bytes(q.Account))))
+	return &matchingv1.QueryStandingOrdersResponse{Orders: firstOf(found)}, nil
 }

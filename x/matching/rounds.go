@@ -39,7 +39,7 @@ func again(ctx *module.Ctx, book *matchingv1.Book) bool {
 func awaitRound(ctx *module.Ctx, book *matchingv1.Book) {
 	book.Phase, book.ConfirmUntilMs = matchingv1.Phase_PHASE_AGAIN, ctx.TimeMs
 	setDue(ctx, book)
-	books.Set(ctx.Store, bookKey(book.Period), book)
+	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 }
 
 // rejects is the rejection rule of an order (S3 4.3 step 9).
@@ -57,7 +57,7 @@ func decline(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, se
 	}
 	book.ReturnedWh = total
 	book.Declined++
-	pair := &matchingv1.Declined{Period: book.Period, SellOrder: sell.Id, BuyOrder: buy.Id}
+	pair := &matchingv1.Declined{Period: book.Period, Market: book.Market, SellOrder: sell.Id, BuyOrder: buy.Id}
 	declined.Set(ctx.Store, declinedKey(pair), pair)
 	sell.Priority = sell.Priority || !sides.seller
 	buy.Priority = buy.Priority || !sides.buyer
@@ -68,10 +68,10 @@ func decline(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, se
 // lapse ends a pre-match that was not confirmed: energy and escrow go back to its
 // orders.
 func lapse(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, sides by, cause matchingv1.Cause) error {
-	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Id))
+	prematches.Delete(ctx.Store, prematchKey(match.Period, match.Market, match.Id))
 	book.Pending--
-	sell, sold := sells.Get(ctx.Store, sellKey(match.Period, match.Seller, match.SellOrder))
-	buy, bid := buys.Get(ctx.Store, buyKey(match.Period, match.Buyer, match.BuyOrder))
+	sell, sold := sells.Get(ctx.Store, sellKey(match.Period, match.Market, match.Seller, match.SellOrder))
+	buy, bid := buys.Get(ctx.Store, buyKey(match.Period, match.Market, match.Buyer, match.BuyOrder))
 	if !sold || !bid {
 		return ErrUnknownOrder.With("pre-match %x: expected its orders", match.Id)
 	}
@@ -81,21 +81,21 @@ func lapse(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, side
 	if err := decline(ctx, book, match, sell, buy, sides, cause); err != nil {
 		return err
 	}
-	sells.Set(ctx.Store, sellKey(match.Period, match.Seller, match.SellOrder), sell)
-	buys.Set(ctx.Store, buyKey(match.Period, match.Buyer, match.BuyOrder), buy)
+	sells.Set(ctx.Store, sellKey(match.Period, match.Market, match.Seller, match.SellOrder), sell)
+	buys.Set(ctx.Store, buyKey(match.Period, match.Market, match.Buyer, match.BuyOrder), buy)
 	return nil
 }
 
 // withdraw takes what is left of a stopped account's orders out of a cleared
 // book. The orders stay, with nothing left, as long as matches of theirs may
 // stand on the lines.
-func withdraw(ctx *module.Ctx, period int64, account protocol.Address) error {
-	sold, bid := ordersOf(ctx.Store, period, account[:])
+func withdraw(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
+	sold, bid := ordersOf(ctx.Store, book.Period, book.Market, account[:])
 	for _, order := range sold {
 		if order.AvailableWh > 0 {
 			order.AvailableWh = 0
-			sells.Set(ctx.Store, sellKey(period, order.Account, order.Id), order)
-			emitCancelled(ctx, order.Id, order.Account, period, reasonStopped)
+			sells.Set(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id), order)
+			emitCancelled(ctx, order.Id, order.Account, order.Period, reasonStopped)
 		}
 	}
 	for _, order := range bid {
@@ -104,8 +104,8 @@ func withdraw(ctx *module.Ctx, period int64, account protocol.Address) error {
 		}
 		escrow := order.EscrowUcoin
 		order.OpenWh, order.EscrowUcoin = 0, 0
-		buys.Set(ctx.Store, buyKey(period, order.Account, order.Id), order)
-		emitCancelled(ctx, order.Id, order.Account, period, reasonStopped)
+		buys.Set(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id), order)
+		emitCancelled(ctx, order.Id, order.Account, order.Period, reasonStopped)
 		if err := bank.Release(ctx, account, escrow); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func withdraw(ctx *module.Ctx, period int64, account protocol.Address) error {
 // stopIn lapses a stopped account's unconfirmed pre-matches in a cleared book and
 // takes the rest of its orders out. That a side is stopped is no lapse.
 func stopIn(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
-	for _, match := range collect(values(prematches.All(ctx.Store, prematches.Key().Int64(book.Period)))) {
+	for _, match := range prematchesOf(ctx.Store, book) {
 		sides := by{bytes.Equal(match.Seller, account[:]), bytes.Equal(match.Buyer, account[:])}
 		if !sides.seller && !sides.buyer {
 			continue
@@ -125,7 +125,7 @@ func stopIn(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) er
 			return err
 		}
 	}
-	if err := withdraw(ctx, book.Period, account); err != nil {
+	if err := withdraw(ctx, book, account); err != nil {
 		return err
 	}
 	updateConfirming(ctx, book)
@@ -144,10 +144,10 @@ func leaveRest(ctx *module.Ctx, order *matchingv1.SellOrder) {
 }
 
 func declinedKey(d *matchingv1.Declined) state.Key {
-	return declined.Key().Int64(d.Period).Bytes(d.SellOrder, d.BuyOrder)
+	return declined.Key().Int64(d.Period).Int64(d.Market).Bytes(d.SellOrder, d.BuyOrder)
 }
 
-// declinedIn returns the pairs of a period that are not proposed again.
-func declinedIn(r state.Reader, period int64) []*matchingv1.Declined {
-	return collect(values(declined.All(r, declined.Key().Int64(period))))
+// declinedIn returns the pairs of a book that are not proposed again.
+func declinedIn(r state.Reader, period, market int64) []*matchingv1.Declined {
+	return collect(values(declined.All(r, declined.Key().Int64(period).Int64(market))))
 }

@@ -55,6 +55,9 @@
 // bound by the start of the period have closed it, the account's energy is ready;
 // it is estimated if any of the boundaries is.
 //
+// A meter remembers what it counted in the last period that it closed, since
+// settlement takes the ready energy away: standing orders follow it (Latest).
+//
 // A block fixes at most 20 000 boundaries, shared equally among the meters that
 // have some; the rest waits for the next block.
 //

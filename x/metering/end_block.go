@@ -113,13 +113,14 @@ func fixBoundary(ctx *module.Ctx, meter *meteringv1.MeterState, account billed, 
 	now.importWh = max(now.importWh, meter.ImportWh)
 	now.exportWh = max(now.exportWh, meter.ExportWh)
 	if meter.FixedUntil != 0 {
-		err := account.close(ctx, meter.Meter, &meteringv1.Energy{
+		closed := &meteringv1.Energy{
 			Period:    meter.FixedUntil,
 			ImportWh:  now.importWh - meter.ImportWh,
 			ExportWh:  now.exportWh - meter.ExportWh,
 			Estimated: estimated || meter.Estimated,
-		})
-		if err != nil {
+		}
+		meter.LastPeriod, meter.LastImportWh, meter.LastExportWh = closed.Period, closed.ImportWh, closed.ExportWh
+		if err := account.close(ctx, meter.Meter, closed); err != nil {
 			return err
 		}
 	}

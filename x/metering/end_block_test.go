@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"fmt"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -107,6 +108,31 @@ func TestTwoBillingMeters(t *testing.T) {
 	for range partial.All(c.Store, partial.Key()) {
 		t.Error("the partial energy is still there")
 	}
+}
+
+// TestLatest: what was measured last outlives settlement's taking it, and wants
+// a closed period of each billing meter.
+func TestLatest(t *testing.T) {
+	c := newChain(t)
+	latest := func(want string) {
+		t.Helper()
+		got := "none"
+		if energy, ok := Latest(c.Store, addressOf(bob), start+2*periodMs); ok {
+			got = fmt.Sprint(energy.Period-start, energy.ImportWh, energy.ExportWh)
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	latest("none")
+	c.send(of("b1", 1, 0, 0, 0), of("b1", 2, periodMs, 5, 1))
+	latest("none")
+	c.send(of("b2", 1, 0, 0, 0), of("b2", 2, periodMs, 20, 0))
+	latest("0 25 1")
+	Consume(c.Ctx, addressOf(bob), start)
+	latest("0 25 1")
+	c.send(of("b1", 3, 2*periodMs, 8, 1))
+	latest("0 23 0") // the oldest of both
 }
 
 func TestOtherMeterDoesNotCount(t *testing.T) {

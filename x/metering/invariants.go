@@ -76,6 +76,9 @@ func checkMeter(r state.Reader, meter *meteringv1.MeterState, length int64) erro
 	if meter.FixedUntil%length != 0 {
 		return fmt.Errorf("boundary %d is not a multiple of the period length %d", meter.FixedUntil, length)
 	}
+	if meter.LastPeriod != 0 && meter.LastPeriod != meter.FixedUntil-length || meter.LastImportWh < 0 || meter.LastExportWh < 0 {
+		return fmt.Errorf("expected the last closed period before boundary %d and no negative energy, got %d", meter.FixedUntil, meter.LastPeriod)
+	}
 	if last != nil {
 		if top := running(last); top.importWh < meter.ImportWh || top.exportWh < meter.ExportWh {
 			return fmt.Errorf("boundary %d is above the newest registers", meter.FixedUntil)

@@ -55,6 +55,27 @@ func Ready(r state.Reader) iter.Seq[*meteringv1.Energy] {
 	}
 }
 
+// Latest returns what the meters by which an account's period is settled
+// measured when each last closed a period, be it settled or not. Period is the
+// oldest of those. It is false if one of them has closed none, if there are none,
+// or if the sum overflows.
+func Latest(r state.Reader, account protocol.Address, period int64) (*meteringv1.Energy, bool) {
+	sum := &meteringv1.Energy{Account: account.Bytes()}
+	for _, meter := range BillingMeters(r, account, period) {
+		known, _ := meters.Get(r, meterKey(meter.Meter))
+		if known.GetLastPeriod() == 0 {
+			return nil, false
+		}
+		if sum.Meters == 0 || known.LastPeriod < sum.Period {
+			sum.Period = known.LastPeriod
+		}
+		if err := merge(sum, &meteringv1.Energy{ImportWh: known.LastImportWh, ExportWh: known.LastExportWh, Meters: 1}); err != nil {
+			return nil, false
+		}
+	}
+	return sum, sum.Meters > 0
+}
+
 // Consume removes the ready energy of an account's period.
 func Consume(ctx *module.Ctx, account protocol.Address, period int64) {
 	ready.Delete(ctx.Store, energyKey(ready, account[:], period))

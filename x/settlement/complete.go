@@ -20,7 +20,7 @@ func savePeriod(ctx *module.Ctx, period *settlementv1.Period) error {
 		return nil
 	}
 	deadlines.Delete(ctx.Store, deadlineKey(period.Deadline, period.Period))
-	matching.CloseBook(ctx, period.Period)
+	matching.CloseBooks(ctx, period.Period)
 	if _, err := formRoot(ctx, period); err != nil {
 		return err
 	}

@@ -21,16 +21,16 @@ func (b *block) openEnded(ctx *module.Ctx, ended int64) error {
 	if ended != 0 {
 		b.open(ctx, ended)
 	}
-	for book := range matching.Books(ctx.Store) {
-		if book.Period >= b.clock.LastPeriod || b.opened >= maxOpened {
+	for period := range matching.Periods(ctx.Store) {
+		if period >= b.clock.LastPeriod || b.opened >= maxOpened {
 			break
 		}
 		switch {
-		case periods.Has(ctx.Store, periodKey(book.Period)):
-		case book.Matches == 0:
-			matching.CloseBook(ctx, book.Period)
+		case periods.Has(ctx.Store, periodKey(period)):
+		case matching.MatchCount(ctx.Store, period) == 0:
+			matching.CloseBooks(ctx, period)
 		default:
-			b.open(ctx, book.Period)
+			b.open(ctx, period)
 		}
 	}
 	return nil
@@ -58,14 +58,12 @@ func (b *block) open(ctx *module.Ctx, start int64) {
 		period.Accounts++
 	}
 	if period.Accounts == 0 {
-		matching.CloseBook(ctx, start)
+		matching.CloseBooks(ctx, start)
 		return
 	}
 	b.connect(ctx, start)
 	period.OpenAccounts = period.Accounts
-	if book, ok := matching.BookOf(ctx.Store, start); ok {
-		period.OpenMatches = book.Matches
-	}
+	period.OpenMatches = matching.MatchCount(ctx.Store, start)
 	periods.Set(ctx.Store, periodKey(start), period)
 	deadlines.Set(ctx.Store, deadlineKey(period.Deadline, start), &settlementv1.Due{Count: period.Deadline, Period: start})
 }

@@ -1,12 +1,6 @@
 package settlement
 
-import (
-	"cmp"
-	"math/bits"
-	"slices"
-
-	"github.com/energyd/energyd/units"
-)
+import "github.com/energyd/energyd/units"
 
 // delivery is what an account's registers mean for its matches (SPEC 8).
 type delivery struct {
@@ -63,32 +57,10 @@ func shareOut(measured, step, sigmaPPM int64, wanted []int64) (delivery, error) 
 	d := delivery{contracted: total, tolerance: max(step, part)}
 	if total-measured <= d.tolerance {
 		d.parts = wanted
-	} else {
-		d.parts = proRata(measured, total, wanted)
+		return d, nil
 	}
-	return d, nil
-}
-
-// proRata divides amount < total over parts that sum to total.
-func proRata(amount, total int64, parts []int64) []int64 {
-	type rest struct {
-		at        int
-		remainder uint64
-	}
-	shares := make([]int64, len(parts))
-	rests := make([]rest, len(parts))
-	left := amount
-	for i, part := range parts {
-		hi, lo := bits.Mul64(uint64(amount), uint64(part))
-		quotient, remainder := bits.Div64(hi, lo, uint64(total))
-		shares[i], rests[i] = int64(quotient), rest{i, remainder}
-		left -= shares[i]
-	}
-	slices.SortStableFunc(rests, func(a, b rest) int { return cmp.Compare(b.remainder, a.remainder) })
-	for _, r := range rests[:left] {
-		shares[r.at]++
-	}
-	return shares
+	d.parts, err = units.ProRata(measured, wanted)
+	return d, err
 }
 
 // violates says whether registers fall short of the obligations by more than both

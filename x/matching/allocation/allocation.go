@@ -1,14 +1,11 @@
 // Package allocation is what the markets with one price for all have in common:
-// orders with a limit, energy shared out pro rata, and pairs made of what each
-// side was given. It is a package of its own so that the double auction and the
-// posted price ration and pair by the very same rules.
+// orders with a limit, and pairs made of the energy that each side was given. It
+// is a package of its own so that the double auction and the posted price check
+// and pair by the very same rules.
 package allocation
 
 import (
-	"cmp"
 	"fmt"
-	"math/bits"
-	"slices"
 
 	"github.com/energyd/energyd/units"
 )
@@ -80,47 +77,4 @@ func checkSide(list string, orders []Order) error {
 		sum = next
 	}
 	return nil
-}
-
-// ProRata divides amount over parts in proportion to them, by largest remainder;
-// of equal remainders the lower position comes first. No share exceeds its part.
-// An error is returned for a negative part, a sum beyond int64 and an amount
-// outside 0..sum.
-func ProRata(amount int64, parts []int64) ([]int64, error) {
-	for i, part := range parts {
-		if part < 0 {
-			return nil, fmt.Errorf("part %d: expected 0 or more, got %d", i, part)
-		}
-	}
-	total, err := units.Sum(parts...)
-	if err != nil {
-		return nil, err
-	}
-	if amount < 0 || amount > total {
-		return nil, fmt.Errorf("amount to divide: expected 0 to %d, got %d", total, amount)
-	}
-	if amount == total { // also the only case in which total may be 0
-		return slices.Clone(parts), nil
-	}
-	type rest struct {
-		at        int
-		remainder uint64
-	}
-	shares, rests, left := make([]int64, len(parts)), make([]rest, len(parts)), amount
-	for i, part := range parts {
-		// The quotient is at most part, since amount < total.
-		high, low := bits.Mul64(uint64(amount), uint64(part))
-		quotient, remainder := bits.Div64(high, low, uint64(total))
-		shares[i], rests[i] = int64(quotient), rest{i, remainder}
-		left -= shares[i]
-	}
-	slices.SortFunc(rests, func(a, b rest) int {
-		return cmp.Or(cmp.Compare(b.remainder, a.remainder), cmp.Compare(a.at, b.at))
-	})
-	// What is left is the sum of remainders over total, so it is less than the
-	// number of parts whose remainder is not 0.
-	for _, r := range rests[:left] {
-		shares[r.at]++
-	}
-	return shares, nil
 }

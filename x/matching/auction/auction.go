@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/allocation"
 )
 
@@ -119,7 +120,7 @@ func serve(energy int64, orders []ranked) ([]int64, error) {
 			parts[i] = o.EnergyWh
 			wanted += o.EnergyWh // at most the side's sum, which fits
 		}
-		shares, err := allocation.ProRata(min(energy, wanted), parts)
+		shares, err := units.ProRata(min(energy, wanted), parts)
 		if err != nil {
 			return nil, err
 		}

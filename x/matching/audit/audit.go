@@ -140,8 +140,8 @@ func (a *auditor) checkOrders() error {
 			return fmt.Errorf("match %x: %w", match.Id, err)
 		}
 		b, s := a.book.Buys[buy], a.book.Sells[sell]
-		if !bytes.Equal(match.Buyer, b.Account) || !bytes.Equal(match.Seller, s.Account) || match.Period != a.rules.Period || match.Round != a.said.Book.GetRound() {
-			return fmt.Errorf("match %x: expected the accounts, period and round of its orders", match.Id)
+		if !bytes.Equal(match.Buyer, b.Account) || !bytes.Equal(match.Seller, s.Account) || match.Period != a.rules.Period || match.Round != a.said.Book.GetRound() || match.Market != a.said.Book.GetMarket() {
+			return fmt.Errorf("match %x: expected the accounts, period, market and round of its orders", match.Id)
 		}
 		if match.Meter != s.Meter || match.Environment != s.Environment || match.EnergyType != s.EnergyType {
 			return fmt.Errorf("match %x: expected meter and kind of energy of its sell order", match.Id)
@@ -180,7 +180,7 @@ func (a *auditor) checkLimits() error {
 			return fmt.Errorf("match %x: expected orders that may trade, got: %v", match.Id, refusal)
 		}
 		ask, bid := a.book.Sells[sell].PriceUcoinPerKwh, a.book.Buys[buy].PriceUcoinPerKwh
-		if fee := a.rules.Params.FeeUcoinPerKwh; match.FeeUcoinPerKwh != fee {
+		if fee := a.book.Fee(buy, sell); match.FeeUcoinPerKwh != fee {
 			return fmt.Errorf("match %x: expected the fee %s, got %s", match.Id, units.FormatPrice(fee), units.FormatPrice(match.FeeUcoinPerKwh))
 		}
 		if match.PriceUcoinPerKwh < ask || match.PriceUcoinPerKwh > bid-match.FeeUcoinPerKwh {
@@ -209,7 +209,7 @@ func (a *auditor) checkCertificate() error {
 	if err := a.book.Prove(trades, a.said.Certificate); err != nil {
 		return err
 	}
-	a.again.Certificate.Round = a.said.Book.GetRound()
+	a.again.Certificate.Round, a.again.Certificate.Market = a.said.Book.GetRound(), a.said.Book.GetMarket()
 	if !proto.Equal(a.said.Certificate, a.again.Certificate) {
 		return fmt.Errorf("it proves the matches, but is not the one that clearing again gives")
 	}

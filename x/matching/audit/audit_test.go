@@ -48,7 +48,7 @@ func clear(t *testing.T, mechanism matchingv1.Mechanism) *cleared {
 			g.Grid.Lines = append(g.Grid.Lines, line)
 		}
 	}, "sun", "mill", "home", "shop", "farm")
-	trading := client.NewTrading(p)
+	trading := client.NewTrading(p, 0)
 	sign := &matchingv1.Consent{}
 	standing := &matchingv1.Consent{Standing: true}
 	sell := func(name string, price int64, consent *matchingv1.Consent) {
@@ -90,7 +90,7 @@ func (c *cleared) round(m *market.Market, timeMs int64) {
 		return // nothing came back
 	}
 	rules.Declined, rules.Standing = c.trading.Clearings[round-1].Declined, c.trading.Clearings[round-1].Standing
-	certificate, _ := matching.CertificateOf(m.Store, p, int64(round))
+	certificate, _ := matching.CertificateOf(m.Store, p, 0, int64(round))
 	c.rules, c.certificates = append(c.rules, rules), append(c.certificates, certificate)
 	m.Begin(timeMs + 500)
 	for _, match := range c.trading.Clearings[round-1].Matches {

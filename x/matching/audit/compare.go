@@ -91,6 +91,7 @@ func (a *auditor) compareBook() error {
 		energy += t.EnergyWh
 	}
 	for _, number := range []struct{ name, got, want string }{
+		{"tie-break hash", a.tieBreak(), fmt.Sprintf("%x", a.rules.PrevAppHash)},
 		{"round", fmt.Sprint(said.GetRound()), fmt.Sprint(before.GetRound() + 1)},
 		{"mechanism", said.GetMechanism().String(), a.rules.Market.Mechanism.String()},
 		{"objective", said.GetObjective(), want.Objective},
@@ -115,6 +116,15 @@ func (a *auditor) compareBook() error {
 		return fmt.Errorf("auction to compare with: expected %s, got %s", describe(auction), describe(said.GetAuction()))
 	}
 	return nil
+}
+
+// tieBreak is the hash that the book says decided ties. Only books with sealed
+// orders name one: that of the block before their gate.
+func (a *auditor) tieBreak() string {
+	if hash := a.said.Book.GetTieBreakHash(); len(hash) > 0 {
+		return fmt.Sprintf("%x", hash)
+	}
+	return fmt.Sprintf("%x", a.rules.PrevAppHash)
 }
 
 func describe(auction *matchingv1.Auction) string {

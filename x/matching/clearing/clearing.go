@@ -27,10 +27,14 @@ type Rules struct {
 	Params      *registryv1.Params
 	Market      *matchingv1.Market
 	Paths       *paths.Paths
+	// Fees of the ways in Paths on top of the chain's; nil for none.
+	Fees *paths.Fees
 	// Of the rounds before: pairs that are not proposed again, and matches of the
-	// period that stand, which use the lines.
+	// book that stand, which use the lines.
 	Declined []*matchingv1.Declined
 	Standing []*matchingv1.Match
+	// Beside is what other markets have on the lines in the period.
+	Beside []Flow
 }
 
 // Clearing is a book laid out for a mechanism: orders with energy left in the
@@ -134,6 +138,21 @@ func (c *Clearing) distance(buy, sell int) (metres int64, ok bool) {
 		return 0, false
 	}
 	return c.rules.Paths.LengthBetween(from, to)
+}
+
+// fee is what energy costs the buyer on its way on top of its price, in ucoin per
+// kWh: the chain's fee, and that of the zones. Both are prices that are bounded.
+func (c *Clearing) fee(buy, sell int) int64 {
+	from, to := c.sellers[sell].point, c.buyers[buy].point
+	if from == kproto.None || to == kproto.None {
+		return c.rules.Params.FeeUcoinPerKwh
+	}
+	return c.rules.Params.FeeUcoinPerKwh + c.rules.Fees.Between(from, to)
+}
+
+// affords says whether the buyer can pay a price and the fee of the way.
+func (c *Clearing) affords(buy, sell int, price int64) bool {
+	return price+c.fee(buy, sell) <= c.Buys[buy].PriceUcoinPerKwh
 }
 
 // eligible says whether a pair may trade at all, and what is lost on its way:

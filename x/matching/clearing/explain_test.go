@@ -14,8 +14,8 @@ import (
 	"github.com/energyd/energyd/x/matching/kproto"
 )
 
-// drawBook draws rules and a small book in which every refusal occurs.
-func drawBook(t *rapid.T, mechanism matchingv1.Mechanism) *Clearing {
+// drawSmall draws rules and a small book in which every refusal occurs.
+func drawSmall(t *rapid.T, mechanism matchingv1.Mechanism) *Clearing {
 	var nodes []*gridv1.Node
 	for i := range 5 {
 		nodes = append(nodes, &gridv1.Node{Node: fmt.Sprint("n", i), PathMm: proto.Int64(int64(i) * 400_000)})
@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				c := drawBook(t, matchingv1.Mechanism(number))
+				c := drawSmall(t, matchingv1.Mechanism(number))
 				found, err := c.Run()
 				if err != nil {
 					t.Fatal(err)
@@ -123,7 +123,7 @@ func checkExplained(t *rapid.T, c *Clearing, e *Explanation, candidates int, tra
 // that the mechanism found, and no sell that was left has a smaller one.
 func TestExplainPrototypes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := drawBook(t, matchingv1.Mechanism_MECHANISM_KPROTOTYPES)
+		c := drawSmall(t, matchingv1.Mechanism_MECHANISM_KPROTOTYPES)
 		demands, offers := c.prototypes()
 		first := map[int]kproto.Trade{} // of each buy
 		all := map[[2]int]kproto.Trade{}

@@ -13,7 +13,7 @@ func (c *Clearing) runKPrototypes() (*Outcome, error) {
 	demands, offers := c.prototypes()
 	params := kprotoParams(c.rules.Params)
 	found := new(Outcome)
-	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.loss)) {
+	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.affordable)) {
 		satisfaction := kproto.Satisfaction(params, demands[t.Buy], t)
 		found.Trades = append(found.Trades, Trade{
 			Buy: t.Buy, Sell: t.Sell, EnergyWh: t.EnergyWh, Price: offers[t.Sell].Price, LossPPM: t.LossPPM,
@@ -36,6 +36,16 @@ func (c *Clearing) prototypes() (demands []kproto.Buy, offers []kproto.Sell) {
 		demands[i].Identity, demands[i].Point = c.buyers[i].identity, c.buyers[i].point
 	}
 	return demands, offers
+}
+
+// affordable is the loss from sell to buy, false if there is no path or if ask and
+// fee of the way exceed the bid. K-prototypes itself knows the chain's fee only:
+// as no way costs less, what it passes over for it is not eligible.
+func (c *Clearing) affordable(buy, sell int) (ppm int64, ok bool) {
+	if c.rules.Fees != nil && !c.affords(buy, sell, c.Sells[sell].PriceUcoinPerKwh) {
+		return 0, false
+	}
+	return c.loss(buy, sell)
 }
 
 // kprotoParams are the chain's parameters as K-prototypes takes them.

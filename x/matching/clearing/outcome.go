@@ -11,6 +11,7 @@ type Trade struct {
 	Buy, Sell           int
 	EnergyWh            int64 // at the seller's meter
 	Price               int64 // ucoin per kWh: the ask or more, with the fee the bid or less
+	Fee                 int64 // ucoin per kWh: the chain's and that of the zones
 	LossPPM             int64
 	BuyerPPM, SellerPPM int64 // satisfactions
 	Worth               int64 // of a Wh to the mechanism's objective: what lines cannot carry goes least worth first
@@ -46,6 +47,9 @@ func (c *Clearing) Run() (*Outcome, error) {
 	}
 	if err := c.carry(found); err != nil {
 		return nil, err
+	}
+	for i, t := range found.Trades {
+		found.Trades[i].Fee = c.fee(t.Buy, t.Sell)
 	}
 	before, err := c.standingSurplus()
 	if err != nil {

@@ -91,7 +91,7 @@ func (c *Clearing) welfare() welfare.Params {
 
 // link is what lies between a buy and a sell.
 func (c *Clearing) link(buy, sell int) welfare.Link {
-	l := welfare.Link{Link: cmap.Link{DistanceM: c.rules.Market.MaxRatedDistanceM + 1, Fee: c.rules.Params.FeeUcoinPerKwh}}
+	l := welfare.Link{Link: cmap.Link{DistanceM: c.rules.Market.MaxRatedDistanceM + 1, Fee: c.fee(buy, sell)}}
 	if length, ok := c.distance(buy, sell); ok {
 		l.DistanceM = length
 	}

@@ -49,6 +49,9 @@ func (c *Clearing) Refusal(buy, sell int) Refusal {
 	return MayTrade
 }
 
+// Fee is what a pair pays for its way on top of the price, in ucoin per kWh.
+func (c *Clearing) Fee(buy, sell int) int64 { return c.fee(buy, sell) }
+
 // Margin is what a pair has to share, in ucoin per kWh: bid less ask and fee;
 // the welfare market values a bid by the energy that arrives.
 func (c *Clearing) Margin(buy, sell int) int64 {
@@ -57,5 +60,5 @@ func (c *Clearing) Margin(buy, sell int) int64 {
 		loss, _ := c.loss(buy, sell)
 		bid = bid * (units.PPM - loss) / units.PPM
 	}
-	return bid - c.Sells[sell].PriceUcoinPerKwh - c.rules.Params.FeeUcoinPerKwh
+	return bid - c.Sells[sell].PriceUcoinPerKwh - c.Fee(buy, sell)
 }

@@ -65,9 +65,18 @@ func (c *Clearing) stand(sells []*matchingv1.SellOrder, buys []*matchingv1.BuyOr
 	}
 }
 
-// load puts the matches that stand on the lines.
+// Flow is energy on its way between two nodes, by their places in the Paths.
+type Flow struct {
+	From, To int32
+	EnergyWh int64 // at the seller's meter
+}
+
+// load puts the matches that stand and those of other markets on the lines.
 func (c *Clearing) load(feeder *capacity.Feeder) error {
 	var flows []capacity.Trade
+	for _, f := range c.rules.Beside {
+		flows = append(flows, capacity.Trade{From: int(f.From), To: int(f.To), EnergyWh: f.EnergyWh})
+	}
 	for _, s := range c.standing {
 		if s.from >= 0 && s.to >= 0 { // else the node was removed since
 			flows = append(flows, capacity.Trade{From: int(s.from), To: int(s.to), EnergyWh: s.energyWh})

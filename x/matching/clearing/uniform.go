@@ -28,7 +28,9 @@ func (c *Clearing) runUniform() (*Outcome, error) {
 	return &Outcome{Trades: c.pair(given)}, nil
 }
 
-// allocate says what each order gets at the price for all.
+// allocate says what each order gets at the price for all. It and the energies
+// follow from the chain's fee alone, as one price holds for all ways; what zones
+// cost decides who may be paired.
 func (c *Clearing) allocate() (*allocation.Allocation, error) {
 	if c.rules.Market.Mechanism == matchingv1.Mechanism_MECHANISM_POSTED {
 		return c.post()
@@ -68,10 +70,14 @@ func energy(orders []allocation.Order) (total int64, err error) {
 	return total, nil
 }
 
-// pair makes trades of what each order was given. These markets ask for a price
-// only: whoever gets it is satisfied.
+// pair makes trades of what each order was given, between those who can pay the
+// fee of the way as well: who was given energy accepts the price itself. These
+// markets ask for a price only: whoever gets it is satisfied.
 func (c *Clearing) pair(given *allocation.Allocation) []Trade {
 	pairing := given.Pair(func(buy, sell int) bool {
+		if c.rules.Fees != nil && !c.affords(buy, sell, given.Price) {
+			return false
+		}
 		_, ok := c.eligible(buy, sell)
 		return ok
 	})

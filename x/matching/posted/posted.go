@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/allocation"
 )
 
@@ -75,10 +76,10 @@ func Clear(price, fee int64, buys, sells []allocation.Order) (*allocation.Alloca
 	supply, offered := takingPart(sells, func(ask int64) bool { return ask <= price })
 	a := &allocation.Allocation{Price: price, EnergyWh: min(demand, supply)}
 	var err error
-	if a.Bought, err = allocation.ProRata(a.EnergyWh, wanted); err != nil {
+	if a.Bought, err = units.ProRata(a.EnergyWh, wanted); err != nil {
 		return nil, err
 	}
-	if a.Sold, err = allocation.ProRata(a.EnergyWh, offered); err != nil {
+	if a.Sold, err = units.ProRata(a.EnergyWh, offered); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -141,11 +141,55 @@ func (x *TariffSet) GetFeedInUcoinPerKwh() int64 {
 	return 0
 }
 
+type ZoneFeeSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fee           *ZoneFee               `protobuf:"bytes,1,opt,name=fee,proto3" json:"fee,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ZoneFeeSet) Reset() {
+	*x = ZoneFeeSet{}
+	mi := &file_energy_grid_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZoneFeeSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZoneFeeSet) ProtoMessage() {}
+
+func (x *ZoneFeeSet) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_grid_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZoneFeeSet.ProtoReflect.Descriptor instead.
+func (*ZoneFeeSet) Descriptor() ([]byte, []int) {
+	return file_energy_grid_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ZoneFeeSet) GetFee() *ZoneFee {
+	if x != nil {
+		return x.Fee
+	}
+	return nil
+}
+
 var File_energy_grid_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_grid_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1aenergy/grid/v1/event.proto\x12\x0eenergy.grid.v1\"=\n" +
+	"\x1aenergy/grid/v1/event.proto\x12\x0eenergy.grid.v1\x1a\x1aenergy/grid/v1/state.proto\"=\n" +
 	"\x0fTopologyChanged\x12\x14\n" +
 	"\x05nodes\x18\x01 \x01(\x03R\x05nodes\x12\x14\n" +
 	"\x05lines\x18\x02 \x01(\x03R\x05lines\"\xb2\x01\n" +
@@ -154,7 +198,10 @@ const file_energy_grid_v1_event_proto_rawDesc = "" +
 	"\vfrom_period\x18\x02 \x01(\x03R\n" +
 	"fromPeriod\x12/\n" +
 	"\x14retail_ucoin_per_kwh\x18\x03 \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
-	"\x15feed_in_ucoin_per_kwh\x18\x04 \x01(\x03R\x11feedInUcoinPerKwhB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
+	"\x15feed_in_ucoin_per_kwh\x18\x04 \x01(\x03R\x11feedInUcoinPerKwh\"7\n" +
+	"\n" +
+	"ZoneFeeSet\x12)\n" +
+	"\x03fee\x18\x01 \x01(\v2\x17.energy.grid.v1.ZoneFeeR\x03feeB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
 
 var (
 	file_energy_grid_v1_event_proto_rawDescOnce sync.Once
@@ -168,17 +215,20 @@ func file_energy_grid_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_grid_v1_event_proto_rawDescData
 }
 
-var file_energy_grid_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_energy_grid_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_energy_grid_v1_event_proto_goTypes = []any{
 	(*TopologyChanged)(nil), // 0: energy.grid.v1.TopologyChanged
 	(*TariffSet)(nil),       // 1: energy.grid.v1.TariffSet
+	(*ZoneFeeSet)(nil),      // 2: energy.grid.v1.ZoneFeeSet
+	(*ZoneFee)(nil),         // 3: energy.grid.v1.ZoneFee
 }
 var file_energy_grid_v1_event_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	3, // 0: energy.grid.v1.ZoneFeeSet.fee:type_name -> energy.grid.v1.ZoneFee
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_energy_grid_v1_event_proto_init() }
@@ -186,13 +236,14 @@ func file_energy_grid_v1_event_proto_init() {
 	if File_energy_grid_v1_event_proto != nil {
 		return
 	}
+	file_energy_grid_v1_state_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_grid_v1_event_proto_rawDesc), len(file_energy_grid_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

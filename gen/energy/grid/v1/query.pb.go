@@ -423,6 +423,113 @@ func (x *QueryTariffResponse) GetTariff() *Tariff {
 	return nil
 }
 
+// QueryZoneFeeRequest asks for the fee from one zone to another.
+type QueryZoneFeeRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	FromZone string                 `protobuf:"bytes,1,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone   string                 `protobuf:"bytes,2,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	// 0 means the present period.
+	Period        int64 `protobuf:"varint,3,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryZoneFeeRequest) Reset() {
+	*x = QueryZoneFeeRequest{}
+	mi := &file_energy_grid_v1_query_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryZoneFeeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryZoneFeeRequest) ProtoMessage() {}
+
+func (x *QueryZoneFeeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_grid_v1_query_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryZoneFeeRequest.ProtoReflect.Descriptor instead.
+func (*QueryZoneFeeRequest) Descriptor() ([]byte, []int) {
+	return file_energy_grid_v1_query_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *QueryZoneFeeRequest) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *QueryZoneFeeRequest) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *QueryZoneFeeRequest) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+// QueryZoneFeeResponse has a fee of 0 where none was set.
+type QueryZoneFeeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fee           *ZoneFee               `protobuf:"bytes,1,opt,name=fee,proto3" json:"fee,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryZoneFeeResponse) Reset() {
+	*x = QueryZoneFeeResponse{}
+	mi := &file_energy_grid_v1_query_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryZoneFeeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryZoneFeeResponse) ProtoMessage() {}
+
+func (x *QueryZoneFeeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_grid_v1_query_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryZoneFeeResponse.ProtoReflect.Descriptor instead.
+func (*QueryZoneFeeResponse) Descriptor() ([]byte, []int) {
+	return file_energy_grid_v1_query_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *QueryZoneFeeResponse) GetFee() *ZoneFee {
+	if x != nil {
+		return x.Fee
+	}
+	return nil
+}
+
 var File_energy_grid_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_grid_v1_query_proto_rawDesc = "" +
@@ -449,7 +556,13 @@ const file_energy_grid_v1_query_proto_rawDesc = "" +
 	"\ftariff_class\x18\x01 \x01(\tR\vtariffClass\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"E\n" +
 	"\x13QueryTariffResponse\x12.\n" +
-	"\x06tariff\x18\x01 \x01(\v2\x16.energy.grid.v1.TariffR\x06tariffB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
+	"\x06tariff\x18\x01 \x01(\v2\x16.energy.grid.v1.TariffR\x06tariff\"c\n" +
+	"\x13QueryZoneFeeRequest\x12\x1b\n" +
+	"\tfrom_zone\x18\x01 \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\x02 \x01(\tR\x06toZone\x12\x16\n" +
+	"\x06period\x18\x03 \x01(\x03R\x06period\"A\n" +
+	"\x14QueryZoneFeeResponse\x12)\n" +
+	"\x03fee\x18\x01 \x01(\v2\x17.energy.grid.v1.ZoneFeeR\x03feeB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
 
 var (
 	file_energy_grid_v1_query_proto_rawDescOnce sync.Once
@@ -463,30 +576,34 @@ func file_energy_grid_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_grid_v1_query_proto_rawDescData
 }
 
-var file_energy_grid_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_energy_grid_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_grid_v1_query_proto_goTypes = []any{
-	(*QueryNodeRequest)(nil),    // 0: energy.grid.v1.QueryNodeRequest
-	(*QueryNodeResponse)(nil),   // 1: energy.grid.v1.QueryNodeResponse
-	(*QueryNodesRequest)(nil),   // 2: energy.grid.v1.QueryNodesRequest
-	(*QueryNodesResponse)(nil),  // 3: energy.grid.v1.QueryNodesResponse
-	(*QueryLossRequest)(nil),    // 4: energy.grid.v1.QueryLossRequest
-	(*QueryLossResponse)(nil),   // 5: energy.grid.v1.QueryLossResponse
-	(*QueryTariffRequest)(nil),  // 6: energy.grid.v1.QueryTariffRequest
-	(*QueryTariffResponse)(nil), // 7: energy.grid.v1.QueryTariffResponse
-	(*Node)(nil),                // 8: energy.grid.v1.Node
-	(*Line)(nil),                // 9: energy.grid.v1.Line
-	(*Tariff)(nil),              // 10: energy.grid.v1.Tariff
+	(*QueryNodeRequest)(nil),     // 0: energy.grid.v1.QueryNodeRequest
+	(*QueryNodeResponse)(nil),    // 1: energy.grid.v1.QueryNodeResponse
+	(*QueryNodesRequest)(nil),    // 2: energy.grid.v1.QueryNodesRequest
+	(*QueryNodesResponse)(nil),   // 3: energy.grid.v1.QueryNodesResponse
+	(*QueryLossRequest)(nil),     // 4: energy.grid.v1.QueryLossRequest
+	(*QueryLossResponse)(nil),    // 5: energy.grid.v1.QueryLossResponse
+	(*QueryTariffRequest)(nil),   // 6: energy.grid.v1.QueryTariffRequest
+	(*QueryTariffResponse)(nil),  // 7: energy.grid.v1.QueryTariffResponse
+	(*QueryZoneFeeRequest)(nil),  // 8: energy.grid.v1.QueryZoneFeeRequest
+	(*QueryZoneFeeResponse)(nil), // 9: energy.grid.v1.QueryZoneFeeResponse
+	(*Node)(nil),                 // 10: energy.grid.v1.Node
+	(*Line)(nil),                 // 11: energy.grid.v1.Line
+	(*Tariff)(nil),               // 12: energy.grid.v1.Tariff
+	(*ZoneFee)(nil),              // 13: energy.grid.v1.ZoneFee
 }
 var file_energy_grid_v1_query_proto_depIdxs = []int32{
-	8,  // 0: energy.grid.v1.QueryNodeResponse.node:type_name -> energy.grid.v1.Node
-	9,  // 1: energy.grid.v1.QueryNodeResponse.lines:type_name -> energy.grid.v1.Line
-	8,  // 2: energy.grid.v1.QueryNodesResponse.nodes:type_name -> energy.grid.v1.Node
-	10, // 3: energy.grid.v1.QueryTariffResponse.tariff:type_name -> energy.grid.v1.Tariff
-	4,  // [4:4] is the sub-list for method output_type
-	4,  // [4:4] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	10, // 0: energy.grid.v1.QueryNodeResponse.node:type_name -> energy.grid.v1.Node
+	11, // 1: energy.grid.v1.QueryNodeResponse.lines:type_name -> energy.grid.v1.Line
+	10, // 2: energy.grid.v1.QueryNodesResponse.nodes:type_name -> energy.grid.v1.Node
+	12, // 3: energy.grid.v1.QueryTariffResponse.tariff:type_name -> energy.grid.v1.Tariff
+	13, // 4: energy.grid.v1.QueryZoneFeeResponse.fee:type_name -> energy.grid.v1.ZoneFee
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_energy_grid_v1_query_proto_init() }
@@ -501,7 +618,7 @@ func file_energy_grid_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_grid_v1_query_proto_rawDesc), len(file_energy_grid_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -29,9 +29,12 @@ type Node struct {
 	// Conversion loss of a router, 0 for a plain connection point.
 	RouterLossPpm int64 `protobuf:"varint,2,opt,name=router_loss_ppm,json=routerLossPpm,proto3" json:"router_loss_ppm,omitempty"`
 	// Fall-backs where the chain has no lines: path to the transformer, or place.
-	PathMm        *int64 `protobuf:"varint,3,opt,name=path_mm,json=pathMm,proto3,oneof" json:"path_mm,omitempty"`
-	XMm           *int64 `protobuf:"varint,4,opt,name=x_mm,json=xMm,proto3,oneof" json:"x_mm,omitempty"`
-	YMm           *int64 `protobuf:"varint,5,opt,name=y_mm,json=yMm,proto3,oneof" json:"y_mm,omitempty"`
+	PathMm *int64 `protobuf:"varint,3,opt,name=path_mm,json=pathMm,proto3,oneof" json:"path_mm,omitempty"`
+	XMm    *int64 `protobuf:"varint,4,opt,name=x_mm,json=xMm,proto3,oneof" json:"x_mm,omitempty"`
+	YMm    *int64 `protobuf:"varint,5,opt,name=y_mm,json=yMm,proto3,oneof" json:"y_mm,omitempty"`
+	// Zone of the upper grid's fees, named like a node; may be empty, which is a
+	// zone too.
+	Zone          string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,6 +102,13 @@ func (x *Node) GetYMm() int64 {
 		return *x.YMm
 	}
 	return 0
+}
+
+func (x *Node) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 // Line joins two nodes, both ways unless one_way.
@@ -259,18 +269,134 @@ func (x *Tariff) GetFeedInUcoinPerKwh() int64 {
 	return 0
 }
 
+// ZoneFee is what energy costs on its way from one zone to another, from a period
+// on, on top of the chain's fee.
+type ZoneFee struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	FromZone       string                 `protobuf:"bytes,1,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone         string                 `protobuf:"bytes,2,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	FromPeriod     int64                  `protobuf:"varint,3,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
+	FeeUcoinPerKwh int64                  `protobuf:"varint,4,opt,name=fee_ucoin_per_kwh,json=feeUcoinPerKwh,proto3" json:"fee_ucoin_per_kwh,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ZoneFee) Reset() {
+	*x = ZoneFee{}
+	mi := &file_energy_grid_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZoneFee) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZoneFee) ProtoMessage() {}
+
+func (x *ZoneFee) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_grid_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZoneFee.ProtoReflect.Descriptor instead.
+func (*ZoneFee) Descriptor() ([]byte, []int) {
+	return file_energy_grid_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ZoneFee) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *ZoneFee) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *ZoneFee) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+func (x *ZoneFee) GetFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.FeeUcoinPerKwh
+	}
+	return 0
+}
+
+// Zone is the name of a zone that a fee knows.
+type Zone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Zone) Reset() {
+	*x = Zone{}
+	mi := &file_energy_grid_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Zone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Zone) ProtoMessage() {}
+
+func (x *Zone) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_grid_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Zone.ProtoReflect.Descriptor instead.
+func (*Zone) Descriptor() ([]byte, []int) {
+	return file_energy_grid_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Zone) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Nodes         []*Node                `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	Lines         []*Line                `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
 	Tariffs       []*Tariff              `protobuf:"bytes,3,rep,name=tariffs,proto3" json:"tariffs,omitempty"`
+	ZoneFees      []*ZoneFee             `protobuf:"bytes,4,rep,name=zone_fees,json=zoneFees,proto3" json:"zone_fees,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_grid_v1_state_proto_msgTypes[3]
+	mi := &file_energy_grid_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -282,7 +408,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_grid_v1_state_proto_msgTypes[3]
+	mi := &file_energy_grid_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -295,7 +421,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_grid_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_grid_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GenesisState) GetNodes() []*Node {
@@ -319,17 +445,25 @@ func (x *GenesisState) GetTariffs() []*Tariff {
 	return nil
 }
 
+func (x *GenesisState) GetZoneFees() []*ZoneFee {
+	if x != nil {
+		return x.ZoneFees
+	}
+	return nil
+}
+
 var File_energy_grid_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_grid_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1aenergy/grid/v1/state.proto\x12\x0eenergy.grid.v1\"\xae\x01\n" +
+	"\x1aenergy/grid/v1/state.proto\x12\x0eenergy.grid.v1\"\xc2\x01\n" +
 	"\x04Node\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12&\n" +
 	"\x0frouter_loss_ppm\x18\x02 \x01(\x03R\rrouterLossPpm\x12\x1c\n" +
 	"\apath_mm\x18\x03 \x01(\x03H\x00R\x06pathMm\x88\x01\x01\x12\x16\n" +
 	"\x04x_mm\x18\x04 \x01(\x03H\x01R\x03xMm\x88\x01\x01\x12\x16\n" +
-	"\x04y_mm\x18\x05 \x01(\x03H\x02R\x03yMm\x88\x01\x01B\n" +
+	"\x04y_mm\x18\x05 \x01(\x03H\x02R\x03yMm\x88\x01\x01\x12\x12\n" +
+	"\x04zone\x18\x06 \x01(\tR\x04zoneB\n" +
 	"\n" +
 	"\b_path_mmB\a\n" +
 	"\x05_x_mmB\a\n" +
@@ -348,11 +482,20 @@ const file_energy_grid_v1_state_proto_rawDesc = "" +
 	"\vfrom_period\x18\x02 \x01(\x03R\n" +
 	"fromPeriod\x12/\n" +
 	"\x14retail_ucoin_per_kwh\x18\x03 \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
-	"\x15feed_in_ucoin_per_kwh\x18\x04 \x01(\x03R\x11feedInUcoinPerKwh\"\x98\x01\n" +
+	"\x15feed_in_ucoin_per_kwh\x18\x04 \x01(\x03R\x11feedInUcoinPerKwh\"\x8b\x01\n" +
+	"\aZoneFee\x12\x1b\n" +
+	"\tfrom_zone\x18\x01 \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\x02 \x01(\tR\x06toZone\x12\x1f\n" +
+	"\vfrom_period\x18\x03 \x01(\x03R\n" +
+	"fromPeriod\x12)\n" +
+	"\x11fee_ucoin_per_kwh\x18\x04 \x01(\x03R\x0efeeUcoinPerKwh\"\x1a\n" +
+	"\x04Zone\x12\x12\n" +
+	"\x04zone\x18\x01 \x01(\tR\x04zone\"\xce\x01\n" +
 	"\fGenesisState\x12*\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x14.energy.grid.v1.NodeR\x05nodes\x12*\n" +
 	"\x05lines\x18\x02 \x03(\v2\x14.energy.grid.v1.LineR\x05lines\x120\n" +
-	"\atariffs\x18\x03 \x03(\v2\x16.energy.grid.v1.TariffR\atariffsB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
+	"\atariffs\x18\x03 \x03(\v2\x16.energy.grid.v1.TariffR\atariffs\x124\n" +
+	"\tzone_fees\x18\x04 \x03(\v2\x17.energy.grid.v1.ZoneFeeR\bzoneFeesB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
 
 var (
 	file_energy_grid_v1_state_proto_rawDescOnce sync.Once
@@ -366,22 +509,25 @@ func file_energy_grid_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_grid_v1_state_proto_rawDescData
 }
 
-var file_energy_grid_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_grid_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_energy_grid_v1_state_proto_goTypes = []any{
 	(*Node)(nil),         // 0: energy.grid.v1.Node
 	(*Line)(nil),         // 1: energy.grid.v1.Line
 	(*Tariff)(nil),       // 2: energy.grid.v1.Tariff
-	(*GenesisState)(nil), // 3: energy.grid.v1.GenesisState
+	(*ZoneFee)(nil),      // 3: energy.grid.v1.ZoneFee
+	(*Zone)(nil),         // 4: energy.grid.v1.Zone
+	(*GenesisState)(nil), // 5: energy.grid.v1.GenesisState
 }
 var file_energy_grid_v1_state_proto_depIdxs = []int32{
 	0, // 0: energy.grid.v1.GenesisState.nodes:type_name -> energy.grid.v1.Node
 	1, // 1: energy.grid.v1.GenesisState.lines:type_name -> energy.grid.v1.Line
 	2, // 2: energy.grid.v1.GenesisState.tariffs:type_name -> energy.grid.v1.Tariff
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 3: energy.grid.v1.GenesisState.zone_fees:type_name -> energy.grid.v1.ZoneFee
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_energy_grid_v1_state_proto_init() }
@@ -397,7 +543,7 @@ func file_energy_grid_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_grid_v1_state_proto_rawDesc), len(file_energy_grid_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

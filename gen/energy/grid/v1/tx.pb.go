@@ -155,6 +155,68 @@ func (x *MsgSetTariff) GetFeedInUcoinPerKwh() int64 {
 	return 0
 }
 
+// MsgSetZoneFee sets what energy costs on its way from one zone to another, from
+// the next period whose orders are not yet open (authority).
+type MsgSetZoneFee struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	FromZone       string                 `protobuf:"bytes,1,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone         string                 `protobuf:"bytes,2,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	FeeUcoinPerKwh int64                  `protobuf:"varint,3,opt,name=fee_ucoin_per_kwh,json=feeUcoinPerKwh,proto3" json:"fee_ucoin_per_kwh,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *MsgSetZoneFee) Reset() {
+	*x = MsgSetZoneFee{}
+	mi := &file_energy_grid_v1_tx_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetZoneFee) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetZoneFee) ProtoMessage() {}
+
+func (x *MsgSetZoneFee) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_grid_v1_tx_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetZoneFee.ProtoReflect.Descriptor instead.
+func (*MsgSetZoneFee) Descriptor() ([]byte, []int) {
+	return file_energy_grid_v1_tx_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MsgSetZoneFee) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *MsgSetZoneFee) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *MsgSetZoneFee) GetFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.FeeUcoinPerKwh
+	}
+	return 0
+}
+
 var File_energy_grid_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_grid_v1_tx_proto_rawDesc = "" +
@@ -168,7 +230,11 @@ const file_energy_grid_v1_tx_proto_rawDesc = "" +
 	"\fMsgSetTariff\x12!\n" +
 	"\ftariff_class\x18\x01 \x01(\tR\vtariffClass\x12/\n" +
 	"\x14retail_ucoin_per_kwh\x18\x02 \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
-	"\x15feed_in_ucoin_per_kwh\x18\x03 \x01(\x03R\x11feedInUcoinPerKwhB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
+	"\x15feed_in_ucoin_per_kwh\x18\x03 \x01(\x03R\x11feedInUcoinPerKwh\"p\n" +
+	"\rMsgSetZoneFee\x12\x1b\n" +
+	"\tfrom_zone\x18\x01 \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\x02 \x01(\tR\x06toZone\x12)\n" +
+	"\x11fee_ucoin_per_kwh\x18\x03 \x01(\x03R\x0efeeUcoinPerKwhB6Z4github.com/energyd/energyd/gen/energy/grid/v1;gridv1b\x06proto3"
 
 var (
 	file_energy_grid_v1_tx_proto_rawDescOnce sync.Once
@@ -182,17 +248,18 @@ func file_energy_grid_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_grid_v1_tx_proto_rawDescData
 }
 
-var file_energy_grid_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_energy_grid_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_energy_grid_v1_tx_proto_goTypes = []any{
 	(*MsgSetTopology)(nil), // 0: energy.grid.v1.MsgSetTopology
 	(*MsgSetTariff)(nil),   // 1: energy.grid.v1.MsgSetTariff
-	(*Node)(nil),           // 2: energy.grid.v1.Node
-	(*Line)(nil),           // 3: energy.grid.v1.Line
+	(*MsgSetZoneFee)(nil),  // 2: energy.grid.v1.MsgSetZoneFee
+	(*Node)(nil),           // 3: energy.grid.v1.Node
+	(*Line)(nil),           // 4: energy.grid.v1.Line
 }
 var file_energy_grid_v1_tx_proto_depIdxs = []int32{
-	2, // 0: energy.grid.v1.MsgSetTopology.nodes:type_name -> energy.grid.v1.Node
-	3, // 1: energy.grid.v1.MsgSetTopology.lines:type_name -> energy.grid.v1.Line
-	3, // 2: energy.grid.v1.MsgSetTopology.removed_lines:type_name -> energy.grid.v1.Line
+	3, // 0: energy.grid.v1.MsgSetTopology.nodes:type_name -> energy.grid.v1.Node
+	4, // 1: energy.grid.v1.MsgSetTopology.lines:type_name -> energy.grid.v1.Line
+	4, // 2: energy.grid.v1.MsgSetTopology.removed_lines:type_name -> energy.grid.v1.Line
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
@@ -212,7 +279,7 @@ func file_energy_grid_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_grid_v1_tx_proto_rawDesc), len(file_energy_grid_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

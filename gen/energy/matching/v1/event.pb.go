@@ -235,6 +235,315 @@ func (x *OrderCancelled) GetReason() string {
 	return ""
 }
 
+type OrderSealed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seal          *Seal                  `protobuf:"bytes,1,opt,name=seal,proto3" json:"seal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSealed) Reset() {
+	*x = OrderSealed{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSealed) ProtoMessage() {}
+
+func (x *OrderSealed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSealed.ProtoReflect.Descriptor instead.
+func (*OrderSealed) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OrderSealed) GetSeal() *Seal {
+	if x != nil {
+		return x.Seal
+	}
+	return nil
+}
+
+// RevealStarted says that the gate has passed and sealed orders can be revealed.
+type RevealStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Book          *Book                  `protobuf:"bytes,1,opt,name=book,proto3" json:"book,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevealStarted) Reset() {
+	*x = RevealStarted{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevealStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevealStarted) ProtoMessage() {}
+
+func (x *RevealStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevealStarted.ProtoReflect.Descriptor instead.
+func (*RevealStarted) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RevealStarted) GetBook() *Book {
+	if x != nil {
+		return x.Book
+	}
+	return nil
+}
+
+// BondForfeited says that a sealed order was not revealed in time; its bond went
+// to the guarantee fund.
+type BondForfeited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seal          *Seal                  `protobuf:"bytes,1,opt,name=seal,proto3" json:"seal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BondForfeited) Reset() {
+	*x = BondForfeited{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BondForfeited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BondForfeited) ProtoMessage() {}
+
+func (x *BondForfeited) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BondForfeited.ProtoReflect.Descriptor instead.
+func (*BondForfeited) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BondForfeited) GetSeal() *Seal {
+	if x != nil {
+		return x.Seal
+	}
+	return nil
+}
+
+type StandingOrderSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *StandingOrder         `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingOrderSet) Reset() {
+	*x = StandingOrderSet{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingOrderSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingOrderSet) ProtoMessage() {}
+
+func (x *StandingOrderSet) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingOrderSet.ProtoReflect.Descriptor instead.
+func (*StandingOrderSet) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *StandingOrderSet) GetOrder() *StandingOrder {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+type StandingOrderRemoved struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Side    Side                   `protobuf:"varint,2,opt,name=side,proto3,enum=energy.matching.v1.Side" json:"side,omitempty"`
+	// cancelled or expired.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingOrderRemoved) Reset() {
+	*x = StandingOrderRemoved{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingOrderRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingOrderRemoved) ProtoMessage() {}
+
+func (x *StandingOrderRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingOrderRemoved.ProtoReflect.Descriptor instead.
+func (*StandingOrderRemoved) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *StandingOrderRemoved) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *StandingOrderRemoved) GetSide() Side {
+	if x != nil {
+		return x.Side
+	}
+	return Side_SIDE_UNSPECIFIED
+}
+
+func (x *StandingOrderRemoved) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// StandingSkipped says why a standing order made no order in a period.
+type StandingSkipped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Side          Side                   `protobuf:"varint,3,opt,name=side,proto3,enum=energy.matching.v1.Side" json:"side,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingSkipped) Reset() {
+	*x = StandingSkipped{}
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingSkipped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingSkipped) ProtoMessage() {}
+
+func (x *StandingSkipped) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingSkipped.ProtoReflect.Descriptor instead.
+func (*StandingSkipped) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *StandingSkipped) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *StandingSkipped) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *StandingSkipped) GetSide() Side {
+	if x != nil {
+		return x.Side
+	}
+	return Side_SIDE_UNSPECIFIED
+}
+
+func (x *StandingSkipped) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // PreMatched asks a side that gave no standing consent for its signature; where
 // both did, there is a Matched only.
 type PreMatched struct {
@@ -246,7 +555,7 @@ type PreMatched struct {
 
 func (x *PreMatched) Reset() {
 	*x = PreMatched{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -258,7 +567,7 @@ func (x *PreMatched) String() string {
 func (*PreMatched) ProtoMessage() {}
 
 func (x *PreMatched) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -271,7 +580,7 @@ func (x *PreMatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreMatched.ProtoReflect.Descriptor instead.
 func (*PreMatched) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PreMatched) GetMatch() *Match {
@@ -290,7 +599,7 @@ type Matched struct {
 
 func (x *Matched) Reset() {
 	*x = Matched{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -302,7 +611,7 @@ func (x *Matched) String() string {
 func (*Matched) ProtoMessage() {}
 
 func (x *Matched) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -315,7 +624,7 @@ func (x *Matched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matched.ProtoReflect.Descriptor instead.
 func (*Matched) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Matched) GetMatch() *Match {
@@ -340,7 +649,7 @@ type MatchLapsed struct {
 
 func (x *MatchLapsed) Reset() {
 	*x = MatchLapsed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +661,7 @@ func (x *MatchLapsed) String() string {
 func (*MatchLapsed) ProtoMessage() {}
 
 func (x *MatchLapsed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[5]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +674,7 @@ func (x *MatchLapsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchLapsed.ProtoReflect.Descriptor instead.
 func (*MatchLapsed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MatchLapsed) GetMatch() *Match {
@@ -412,7 +721,7 @@ type RestLeft struct {
 
 func (x *RestLeft) Reset() {
 	*x = RestLeft{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +733,7 @@ func (x *RestLeft) String() string {
 func (*RestLeft) ProtoMessage() {}
 
 func (x *RestLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[6]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +746,7 @@ func (x *RestLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestLeft.ProtoReflect.Descriptor instead.
 func (*RestLeft) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RestLeft) GetOrder() []byte {
@@ -492,7 +801,7 @@ type PeriodCleared struct {
 
 func (x *PeriodCleared) Reset() {
 	*x = PeriodCleared{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +813,7 @@ func (x *PeriodCleared) String() string {
 func (*PeriodCleared) ProtoMessage() {}
 
 func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[7]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +826,7 @@ func (x *PeriodCleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodCleared.ProtoReflect.Descriptor instead.
 func (*PeriodCleared) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PeriodCleared) GetBook() *Book {
@@ -536,7 +845,7 @@ type PeriodFinal struct {
 
 func (x *PeriodFinal) Reset() {
 	*x = PeriodFinal{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +857,7 @@ func (x *PeriodFinal) String() string {
 func (*PeriodFinal) ProtoMessage() {}
 
 func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[8]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +870,7 @@ func (x *PeriodFinal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodFinal.ProtoReflect.Descriptor instead.
 func (*PeriodFinal) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PeriodFinal) GetBook() *Book {
@@ -577,13 +886,14 @@ type ClearingFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClearingFailed) Reset() {
 	*x = ClearingFailed{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +905,7 @@ func (x *ClearingFailed) String() string {
 func (*ClearingFailed) ProtoMessage() {}
 
 func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[9]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +918,7 @@ func (x *ClearingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearingFailed.ProtoReflect.Descriptor instead.
 func (*ClearingFailed) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ClearingFailed) GetPeriod() int64 {
@@ -625,6 +935,13 @@ func (x *ClearingFailed) GetReason() string {
 	return ""
 }
 
+func (x *ClearingFailed) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 type MarketSet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entry         *MarketEntry           `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
@@ -634,7 +951,7 @@ type MarketSet struct {
 
 func (x *MarketSet) Reset() {
 	*x = MarketSet{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +963,7 @@ func (x *MarketSet) String() string {
 func (*MarketSet) ProtoMessage() {}
 
 func (x *MarketSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[10]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +976,7 @@ func (x *MarketSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarketSet.ProtoReflect.Descriptor instead.
 func (*MarketSet) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MarketSet) GetEntry() *MarketEntry {
@@ -685,7 +1002,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +1014,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_event_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +1027,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cut) GetPeriod() int64 {
@@ -769,6 +1086,23 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\fR\x05order\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x03 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\";\n" +
+	"\vOrderSealed\x12,\n" +
+	"\x04seal\x18\x01 \x01(\v2\x18.energy.matching.v1.SealR\x04seal\"=\n" +
+	"\rRevealStarted\x12,\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"=\n" +
+	"\rBondForfeited\x12,\n" +
+	"\x04seal\x18\x01 \x01(\v2\x18.energy.matching.v1.SealR\x04seal\"K\n" +
+	"\x10StandingOrderSet\x127\n" +
+	"\x05order\x18\x01 \x01(\v2!.energy.matching.v1.StandingOrderR\x05order\"v\n" +
+	"\x14StandingOrderRemoved\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12,\n" +
+	"\x04side\x18\x02 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x89\x01\n" +
+	"\x0fStandingSkipped\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12,\n" +
+	"\x04side\x18\x03 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"=\n" +
 	"\n" +
 	"PreMatched\x12/\n" +
@@ -790,10 +1124,11 @@ const file_energy_matching_v1_event_proto_rawDesc = "" +
 	"\rPeriodCleared\x12,\n" +
 	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\";\n" +
 	"\vPeriodFinal\x12,\n" +
-	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"@\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"X\n" +
 	"\x0eClearingFailed\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"B\n" +
 	"\tMarketSet\x125\n" +
 	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"\xac\x01\n" +
 	"\x03Cut\x12\x16\n" +
@@ -826,44 +1161,59 @@ func file_energy_matching_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_matching_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_energy_matching_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_energy_matching_v1_event_proto_goTypes = []any{
-	(Cause)(0),             // 0: energy.matching.v1.Cause
-	(*SellPlaced)(nil),     // 1: energy.matching.v1.SellPlaced
-	(*BuyPlaced)(nil),      // 2: energy.matching.v1.BuyPlaced
-	(*OrderCancelled)(nil), // 3: energy.matching.v1.OrderCancelled
-	(*PreMatched)(nil),     // 4: energy.matching.v1.PreMatched
-	(*Matched)(nil),        // 5: energy.matching.v1.Matched
-	(*MatchLapsed)(nil),    // 6: energy.matching.v1.MatchLapsed
-	(*RestLeft)(nil),       // 7: energy.matching.v1.RestLeft
-	(*PeriodCleared)(nil),  // 8: energy.matching.v1.PeriodCleared
-	(*PeriodFinal)(nil),    // 9: energy.matching.v1.PeriodFinal
-	(*ClearingFailed)(nil), // 10: energy.matching.v1.ClearingFailed
-	(*MarketSet)(nil),      // 11: energy.matching.v1.MarketSet
-	(*Cut)(nil),            // 12: energy.matching.v1.Cut
-	(*SellOrder)(nil),      // 13: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),       // 14: energy.matching.v1.BuyOrder
-	(*Match)(nil),          // 15: energy.matching.v1.Match
-	(Rest)(0),              // 16: energy.matching.v1.Rest
-	(*Book)(nil),           // 17: energy.matching.v1.Book
-	(*MarketEntry)(nil),    // 18: energy.matching.v1.MarketEntry
+	(Cause)(0),                   // 0: energy.matching.v1.Cause
+	(*SellPlaced)(nil),           // 1: energy.matching.v1.SellPlaced
+	(*BuyPlaced)(nil),            // 2: energy.matching.v1.BuyPlaced
+	(*OrderCancelled)(nil),       // 3: energy.matching.v1.OrderCancelled
+	(*OrderSealed)(nil),          // 4: energy.matching.v1.OrderSealed
+	(*RevealStarted)(nil),        // 5: energy.matching.v1.RevealStarted
+	(*BondForfeited)(nil),        // 6: energy.matching.v1.BondForfeited
+	(*StandingOrderSet)(nil),     // 7: energy.matching.v1.StandingOrderSet
+	(*StandingOrderRemoved)(nil), // 8: energy.matching.v1.StandingOrderRemoved
+	(*StandingSkipped)(nil),      // 9: energy.matching.v1.StandingSkipped
+	(*PreMatched)(nil),           // 10: energy.matching.v1.PreMatched
+	(*Matched)(nil),              // 11: energy.matching.v1.Matched
+	(*MatchLapsed)(nil),          // 12: energy.matching.v1.MatchLapsed
+	(*RestLeft)(nil),             // 13: energy.matching.v1.RestLeft
+	(*PeriodCleared)(nil),        // 14: energy.matching.v1.PeriodCleared
+	(*PeriodFinal)(nil),          // 15: energy.matching.v1.PeriodFinal
+	(*ClearingFailed)(nil),       // 16: energy.matching.v1.ClearingFailed
+	(*MarketSet)(nil),            // 17: energy.matching.v1.MarketSet
+	(*Cut)(nil),                  // 18: energy.matching.v1.Cut
+	(*SellOrder)(nil),            // 19: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),             // 20: energy.matching.v1.BuyOrder
+	(*Seal)(nil),                 // 21: energy.matching.v1.Seal
+	(*Book)(nil),                 // 22: energy.matching.v1.Book
+	(*StandingOrder)(nil),        // 23: energy.matching.v1.StandingOrder
+	(Side)(0),                    // 24: energy.matching.v1.Side
+	(*Match)(nil),                // 25: energy.matching.v1.Match
+	(Rest)(0),                    // 26: energy.matching.v1.Rest
+	(*MarketEntry)(nil),          // 27: energy.matching.v1.MarketEntry
 }
 var file_energy_matching_v1_event_proto_depIdxs = []int32{
-	13, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
-	14, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
-	15, // 2: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
-	15, // 3: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
-	15, // 4: energy.matching.v1.MatchLapsed.match:type_name -> energy.matching.v1.Match
-	0,  // 5: energy.matching.v1.MatchLapsed.cause:type_name -> energy.matching.v1.Cause
-	16, // 6: energy.matching.v1.RestLeft.rest:type_name -> energy.matching.v1.Rest
-	17, // 7: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
-	17, // 8: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
-	18, // 9: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	19, // 0: energy.matching.v1.SellPlaced.order:type_name -> energy.matching.v1.SellOrder
+	20, // 1: energy.matching.v1.BuyPlaced.order:type_name -> energy.matching.v1.BuyOrder
+	21, // 2: energy.matching.v1.OrderSealed.seal:type_name -> energy.matching.v1.Seal
+	22, // 3: energy.matching.v1.RevealStarted.book:type_name -> energy.matching.v1.Book
+	21, // 4: energy.matching.v1.BondForfeited.seal:type_name -> energy.matching.v1.Seal
+	23, // 5: energy.matching.v1.StandingOrderSet.order:type_name -> energy.matching.v1.StandingOrder
+	24, // 6: energy.matching.v1.StandingOrderRemoved.side:type_name -> energy.matching.v1.Side
+	24, // 7: energy.matching.v1.StandingSkipped.side:type_name -> energy.matching.v1.Side
+	25, // 8: energy.matching.v1.PreMatched.match:type_name -> energy.matching.v1.Match
+	25, // 9: energy.matching.v1.Matched.match:type_name -> energy.matching.v1.Match
+	25, // 10: energy.matching.v1.MatchLapsed.match:type_name -> energy.matching.v1.Match
+	0,  // 11: energy.matching.v1.MatchLapsed.cause:type_name -> energy.matching.v1.Cause
+	26, // 12: energy.matching.v1.RestLeft.rest:type_name -> energy.matching.v1.Rest
+	22, // 13: energy.matching.v1.PeriodCleared.book:type_name -> energy.matching.v1.Book
+	22, // 14: energy.matching.v1.PeriodFinal.book:type_name -> energy.matching.v1.Book
+	27, // 15: energy.matching.v1.MarketSet.entry:type_name -> energy.matching.v1.MarketEntry
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_event_proto_init() }
@@ -878,7 +1228,7 @@ func file_energy_matching_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_event_proto_rawDesc), len(file_energy_matching_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -24,6 +24,7 @@ const (
 type QueryBookRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -61,6 +62,13 @@ func (*QueryBookRequest) Descriptor() ([]byte, []int) {
 func (x *QueryBookRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryBookRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -109,11 +117,13 @@ func (x *QueryBookResponse) GetBook() *Book {
 	return nil
 }
 
-// QueryOrdersRequest lists an account's orders, or all of a period.
+// QueryOrdersRequest lists an account's orders in its market, or all of a market's
+// period.
 type QueryOrdersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -162,10 +172,18 @@ func (x *QueryOrdersRequest) GetAccount() []byte {
 	return nil
 }
 
+func (x *QueryOrdersRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 type QueryOrdersResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sells         []*SellOrder           `protobuf:"bytes,1,rep,name=sells,proto3" json:"sells,omitempty"`
 	Buys          []*BuyOrder            `protobuf:"bytes,2,rep,name=buys,proto3" json:"buys,omitempty"`
+	Seals         []*Seal                `protobuf:"bytes,3,rep,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +232,15 @@ func (x *QueryOrdersResponse) GetBuys() []*BuyOrder {
 	return nil
 }
 
+func (x *QueryOrdersResponse) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
+	}
+	return nil
+}
+
+// QueryMatchesRequest lists an account's matches, or all of a period in all
+// markets.
 type QueryMatchesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -477,10 +504,11 @@ func (x *OpenPeriod) GetGateMs() int64 {
 	return 0
 }
 
-// QueryMarketRequest asks how a period is cleared.
+// QueryMarketRequest asks how a market clears a period.
 type QueryMarketRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -518,6 +546,13 @@ func (*QueryMarketRequest) Descriptor() ([]byte, []int) {
 func (x *QueryMarketRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryMarketRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -566,9 +601,99 @@ func (x *QueryMarketResponse) GetEntry() *MarketEntry {
 	return nil
 }
 
+// QueryMarketsRequest asks which markets a period has; 0 means the present one.
+type QueryMarketsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketsRequest) Reset() {
+	*x = QueryMarketsRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketsRequest) ProtoMessage() {}
+
+func (x *QueryMarketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketsRequest.ProtoReflect.Descriptor instead.
+func (*QueryMarketsRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryMarketsRequest) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+type QueryMarketsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Markets       []*MarketEntry         `protobuf:"bytes,1,rep,name=markets,proto3" json:"markets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMarketsResponse) Reset() {
+	*x = QueryMarketsResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMarketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMarketsResponse) ProtoMessage() {}
+
+func (x *QueryMarketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMarketsResponse.ProtoReflect.Descriptor instead.
+func (*QueryMarketsResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *QueryMarketsResponse) GetMarkets() []*MarketEntry {
+	if x != nil {
+		return x.Markets
+	}
+	return nil
+}
+
 type QueryCertificateRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Market int64                  `protobuf:"varint,2,opt,name=market,proto3" json:"market,omitempty"`
 	// 0: the latest round that has one.
 	Round         int64 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -577,7 +702,7 @@ type QueryCertificateRequest struct {
 
 func (x *QueryCertificateRequest) Reset() {
 	*x = QueryCertificateRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +714,7 @@ func (x *QueryCertificateRequest) String() string {
 func (*QueryCertificateRequest) ProtoMessage() {}
 
 func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[11]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,12 +727,19 @@ func (x *QueryCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCertificateRequest.ProtoReflect.Descriptor instead.
 func (*QueryCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{11}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *QueryCertificateRequest) GetPeriod() int64 {
 	if x != nil {
 		return x.Period
+	}
+	return 0
+}
+
+func (x *QueryCertificateRequest) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -628,7 +760,7 @@ type QueryCertificateResponse struct {
 
 func (x *QueryCertificateResponse) Reset() {
 	*x = QueryCertificateResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +772,7 @@ func (x *QueryCertificateResponse) String() string {
 func (*QueryCertificateResponse) ProtoMessage() {}
 
 func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[12]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,12 +785,101 @@ func (x *QueryCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCertificateResponse.ProtoReflect.Descriptor instead.
 func (*QueryCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{12}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QueryCertificateResponse) GetCertificate() *Certificate {
 	if x != nil {
 		return x.Certificate
+	}
+	return nil
+}
+
+// QueryStandingOrdersRequest lists an account's standing orders, or all.
+type QueryStandingOrdersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStandingOrdersRequest) Reset() {
+	*x = QueryStandingOrdersRequest{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStandingOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStandingOrdersRequest) ProtoMessage() {}
+
+func (x *QueryStandingOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStandingOrdersRequest.ProtoReflect.Descriptor instead.
+func (*QueryStandingOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryStandingOrdersRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryStandingOrdersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Orders        []*StandingOrder       `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStandingOrdersResponse) Reset() {
+	*x = QueryStandingOrdersResponse{}
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStandingOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStandingOrdersResponse) ProtoMessage() {}
+
+func (x *QueryStandingOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStandingOrdersResponse.ProtoReflect.Descriptor instead.
+func (*QueryStandingOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryStandingOrdersResponse) GetOrders() []*StandingOrder {
+	if x != nil {
+		return x.Orders
 	}
 	return nil
 }
@@ -673,7 +894,7 @@ type QueryLapsesRequest struct {
 
 func (x *QueryLapsesRequest) Reset() {
 	*x = QueryLapsesRequest{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +906,7 @@ func (x *QueryLapsesRequest) String() string {
 func (*QueryLapsesRequest) ProtoMessage() {}
 
 func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[13]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +919,7 @@ func (x *QueryLapsesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLapsesRequest.ProtoReflect.Descriptor instead.
 func (*QueryLapsesRequest) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{13}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *QueryLapsesRequest) GetAccount() []byte {
@@ -721,7 +942,7 @@ type QueryLapsesResponse struct {
 
 func (x *QueryLapsesResponse) Reset() {
 	*x = QueryLapsesResponse{}
-	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +954,7 @@ func (x *QueryLapsesResponse) String() string {
 func (*QueryLapsesResponse) ProtoMessage() {}
 
 func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_query_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_query_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +967,7 @@ func (x *QueryLapsesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLapsesResponse.ProtoReflect.Descriptor instead.
 func (*QueryLapsesResponse) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_query_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *QueryLapsesResponse) GetLapses() int64 {
@@ -774,17 +995,20 @@ var File_energy_matching_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/matching/v1/query.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\"*\n" +
+	"\x1eenergy/matching/v1/query.proto\x12\x12energy.matching.v1\x1a\x1eenergy/matching/v1/state.proto\"B\n" +
 	"\x10QueryBookRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"A\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\"A\n" +
 	"\x11QueryBookResponse\x12,\n" +
-	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"F\n" +
+	"\x04book\x18\x01 \x01(\v2\x18.energy.matching.v1.BookR\x04book\"^\n" +
 	"\x12QueryOrdersRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\fR\aaccount\"|\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"\xac\x01\n" +
 	"\x13QueryOrdersResponse\x123\n" +
 	"\x05sells\x18\x01 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
-	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\"G\n" +
+	"\x04buys\x18\x02 \x03(\v2\x1c.energy.matching.v1.BuyOrderR\x04buys\x12.\n" +
+	"\x05seals\x18\x03 \x03(\v2\x18.energy.matching.v1.SealR\x05seals\"G\n" +
 	"\x13QueryMatchesRequest\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\"\x86\x01\n" +
@@ -802,16 +1026,26 @@ const file_energy_matching_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"OpenPeriod\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x17\n" +
-	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\",\n" +
+	"\agate_ms\x18\x02 \x01(\x03R\x06gateMs\"D\n" +
 	"\x12QueryMarketRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\"L\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\"L\n" +
 	"\x13QueryMarketResponse\x125\n" +
-	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"G\n" +
+	"\x05entry\x18\x01 \x01(\v2\x1f.energy.matching.v1.MarketEntryR\x05entry\"-\n" +
+	"\x13QueryMarketsRequest\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\"Q\n" +
+	"\x14QueryMarketsResponse\x129\n" +
+	"\amarkets\x18\x01 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\"_\n" +
 	"\x17QueryCertificateRequest\x12\x16\n" +
-	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x02 \x01(\x03R\x06market\x12\x14\n" +
 	"\x05round\x18\x03 \x01(\x03R\x05round\"]\n" +
 	"\x18QueryCertificateResponse\x12A\n" +
-	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\".\n" +
+	"\vcertificate\x18\x01 \x01(\v2\x1f.energy.matching.v1.CertificateR\vcertificate\"6\n" +
+	"\x1aQueryStandingOrdersRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"X\n" +
+	"\x1bQueryStandingOrdersResponse\x129\n" +
+	"\x06orders\x18\x01 \x03(\v2!.energy.matching.v1.StandingOrderR\x06orders\".\n" +
 	"\x12QueryLapsesRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\"n\n" +
 	"\x13QueryLapsesResponse\x12\x16\n" +
@@ -831,44 +1065,53 @@ func file_energy_matching_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_query_proto_rawDescData
 }
 
-var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_energy_matching_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_energy_matching_v1_query_proto_goTypes = []any{
-	(*QueryBookRequest)(nil),         // 0: energy.matching.v1.QueryBookRequest
-	(*QueryBookResponse)(nil),        // 1: energy.matching.v1.QueryBookResponse
-	(*QueryOrdersRequest)(nil),       // 2: energy.matching.v1.QueryOrdersRequest
-	(*QueryOrdersResponse)(nil),      // 3: energy.matching.v1.QueryOrdersResponse
-	(*QueryMatchesRequest)(nil),      // 4: energy.matching.v1.QueryMatchesRequest
-	(*QueryMatchesResponse)(nil),     // 5: energy.matching.v1.QueryMatchesResponse
-	(*QueryPeriodsRequest)(nil),      // 6: energy.matching.v1.QueryPeriodsRequest
-	(*QueryPeriodsResponse)(nil),     // 7: energy.matching.v1.QueryPeriodsResponse
-	(*OpenPeriod)(nil),               // 8: energy.matching.v1.OpenPeriod
-	(*QueryMarketRequest)(nil),       // 9: energy.matching.v1.QueryMarketRequest
-	(*QueryMarketResponse)(nil),      // 10: energy.matching.v1.QueryMarketResponse
-	(*QueryCertificateRequest)(nil),  // 11: energy.matching.v1.QueryCertificateRequest
-	(*QueryCertificateResponse)(nil), // 12: energy.matching.v1.QueryCertificateResponse
-	(*QueryLapsesRequest)(nil),       // 13: energy.matching.v1.QueryLapsesRequest
-	(*QueryLapsesResponse)(nil),      // 14: energy.matching.v1.QueryLapsesResponse
-	(*Book)(nil),                     // 15: energy.matching.v1.Book
-	(*SellOrder)(nil),                // 16: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),                 // 17: energy.matching.v1.BuyOrder
-	(*Match)(nil),                    // 18: energy.matching.v1.Match
-	(*MarketEntry)(nil),              // 19: energy.matching.v1.MarketEntry
-	(*Certificate)(nil),              // 20: energy.matching.v1.Certificate
+	(*QueryBookRequest)(nil),            // 0: energy.matching.v1.QueryBookRequest
+	(*QueryBookResponse)(nil),           // 1: energy.matching.v1.QueryBookResponse
+	(*QueryOrdersRequest)(nil),          // 2: energy.matching.v1.QueryOrdersRequest
+	(*QueryOrdersResponse)(nil),         // 3: energy.matching.v1.QueryOrdersResponse
+	(*QueryMatchesRequest)(nil),         // 4: energy.matching.v1.QueryMatchesRequest
+	(*QueryMatchesResponse)(nil),        // 5: energy.matching.v1.QueryMatchesResponse
+	(*QueryPeriodsRequest)(nil),         // 6: energy.matching.v1.QueryPeriodsRequest
+	(*QueryPeriodsResponse)(nil),        // 7: energy.matching.v1.QueryPeriodsResponse
+	(*OpenPeriod)(nil),                  // 8: energy.matching.v1.OpenPeriod
+	(*QueryMarketRequest)(nil),          // 9: energy.matching.v1.QueryMarketRequest
+	(*QueryMarketResponse)(nil),         // 10: energy.matching.v1.QueryMarketResponse
+	(*QueryMarketsRequest)(nil),         // 11: energy.matching.v1.QueryMarketsRequest
+	(*QueryMarketsResponse)(nil),        // 12: energy.matching.v1.QueryMarketsResponse
+	(*QueryCertificateRequest)(nil),     // 13: energy.matching.v1.QueryCertificateRequest
+	(*QueryCertificateResponse)(nil),    // 14: energy.matching.v1.QueryCertificateResponse
+	(*QueryStandingOrdersRequest)(nil),  // 15: energy.matching.v1.QueryStandingOrdersRequest
+	(*QueryStandingOrdersResponse)(nil), // 16: energy.matching.v1.QueryStandingOrdersResponse
+	(*QueryLapsesRequest)(nil),          // 17: energy.matching.v1.QueryLapsesRequest
+	(*QueryLapsesResponse)(nil),         // 18: energy.matching.v1.QueryLapsesResponse
+	(*Book)(nil),                        // 19: energy.matching.v1.Book
+	(*SellOrder)(nil),                   // 20: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),                    // 21: energy.matching.v1.BuyOrder
+	(*Seal)(nil),                        // 22: energy.matching.v1.Seal
+	(*Match)(nil),                       // 23: energy.matching.v1.Match
+	(*MarketEntry)(nil),                 // 24: energy.matching.v1.MarketEntry
+	(*Certificate)(nil),                 // 25: energy.matching.v1.Certificate
+	(*StandingOrder)(nil),               // 26: energy.matching.v1.StandingOrder
 }
 var file_energy_matching_v1_query_proto_depIdxs = []int32{
-	15, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
-	16, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
-	17, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
-	18, // 3: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
-	18, // 4: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
-	8,  // 5: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
-	19, // 6: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
-	20, // 7: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	19, // 0: energy.matching.v1.QueryBookResponse.book:type_name -> energy.matching.v1.Book
+	20, // 1: energy.matching.v1.QueryOrdersResponse.sells:type_name -> energy.matching.v1.SellOrder
+	21, // 2: energy.matching.v1.QueryOrdersResponse.buys:type_name -> energy.matching.v1.BuyOrder
+	22, // 3: energy.matching.v1.QueryOrdersResponse.seals:type_name -> energy.matching.v1.Seal
+	23, // 4: energy.matching.v1.QueryMatchesResponse.prematches:type_name -> energy.matching.v1.Match
+	23, // 5: energy.matching.v1.QueryMatchesResponse.matches:type_name -> energy.matching.v1.Match
+	8,  // 6: energy.matching.v1.QueryPeriodsResponse.open:type_name -> energy.matching.v1.OpenPeriod
+	24, // 7: energy.matching.v1.QueryMarketResponse.entry:type_name -> energy.matching.v1.MarketEntry
+	24, // 8: energy.matching.v1.QueryMarketsResponse.markets:type_name -> energy.matching.v1.MarketEntry
+	25, // 9: energy.matching.v1.QueryCertificateResponse.certificate:type_name -> energy.matching.v1.Certificate
+	26, // 10: energy.matching.v1.QueryStandingOrdersResponse.orders:type_name -> energy.matching.v1.StandingOrder
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_query_proto_init() }
@@ -883,7 +1126,7 @@ func file_energy_matching_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_query_proto_rawDesc), len(file_energy_matching_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -218,6 +218,8 @@ const (
 	Phase_PHASE_FINAL Phase = 3
 	// Energy came back in the round that ended: the next block clears once more.
 	Phase_PHASE_AGAIN Phase = 4
+	// The gate has passed, sealed orders are revealed.
+	Phase_PHASE_REVEAL Phase = 5
 )
 
 // Enum value maps for Phase.
@@ -228,6 +230,7 @@ var (
 		2: "PHASE_CONFIRM",
 		3: "PHASE_FINAL",
 		4: "PHASE_AGAIN",
+		5: "PHASE_REVEAL",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
@@ -235,6 +238,7 @@ var (
 		"PHASE_CONFIRM":     2,
 		"PHASE_FINAL":       3,
 		"PHASE_AGAIN":       4,
+		"PHASE_REVEAL":      5,
 	}
 )
 
@@ -263,6 +267,56 @@ func (x Phase) Number() protoreflect.EnumNumber {
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
 	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+// Side of an order.
+type Side int32
+
+const (
+	Side_SIDE_UNSPECIFIED Side = 0
+	Side_SIDE_SELL        Side = 1
+	Side_SIDE_BUY         Side = 2
+)
+
+// Enum value maps for Side.
+var (
+	Side_name = map[int32]string{
+		0: "SIDE_UNSPECIFIED",
+		1: "SIDE_SELL",
+		2: "SIDE_BUY",
+	}
+	Side_value = map[string]int32{
+		"SIDE_UNSPECIFIED": 0,
+		"SIDE_SELL":        1,
+		"SIDE_BUY":         2,
+	}
+)
+
+func (x Side) Enum() *Side {
+	p := new(Side)
+	*p = x
+	return p
+}
+
+func (x Side) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Side) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_matching_v1_state_proto_enumTypes[4].Descriptor()
+}
+
+func (Side) Type() protoreflect.EnumType {
+	return &file_energy_matching_v1_state_proto_enumTypes[4]
+}
+
+func (x Side) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Side.Descriptor instead.
+func (Side) EnumDescriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{4}
 }
 
 // Consent says when a pre-match is confirmed without a further signature.
@@ -414,8 +468,8 @@ func (x *Weights) GetEnergyType() int64 {
 	return 0
 }
 
-// Market is how periods are cleared; prices, fee, caps and limits of loss are
-// parameters of the chain.
+// Market is how the orders of its accounts are cleared; prices, fee, caps of the
+// chain and limits of loss are parameters of the chain.
 type Market struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Mechanism Mechanism              `protobuf:"varint,1,opt,name=mechanism,proto3,enum=energy.matching.v1.Mechanism" json:"mechanism,omitempty"`
@@ -433,8 +487,16 @@ type Market struct {
 	// Most orders of either side; 0: 500 for CMAP, 1000 for welfare, else only
 	// max_orders of the chain counts.
 	MaxOrdersPerSide int64 `protobuf:"varint,8,opt,name=max_orders_per_side,json=maxOrdersPerSide,proto3" json:"max_orders_per_side,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Sealed orders are revealed for so long after the gate; 0: none are taken.
+	RevealLengthMs int64 `protobuf:"varint,9,opt,name=reveal_length_ms,json=revealLengthMs,proto3" json:"reveal_length_ms,omitempty"`
+	// Held for each sealed order, and lost by those that are not revealed.
+	BondUcoin int64 `protobuf:"varint,10,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	// Name or region, for people: at most 64 bytes of printable text.
+	Region string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	// Most orders of a period in this market; 0: as many as the chain takes.
+	MaxOrders     int64 `protobuf:"varint,14,opt,name=max_orders,json=maxOrders,proto3" json:"max_orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Market) Reset() {
@@ -523,11 +585,41 @@ func (x *Market) GetMaxOrdersPerSide() int64 {
 	return 0
 }
 
-// MarketEntry is a market and the first period that it clears.
+func (x *Market) GetRevealLengthMs() int64 {
+	if x != nil {
+		return x.RevealLengthMs
+	}
+	return 0
+}
+
+func (x *Market) GetBondUcoin() int64 {
+	if x != nil {
+		return x.BondUcoin
+	}
+	return 0
+}
+
+func (x *Market) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Market) GetMaxOrders() int64 {
+	if x != nil {
+		return x.MaxOrders
+	}
+	return 0
+}
+
+// MarketEntry is a market from a period on. Markets are known by their numbers, 0
+// to 255; 0 is there always.
 type MarketEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromPeriod    int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	Market        *Market                `protobuf:"bytes,2,opt,name=market,proto3" json:"market,omitempty"`
+	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -574,6 +666,13 @@ func (x *MarketEntry) GetMarket() *Market {
 		return x.Market
 	}
 	return nil
+}
+
+func (x *MarketEntry) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Preference is an attribute that CMAP and welfare rate for an order. The
@@ -646,6 +745,7 @@ type Certificate struct {
 	SellersWeight int64 `protobuf:"varint,7,opt,name=sellers_weight,json=sellersWeight,proto3" json:"sellers_weight,omitempty"`
 	// Each round that was cleared has its own.
 	Round         int64 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	Market        int64 `protobuf:"varint,9,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -732,6 +832,13 @@ func (x *Certificate) GetSellersWeight() int64 {
 func (x *Certificate) GetRound() int64 {
 	if x != nil {
 		return x.Round
+	}
+	return 0
+}
+
+func (x *Certificate) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -829,8 +936,9 @@ type SellOrder struct {
 	GridNode    string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	// Served first in the next round: energy of it came back that the other side
 	// declined.
-	Priority      bool `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
-	Rest          Rest `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	Priority      bool  `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rest          Rest  `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	Market        int64 `protobuf:"varint,18,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,6 +1085,13 @@ func (x *SellOrder) GetRest() Rest {
 	return Rest_REST_UNSPECIFIED
 }
 
+func (x *SellOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -1003,7 +1118,8 @@ type BuyOrder struct {
 	Identity []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
 	GridNode string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	// As that of a sell.
-	Priority      bool `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
+	Priority      bool  `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
+	Market        int64 `protobuf:"varint,22,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1171,6 +1287,13 @@ func (x *BuyOrder) GetPriority() bool {
 	return false
 }
 
+func (x *BuyOrder) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -1197,6 +1320,7 @@ type Match struct {
 	Meter       string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
 	// The round in which it was found, from 1.
 	Round         int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
+	Market        int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1364,7 +1488,14 @@ func (x *Match) GetRound() int64 {
 	return 0
 }
 
-// Book is a period's market in numbers.
+func (x *Match) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// Book is a period of a market in numbers.
 type Book struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -1406,7 +1537,15 @@ type Book struct {
 	// Energy that declines and lapses of this round gave back to the orders.
 	ReturnedWh int64 `protobuf:"varint,22,opt,name=returned_wh,json=returnedWh,proto3" json:"returned_wh,omitempty"`
 	// Pairs that are not proposed again.
-	Declined      int64 `protobuf:"varint,23,opt,name=declined,proto3" json:"declined,omitempty"`
+	Declined int64 `protobuf:"varint,23,opt,name=declined,proto3" json:"declined,omitempty"`
+	Market   int64 `protobuf:"varint,25,opt,name=market,proto3" json:"market,omitempty"`
+	// Sealed orders that are not revealed yet; they count among the orders.
+	Seals int64 `protobuf:"varint,27,opt,name=seals,proto3" json:"seals,omitempty"`
+	// End of the time for revealing.
+	RevealUntilMs int64 `protobuf:"varint,28,opt,name=reveal_until_ms,json=revealUntilMs,proto3" json:"reveal_until_ms,omitempty"`
+	// The app hash that decides ties where orders were sealed: that of the block
+	// before the first one at or after the gate.
+	TieBreakHash  []byte `protobuf:"bytes,29,opt,name=tie_break_hash,json=tieBreakHash,proto3" json:"tie_break_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1602,6 +1741,34 @@ func (x *Book) GetDeclined() int64 {
 	return 0
 }
 
+func (x *Book) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+func (x *Book) GetSeals() int64 {
+	if x != nil {
+		return x.Seals
+	}
+	return 0
+}
+
+func (x *Book) GetRevealUntilMs() int64 {
+	if x != nil {
+		return x.RevealUntilMs
+	}
+	return 0
+}
+
+func (x *Book) GetTieBreakHash() []byte {
+	if x != nil {
+		return x.TieBreakHash
+	}
+	return nil
+}
+
 // Declined is a pair of orders that is not proposed again: a side declined it or
 // let it lapse.
 type Declined struct {
@@ -1609,6 +1776,7 @@ type Declined struct {
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
 	SellOrder     []byte                 `protobuf:"bytes,2,opt,name=sell_order,json=sellOrder,proto3" json:"sell_order,omitempty"`
 	BuyOrder      []byte                 `protobuf:"bytes,3,opt,name=buy_order,json=buyOrder,proto3" json:"buy_order,omitempty"`
+	Market        int64                  `protobuf:"varint,4,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1662,6 +1830,13 @@ func (x *Declined) GetBuyOrder() []byte {
 		return x.BuyOrder
 	}
 	return nil
+}
+
+func (x *Declined) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
 }
 
 // Lapses are the last 100 pre-matches for which an account's signature was asked
@@ -1728,12 +1903,13 @@ func (x *Lapses) GetOlder() uint64 {
 	return 0
 }
 
-// Due says when a period's book is to be looked at next: at its gate, then at
-// the end of its confirmation window, or right after it for the next round.
+// Due says when a book is to be looked at next: at its gate, then at the end of
+// its confirmation window, or right after it for the next round.
 type Due struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Market        int64                  `protobuf:"varint,3,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1782,6 +1958,67 @@ func (x *Due) GetPeriod() int64 {
 	return 0
 }
 
+func (x *Due) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// PeriodLoad counts the orders in all books of a period, which the chain's
+// max_orders bounds.
+type PeriodLoad struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeriodLoad) Reset() {
+	*x = PeriodLoad{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeriodLoad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeriodLoad) ProtoMessage() {}
+
+func (x *PeriodLoad) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeriodLoad.ProtoReflect.Descriptor instead.
+func (*PeriodLoad) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PeriodLoad) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *PeriodLoad) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
 // BoughtFrom leads from a buyer to its match, which is kept with the seller.
 type BoughtFrom struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1792,7 +2029,7 @@ type BoughtFrom struct {
 
 func (x *BoughtFrom) Reset() {
 	*x = BoughtFrom{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +2041,7 @@ func (x *BoughtFrom) String() string {
 func (*BoughtFrom) ProtoMessage() {}
 
 func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[14]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +2054,7 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
 func (*BoughtFrom) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BoughtFrom) GetSeller() []byte {
@@ -1827,7 +2064,7 @@ func (x *BoughtFrom) GetSeller() []byte {
 	return nil
 }
 
-// Presence is what an account has in a period's book.
+// Presence is what an account has in the book of its market.
 type Presence struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -1835,15 +2072,18 @@ type Presence struct {
 	Sells   int64                  `protobuf:"varint,3,opt,name=sells,proto3" json:"sells,omitempty"`
 	Buys    int64                  `protobuf:"varint,4,opt,name=buys,proto3" json:"buys,omitempty"`
 	// Sums of live orders.
-	SellWh        int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
-	BuyWh         int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	SellWh int64 `protobuf:"varint,5,opt,name=sell_wh,json=sellWh,proto3" json:"sell_wh,omitempty"`
+	BuyWh  int64 `protobuf:"varint,6,opt,name=buy_wh,json=buyWh,proto3" json:"buy_wh,omitempty"`
+	Market int64 `protobuf:"varint,7,opt,name=market,proto3" json:"market,omitempty"`
+	// Sealed orders that are not revealed yet.
+	Seals         int64 `protobuf:"varint,8,opt,name=seals,proto3" json:"seals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +2095,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +2108,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -1913,24 +2153,282 @@ func (x *Presence) GetBuyWh() int64 {
 	return 0
 }
 
-type GenesisState struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Books         []*Book                `protobuf:"bytes,1,rep,name=books,proto3" json:"books,omitempty"`
-	Sells         []*SellOrder           `protobuf:"bytes,2,rep,name=sells,proto3" json:"sells,omitempty"`
-	Buys          []*BuyOrder            `protobuf:"bytes,3,rep,name=buys,proto3" json:"buys,omitempty"`
-	Prematches    []*Match               `protobuf:"bytes,4,rep,name=prematches,proto3" json:"prematches,omitempty"`
-	Matches       []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
-	Markets       []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
-	Certificates  []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
-	Declined      []*Declined            `protobuf:"bytes,8,rep,name=declined,proto3" json:"declined,omitempty"`
-	Lapses        []*Lapses              `protobuf:"bytes,9,rep,name=lapses,proto3" json:"lapses,omitempty"`
+func (x *Presence) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+func (x *Presence) GetSeals() int64 {
+	if x != nil {
+		return x.Seals
+	}
+	return 0
+}
+
+// Seal is an order that is committed to and not known yet.
+type Seal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first 16 bytes of the commitment: the order keeps it when it is revealed.
+	Id            []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Account       []byte `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Period        int64  `protobuf:"varint,3,opt,name=period,proto3" json:"period,omitempty"`
+	Commitment    []byte `protobuf:"bytes,4,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	BondUcoin     int64  `protobuf:"varint,5,opt,name=bond_ucoin,json=bondUcoin,proto3" json:"bond_ucoin,omitempty"`
+	Market        int64  `protobuf:"varint,6,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *Seal) Reset() {
+	*x = Seal{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seal) ProtoMessage() {}
+
+func (x *Seal) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seal.ProtoReflect.Descriptor instead.
+func (*Seal) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Seal) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Seal) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Seal) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Seal) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *Seal) GetBondUcoin() int64 {
+	if x != nil {
+		return x.BondUcoin
+	}
+	return 0
+}
+
+func (x *Seal) GetMarket() int64 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+// StandingOrder is a rule from which the chain writes an account's order at each
+// gate: one a side.
+type StandingOrder struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The order as its owner states it, without period; one of the two. Its energy
+	// is what to order, or the most where it is as measured.
+	Sell *SellOrder `protobuf:"bytes,2,opt,name=sell,proto3" json:"sell,omitempty"`
+	Buy  *BuyOrder  `protobuf:"bytes,3,opt,name=buy,proto3" json:"buy,omitempty"`
+	// Order what the account's meters measured in their last closed period: export
+	// less keep_wh, or import.
+	AsMeasured bool  `protobuf:"varint,4,opt,name=as_measured,json=asMeasured,proto3" json:"as_measured,omitempty"`
+	KeepWh     int64 `protobuf:"varint,5,opt,name=keep_wh,json=keepWh,proto3" json:"keep_wh,omitempty"`
+	// Periods that start at or after this get no order; 0: no end.
+	UntilMs int64 `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// First period that gets an order.
+	FromPeriod    int64 `protobuf:"varint,7,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingOrder) Reset() {
+	*x = StandingOrder{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingOrder) ProtoMessage() {}
+
+func (x *StandingOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingOrder.ProtoReflect.Descriptor instead.
+func (*StandingOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *StandingOrder) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *StandingOrder) GetSell() *SellOrder {
+	if x != nil {
+		return x.Sell
+	}
+	return nil
+}
+
+func (x *StandingOrder) GetBuy() *BuyOrder {
+	if x != nil {
+		return x.Buy
+	}
+	return nil
+}
+
+func (x *StandingOrder) GetAsMeasured() bool {
+	if x != nil {
+		return x.AsMeasured
+	}
+	return false
+}
+
+func (x *StandingOrder) GetKeepWh() int64 {
+	if x != nil {
+		return x.KeepWh
+	}
+	return 0
+}
+
+func (x *StandingOrder) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *StandingOrder) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+// StandingClock says whose gate comes next; it is there while there are standing
+// orders.
+type StandingClock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NextPeriod    int64                  `protobuf:"varint,1,opt,name=next_period,json=nextPeriod,proto3" json:"next_period,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingClock) Reset() {
+	*x = StandingClock{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingClock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingClock) ProtoMessage() {}
+
+func (x *StandingClock) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingClock.ProtoReflect.Descriptor instead.
+func (*StandingClock) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StandingClock) GetNextPeriod() int64 {
+	if x != nil {
+		return x.NextPeriod
+	}
+	return 0
+}
+
+func (x *StandingClock) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
+type GenesisState struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Books          []*Book                `protobuf:"bytes,1,rep,name=books,proto3" json:"books,omitempty"`
+	Sells          []*SellOrder           `protobuf:"bytes,2,rep,name=sells,proto3" json:"sells,omitempty"`
+	Buys           []*BuyOrder            `protobuf:"bytes,3,rep,name=buys,proto3" json:"buys,omitempty"`
+	Prematches     []*Match               `protobuf:"bytes,4,rep,name=prematches,proto3" json:"prematches,omitempty"`
+	Matches        []*Match               `protobuf:"bytes,5,rep,name=matches,proto3" json:"matches,omitempty"`
+	Markets        []*MarketEntry         `protobuf:"bytes,6,rep,name=markets,proto3" json:"markets,omitempty"`
+	Certificates   []*Certificate         `protobuf:"bytes,7,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	Declined       []*Declined            `protobuf:"bytes,8,rep,name=declined,proto3" json:"declined,omitempty"`
+	Lapses         []*Lapses              `protobuf:"bytes,9,rep,name=lapses,proto3" json:"lapses,omitempty"`
+	StandingOrders []*StandingOrder       `protobuf:"bytes,11,rep,name=standing_orders,json=standingOrders,proto3" json:"standing_orders,omitempty"`
+	// The period of the standing orders' clock.
+	NextStandingPeriod int64   `protobuf:"varint,12,opt,name=next_standing_period,json=nextStandingPeriod,proto3" json:"next_standing_period,omitempty"`
+	Seals              []*Seal `protobuf:"bytes,13,rep,name=seals,proto3" json:"seals,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2440,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2453,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -2021,6 +2519,27 @@ func (x *GenesisState) GetLapses() []*Lapses {
 	return nil
 }
 
+func (x *GenesisState) GetStandingOrders() []*StandingOrder {
+	if x != nil {
+		return x.StandingOrders
+	}
+	return nil
+}
+
+func (x *GenesisState) GetNextStandingPeriod() int64 {
+	if x != nil {
+		return x.NextStandingPeriod
+	}
+	return 0
+}
+
+func (x *GenesisState) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
+	}
+	return nil
+}
+
 var File_energy_matching_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_matching_v1_state_proto_rawDesc = "" +
@@ -2037,7 +2556,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x04 \x01(\x03R\x06credit\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x03R\x04loss\x12\x1f\n" +
 	"\venergy_type\x18\x06 \x01(\x03R\n" +
-	"energyType\"\xac\x03\n" +
+	"energyType\"\xac\x04\n" +
 	"\x06Market\x12;\n" +
 	"\tmechanism\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.MechanismR\tmechanism\x12/\n" +
 	"\x14max_rated_distance_m\x18\x02 \x01(\x03R\x11maxRatedDistanceM\x12\x1f\n" +
@@ -2047,15 +2566,23 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x1aposted_price_ucoin_per_kwh\x18\x05 \x01(\x03R\x16postedPriceUcoinPerKwh\x12=\n" +
 	"\x1cposted_feed_in_ucoin_per_kwh\x18\x06 \x01(\x03R\x17postedFeedInUcoinPerKwh\x12<\n" +
 	"\x1bposted_retail_ucoin_per_kwh\x18\a \x01(\x03R\x17postedRetailUcoinPerKwh\x12-\n" +
-	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\"b\n" +
+	"\x13max_orders_per_side\x18\b \x01(\x03R\x10maxOrdersPerSide\x12(\n" +
+	"\x10reveal_length_ms\x18\t \x01(\x03R\x0erevealLengthMs\x12\x1d\n" +
+	"\n" +
+	"bond_ucoin\x18\n" +
+	" \x01(\x03R\tbondUcoin\x12\x16\n" +
+	"\x06region\x18\r \x01(\tR\x06region\x12\x1d\n" +
+	"\n" +
+	"max_orders\x18\x0e \x01(\x03R\tmaxOrders\"z\n" +
 	"\vMarketEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
-	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\"s\n" +
+	"\x06market\x18\x02 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x03R\x06number\"s\n" +
 	"\n" +
 	"Preference\x12;\n" +
 	"\tattribute\x18\x01 \x01(\x0e2\x1d.energy.matching.v1.AttributeR\tattribute\x12(\n" +
-	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\x91\x02\n" +
+	"\x10weight_per_mille\x18\x02 \x01(\x03R\x0eweightPerMille\"\xa9\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\"\n" +
 	"\rprev_app_hash\x18\x02 \x01(\fR\vprevAppHash\x12%\n" +
@@ -2064,13 +2591,14 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05bonus\x18\x05 \x01(\x03R\x05bonus\x12#\n" +
 	"\rbuyers_weight\x18\x06 \x01(\x03R\fbuyersWeight\x12%\n" +
 	"\x0esellers_weight\x18\a \x01(\x03R\rsellersWeight\x12\x14\n" +
-	"\x05round\x18\b \x01(\x03R\x05round\"\x97\x01\n" +
+	"\x05round\x18\b \x01(\x03R\x05round\x12\x16\n" +
+	"\x06market\x18\t \x01(\x03R\x06market\"\x97\x01\n" +
 	"\aAuction\x12-\n" +
 	"\x13price_ucoin_per_kwh\x18\x01 \x01(\x03R\x10priceUcoinPerKwh\x12\x1d\n" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xc9\x04\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xe1\x04\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2089,7 +2617,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\bidentity\x18\r \x01(\fR\bidentity\x12\x1b\n" +
 	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\x12\x1a\n" +
 	"\bpriority\x18\x0f \x01(\bR\bpriority\x12,\n" +
-	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\"\xa6\x06\n" +
+	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\x12\x16\n" +
+	"\x06market\x18\x12 \x01(\x03R\x06market\"\xbe\x06\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2111,10 +2640,11 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06credit\x18\x10 \x01(\x03R\x06credit\x12\x1a\n" +
 	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
 	"\tgrid_node\x18\x12 \x01(\tR\bgridNode\x12\x1a\n" +
-	"\bpriority\x18\x13 \x01(\bR\bpriorityB\x0f\n" +
+	"\bpriority\x18\x13 \x01(\bR\bpriority\x12\x16\n" +
+	"\x06market\x18\x16 \x01(\x03R\x06marketB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\x9f\x05\n" +
+	"\x0e_wanted_credit\"\xb7\x05\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -2137,7 +2667,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x0fbuyer_confirmed\x18\x10 \x01(\bR\x0ebuyerConfirmed\x12!\n" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
 	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
-	"\x05round\x18\x13 \x01(\x03R\x05round\"\xf3\x05\n" +
+	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\"\xef\x06\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -2164,29 +2695,65 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05round\x18\x15 \x01(\x03R\x05round\x12\x1f\n" +
 	"\vreturned_wh\x18\x16 \x01(\x03R\n" +
 	"returnedWh\x12\x1a\n" +
-	"\bdeclined\x18\x17 \x01(\x03R\bdeclined\"^\n" +
+	"\bdeclined\x18\x17 \x01(\x03R\bdeclined\x12\x16\n" +
+	"\x06market\x18\x19 \x01(\x03R\x06market\x12\x14\n" +
+	"\x05seals\x18\x1b \x01(\x03R\x05seals\x12&\n" +
+	"\x0freveal_until_ms\x18\x1c \x01(\x03R\rrevealUntilMs\x12$\n" +
+	"\x0etie_break_hash\x18\x1d \x01(\fR\ftieBreakHash\"v\n" +
 	"\bDeclined\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1d\n" +
 	"\n" +
 	"sell_order\x18\x02 \x01(\fR\tsellOrder\x12\x1b\n" +
-	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\"P\n" +
+	"\tbuy_order\x18\x03 \x01(\fR\bbuyOrder\x12\x16\n" +
+	"\x06market\x18\x04 \x01(\x03R\x06market\"P\n" +
 	"\x06Lapses\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06recent\x18\x02 \x01(\x04R\x06recent\x12\x14\n" +
-	"\x05older\x18\x03 \x01(\x04R\x05older\"6\n" +
+	"\x05older\x18\x03 \x01(\x04R\x05older\"N\n" +
 	"\x03Due\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"$\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06market\x18\x03 \x01(\x03R\x06market\"<\n" +
+	"\n" +
+	"PeriodLoad\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"$\n" +
 	"\n" +
 	"BoughtFrom\x12\x16\n" +
-	"\x06seller\x18\x01 \x01(\fR\x06seller\"\x96\x01\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xc4\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05sells\x18\x03 \x01(\x03R\x05sells\x12\x12\n" +
 	"\x04buys\x18\x04 \x01(\x03R\x04buys\x12\x17\n" +
 	"\asell_wh\x18\x05 \x01(\x03R\x06sellWh\x12\x15\n" +
-	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\"\x83\x04\n" +
+	"\x06buy_wh\x18\x06 \x01(\x03R\x05buyWh\x12\x16\n" +
+	"\x06market\x18\a \x01(\x03R\x06market\x12\x14\n" +
+	"\x05seals\x18\b \x01(\x03R\x05seals\"\x9f\x01\n" +
+	"\x04Seal\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x03 \x01(\x03R\x06period\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x04 \x01(\fR\n" +
+	"commitment\x12\x1d\n" +
+	"\n" +
+	"bond_ucoin\x18\x05 \x01(\x03R\tbondUcoin\x12\x16\n" +
+	"\x06market\x18\x06 \x01(\x03R\x06market\"\x82\x02\n" +
+	"\rStandingOrder\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x121\n" +
+	"\x04sell\x18\x02 \x01(\v2\x1d.energy.matching.v1.SellOrderR\x04sell\x12.\n" +
+	"\x03buy\x18\x03 \x01(\v2\x1c.energy.matching.v1.BuyOrderR\x03buy\x12\x1f\n" +
+	"\vas_measured\x18\x04 \x01(\bR\n" +
+	"asMeasured\x12\x17\n" +
+	"\akeep_wh\x18\x05 \x01(\x03R\x06keepWh\x12\x19\n" +
+	"\buntil_ms\x18\x06 \x01(\x03R\auntilMs\x12\x1f\n" +
+	"\vfrom_period\x18\a \x01(\x03R\n" +
+	"fromPeriod\"H\n" +
+	"\rStandingClock\x12\x1f\n" +
+	"\vnext_period\x18\x01 \x01(\x03R\n" +
+	"nextPeriod\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"\xb1\x05\n" +
 	"\fGenesisState\x12.\n" +
 	"\x05books\x18\x01 \x03(\v2\x18.energy.matching.v1.BookR\x05books\x123\n" +
 	"\x05sells\x18\x02 \x03(\v2\x1d.energy.matching.v1.SellOrderR\x05sells\x120\n" +
@@ -2198,7 +2765,10 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\amarkets\x18\x06 \x03(\v2\x1f.energy.matching.v1.MarketEntryR\amarkets\x12C\n" +
 	"\fcertificates\x18\a \x03(\v2\x1f.energy.matching.v1.CertificateR\fcertificates\x128\n" +
 	"\bdeclined\x18\b \x03(\v2\x1c.energy.matching.v1.DeclinedR\bdeclined\x122\n" +
-	"\x06lapses\x18\t \x03(\v2\x1a.energy.matching.v1.LapsesR\x06lapses*\x99\x01\n" +
+	"\x06lapses\x18\t \x03(\v2\x1a.energy.matching.v1.LapsesR\x06lapses\x12J\n" +
+	"\x0fstanding_orders\x18\v \x03(\v2!.energy.matching.v1.StandingOrderR\x0estandingOrders\x120\n" +
+	"\x14next_standing_period\x18\f \x01(\x03R\x12nextStandingPeriod\x12.\n" +
+	"\x05seals\x18\r \x03(\v2\x18.energy.matching.v1.SealR\x05seals*\x99\x01\n" +
 	"\tMechanism\x12\x19\n" +
 	"\x15MECHANISM_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MECHANISM_KPROTOTYPES\x10\x01\x12\x12\n" +
@@ -2220,14 +2790,19 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\tREST_GRID\x10\x01\x12\x11\n" +
 	"\rREST_WITHHOLD\x10\x02\x12\x0e\n" +
 	"\n" +
-	"REST_STORE\x10\x03*c\n" +
+	"REST_STORE\x10\x03*u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"PHASE_OPEN\x10\x01\x12\x11\n" +
 	"\rPHASE_CONFIRM\x10\x02\x12\x0f\n" +
 	"\vPHASE_FINAL\x10\x03\x12\x0f\n" +
-	"\vPHASE_AGAIN\x10\x04B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\vPHASE_AGAIN\x10\x04\x12\x10\n" +
+	"\fPHASE_REVEAL\x10\x05*9\n" +
+	"\x04Side\x12\x14\n" +
+	"\x10SIDE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tSIDE_SELL\x10\x01\x12\f\n" +
+	"\bSIDE_BUY\x10\x02B>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_state_proto_rawDescOnce sync.Once
@@ -2241,62 +2816,71 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_state_proto_rawDescData
 }
 
-var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_energy_matching_v1_state_proto_goTypes = []any{
-	(Mechanism)(0),       // 0: energy.matching.v1.Mechanism
-	(Attribute)(0),       // 1: energy.matching.v1.Attribute
-	(Rest)(0),            // 2: energy.matching.v1.Rest
-	(Phase)(0),           // 3: energy.matching.v1.Phase
-	(*Consent)(nil),      // 4: energy.matching.v1.Consent
-	(*Weights)(nil),      // 5: energy.matching.v1.Weights
-	(*Market)(nil),       // 6: energy.matching.v1.Market
-	(*MarketEntry)(nil),  // 7: energy.matching.v1.MarketEntry
-	(*Preference)(nil),   // 8: energy.matching.v1.Preference
-	(*Certificate)(nil),  // 9: energy.matching.v1.Certificate
-	(*Auction)(nil),      // 10: energy.matching.v1.Auction
-	(*SellOrder)(nil),    // 11: energy.matching.v1.SellOrder
-	(*BuyOrder)(nil),     // 12: energy.matching.v1.BuyOrder
-	(*Match)(nil),        // 13: energy.matching.v1.Match
-	(*Book)(nil),         // 14: energy.matching.v1.Book
-	(*Declined)(nil),     // 15: energy.matching.v1.Declined
-	(*Lapses)(nil),       // 16: energy.matching.v1.Lapses
-	(*Due)(nil),          // 17: energy.matching.v1.Due
-	(*BoughtFrom)(nil),   // 18: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),     // 19: energy.matching.v1.Presence
-	(*GenesisState)(nil), // 20: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),   // 21: energy.registry.v1.EnergyType
+	(Mechanism)(0),        // 0: energy.matching.v1.Mechanism
+	(Attribute)(0),        // 1: energy.matching.v1.Attribute
+	(Rest)(0),             // 2: energy.matching.v1.Rest
+	(Phase)(0),            // 3: energy.matching.v1.Phase
+	(Side)(0),             // 4: energy.matching.v1.Side
+	(*Consent)(nil),       // 5: energy.matching.v1.Consent
+	(*Weights)(nil),       // 6: energy.matching.v1.Weights
+	(*Market)(nil),        // 7: energy.matching.v1.Market
+	(*MarketEntry)(nil),   // 8: energy.matching.v1.MarketEntry
+	(*Preference)(nil),    // 9: energy.matching.v1.Preference
+	(*Certificate)(nil),   // 10: energy.matching.v1.Certificate
+	(*Auction)(nil),       // 11: energy.matching.v1.Auction
+	(*SellOrder)(nil),     // 12: energy.matching.v1.SellOrder
+	(*BuyOrder)(nil),      // 13: energy.matching.v1.BuyOrder
+	(*Match)(nil),         // 14: energy.matching.v1.Match
+	(*Book)(nil),          // 15: energy.matching.v1.Book
+	(*Declined)(nil),      // 16: energy.matching.v1.Declined
+	(*Lapses)(nil),        // 17: energy.matching.v1.Lapses
+	(*Due)(nil),           // 18: energy.matching.v1.Due
+	(*PeriodLoad)(nil),    // 19: energy.matching.v1.PeriodLoad
+	(*BoughtFrom)(nil),    // 20: energy.matching.v1.BoughtFrom
+	(*Presence)(nil),      // 21: energy.matching.v1.Presence
+	(*Seal)(nil),          // 22: energy.matching.v1.Seal
+	(*StandingOrder)(nil), // 23: energy.matching.v1.StandingOrder
+	(*StandingClock)(nil), // 24: energy.matching.v1.StandingClock
+	(*GenesisState)(nil),  // 25: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),    // 26: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
-	6,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
+	7,  // 1: energy.matching.v1.MarketEntry.market:type_name -> energy.matching.v1.Market
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
-	4,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
-	8,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	21, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	5,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
+	9,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
+	26, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 6: energy.matching.v1.SellOrder.rest:type_name -> energy.matching.v1.Rest
-	21, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	5,  // 8: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
-	4,  // 9: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
-	8,  // 10: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	21, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	26, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	6,  // 8: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
+	5,  // 9: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
+	9,  // 10: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
+	26, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	3,  // 12: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	0,  // 13: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
-	10, // 14: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
-	14, // 15: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	11, // 16: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	12, // 17: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	13, // 18: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	13, // 19: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	7,  // 20: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
-	9,  // 21: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	15, // 22: energy.matching.v1.GenesisState.declined:type_name -> energy.matching.v1.Declined
-	16, // 23: energy.matching.v1.GenesisState.lapses:type_name -> energy.matching.v1.Lapses
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	11, // 14: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
+	12, // 15: energy.matching.v1.StandingOrder.sell:type_name -> energy.matching.v1.SellOrder
+	13, // 16: energy.matching.v1.StandingOrder.buy:type_name -> energy.matching.v1.BuyOrder
+	15, // 17: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	12, // 18: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	13, // 19: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	14, // 20: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	14, // 21: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	8,  // 22: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	10, // 23: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	16, // 24: energy.matching.v1.GenesisState.declined:type_name -> energy.matching.v1.Declined
+	17, // 25: energy.matching.v1.GenesisState.lapses:type_name -> energy.matching.v1.Lapses
+	23, // 26: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
+	22, // 27: energy.matching.v1.GenesisState.seals:type_name -> energy.matching.v1.Seal
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -2310,8 +2894,8 @@ func file_energy_matching_v1_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   17,
+			NumEnums:      5,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -298,6 +298,255 @@ func (x *MsgCancel) GetOrder() []byte {
 	return nil
 }
 
+// MsgSetStandingOrder makes or replaces the sender's standing order of a side.
+// At each gate the chain writes the order, unless the sender has placed one.
+type MsgSetStandingOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two, without period. Its energy is what to order, or the most
+	// where it is as measured.
+	Sell *MsgPlaceSell `protobuf:"bytes,1,opt,name=sell,proto3" json:"sell,omitempty"`
+	Buy  *MsgPlaceBuy  `protobuf:"bytes,2,opt,name=buy,proto3" json:"buy,omitempty"`
+	// Order what the meters measured in their last closed period: export less
+	// keep_wh, or import.
+	AsMeasured bool `protobuf:"varint,3,opt,name=as_measured,json=asMeasured,proto3" json:"as_measured,omitempty"`
+	// Of a sell as measured: what is not sold.
+	KeepWh int64 `protobuf:"varint,4,opt,name=keep_wh,json=keepWh,proto3" json:"keep_wh,omitempty"`
+	// Periods that start at or after this get no order; 0: no end.
+	UntilMs       int64 `protobuf:"varint,5,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetStandingOrder) Reset() {
+	*x = MsgSetStandingOrder{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetStandingOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetStandingOrder) ProtoMessage() {}
+
+func (x *MsgSetStandingOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetStandingOrder.ProtoReflect.Descriptor instead.
+func (*MsgSetStandingOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MsgSetStandingOrder) GetSell() *MsgPlaceSell {
+	if x != nil {
+		return x.Sell
+	}
+	return nil
+}
+
+func (x *MsgSetStandingOrder) GetBuy() *MsgPlaceBuy {
+	if x != nil {
+		return x.Buy
+	}
+	return nil
+}
+
+func (x *MsgSetStandingOrder) GetAsMeasured() bool {
+	if x != nil {
+		return x.AsMeasured
+	}
+	return false
+}
+
+func (x *MsgSetStandingOrder) GetKeepWh() int64 {
+	if x != nil {
+		return x.KeepWh
+	}
+	return 0
+}
+
+func (x *MsgSetStandingOrder) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+// MsgCancelStandingOrder removes the sender's standing order of a side.
+type MsgCancelStandingOrder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Side          Side                   `protobuf:"varint,1,opt,name=side,proto3,enum=energy.matching.v1.Side" json:"side,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgCancelStandingOrder) Reset() {
+	*x = MsgCancelStandingOrder{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgCancelStandingOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgCancelStandingOrder) ProtoMessage() {}
+
+func (x *MsgCancelStandingOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgCancelStandingOrder.ProtoReflect.Descriptor instead.
+func (*MsgCancelStandingOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MsgCancelStandingOrder) GetSide() Side {
+	if x != nil {
+		return x.Side
+	}
+	return Side_SIDE_UNSPECIFIED
+}
+
+// MsgSealOrder commits the sender to an order that nobody can read before the
+// gate, where the market takes such. It holds the market's bond.
+type MsgSealOrder struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	// SHA-256("energyd/seal\n" | chain id | "\n" | account | the encoding of the
+	// MsgRevealOrder).
+	Commitment    []byte `protobuf:"bytes,2,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSealOrder) Reset() {
+	*x = MsgSealOrder{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSealOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSealOrder) ProtoMessage() {}
+
+func (x *MsgSealOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSealOrder.ProtoReflect.Descriptor instead.
+func (*MsgSealOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MsgSealOrder) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *MsgSealOrder) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+// MsgRevealOrder places an order that the sender sealed, after the gate, and
+// releases the bond.
+type MsgRevealOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two.
+	Sell *MsgPlaceSell `protobuf:"bytes,1,opt,name=sell,proto3" json:"sell,omitempty"`
+	Buy  *MsgPlaceBuy  `protobuf:"bytes,2,opt,name=buy,proto3" json:"buy,omitempty"`
+	// 32 random bytes.
+	Salt          []byte `protobuf:"bytes,3,opt,name=salt,proto3" json:"salt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRevealOrder) Reset() {
+	*x = MsgRevealOrder{}
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRevealOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRevealOrder) ProtoMessage() {}
+
+func (x *MsgRevealOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRevealOrder.ProtoReflect.Descriptor instead.
+func (*MsgRevealOrder) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MsgRevealOrder) GetSell() *MsgPlaceSell {
+	if x != nil {
+		return x.Sell
+	}
+	return nil
+}
+
+func (x *MsgRevealOrder) GetBuy() *MsgPlaceBuy {
+	if x != nil {
+		return x.Buy
+	}
+	return nil
+}
+
+func (x *MsgRevealOrder) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
 // MsgConfirm signs a pre-match, or vetoes it.
 type MsgConfirm struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -310,7 +559,7 @@ type MsgConfirm struct {
 
 func (x *MsgConfirm) Reset() {
 	*x = MsgConfirm{}
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +571,7 @@ func (x *MsgConfirm) String() string {
 func (*MsgConfirm) ProtoMessage() {}
 
 func (x *MsgConfirm) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[3]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +584,7 @@ func (x *MsgConfirm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgConfirm.ProtoReflect.Descriptor instead.
 func (*MsgConfirm) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{3}
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MsgConfirm) GetPeriod() int64 {
@@ -359,18 +608,20 @@ func (x *MsgConfirm) GetVeto() bool {
 	return false
 }
 
-// MsgSetMarket changes how periods are cleared, from the first one whose orders
-// are not open yet. By the authority.
+// MsgSetMarket opens a market or changes how it clears, from the first period
+// whose orders are not open yet. By the authority.
 type MsgSetMarket struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Market        *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Market *Market                `protobuf:"bytes,1,opt,name=market,proto3" json:"market,omitempty"`
+	// 0 to 255.
+	Number        int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MsgSetMarket) Reset() {
 	*x = MsgSetMarket{}
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +633,7 @@ func (x *MsgSetMarket) String() string {
 func (*MsgSetMarket) ProtoMessage() {}
 
 func (x *MsgSetMarket) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_tx_proto_msgTypes[4]
+	mi := &file_energy_matching_v1_tx_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +646,7 @@ func (x *MsgSetMarket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgSetMarket.ProtoReflect.Descriptor instead.
 func (*MsgSetMarket) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{4}
+	return file_energy_matching_v1_tx_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MsgSetMarket) GetMarket() *Market {
@@ -403,6 +654,13 @@ func (x *MsgSetMarket) GetMarket() *Market {
 		return x.Market
 	}
 	return nil
+}
+
+func (x *MsgSetMarket) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 var File_energy_matching_v1_tx_proto protoreflect.FileDescriptor
@@ -437,14 +695,33 @@ const file_energy_matching_v1_tx_proto_rawDesc = "" +
 	"\x0e_wanted_credit\"9\n" +
 	"\tMsgCancel\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
-	"\x05order\x18\x02 \x01(\fR\x05order\"N\n" +
+	"\x05order\x18\x02 \x01(\fR\x05order\"\xd3\x01\n" +
+	"\x13MsgSetStandingOrder\x124\n" +
+	"\x04sell\x18\x01 \x01(\v2 .energy.matching.v1.MsgPlaceSellR\x04sell\x121\n" +
+	"\x03buy\x18\x02 \x01(\v2\x1f.energy.matching.v1.MsgPlaceBuyR\x03buy\x12\x1f\n" +
+	"\vas_measured\x18\x03 \x01(\bR\n" +
+	"asMeasured\x12\x17\n" +
+	"\akeep_wh\x18\x04 \x01(\x03R\x06keepWh\x12\x19\n" +
+	"\buntil_ms\x18\x05 \x01(\x03R\auntilMs\"F\n" +
+	"\x16MsgCancelStandingOrder\x12,\n" +
+	"\x04side\x18\x01 \x01(\x0e2\x18.energy.matching.v1.SideR\x04side\"F\n" +
+	"\fMsgSealOrder\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x02 \x01(\fR\n" +
+	"commitment\"\x8d\x01\n" +
+	"\x0eMsgRevealOrder\x124\n" +
+	"\x04sell\x18\x01 \x01(\v2 .energy.matching.v1.MsgPlaceSellR\x04sell\x121\n" +
+	"\x03buy\x18\x02 \x01(\v2\x1f.energy.matching.v1.MsgPlaceBuyR\x03buy\x12\x12\n" +
+	"\x04salt\x18\x03 \x01(\fR\x04salt\"N\n" +
 	"\n" +
 	"MsgConfirm\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\fR\x05match\x12\x12\n" +
-	"\x04veto\x18\x03 \x01(\bR\x04veto\"B\n" +
+	"\x04veto\x18\x03 \x01(\bR\x04veto\"Z\n" +
 	"\fMsgSetMarket\x122\n" +
-	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06marketB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
+	"\x06market\x18\x01 \x01(\v2\x1a.energy.matching.v1.MarketR\x06market\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x03R\x06numberB>Z<github.com/energyd/energyd/gen/energy/matching/v1;matchingv1b\x06proto3"
 
 var (
 	file_energy_matching_v1_tx_proto_rawDescOnce sync.Once
@@ -458,34 +735,44 @@ func file_energy_matching_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_matching_v1_tx_proto_rawDescData
 }
 
-var file_energy_matching_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_energy_matching_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_energy_matching_v1_tx_proto_goTypes = []any{
-	(*MsgPlaceSell)(nil), // 0: energy.matching.v1.MsgPlaceSell
-	(*MsgPlaceBuy)(nil),  // 1: energy.matching.v1.MsgPlaceBuy
-	(*MsgCancel)(nil),    // 2: energy.matching.v1.MsgCancel
-	(*MsgConfirm)(nil),   // 3: energy.matching.v1.MsgConfirm
-	(*MsgSetMarket)(nil), // 4: energy.matching.v1.MsgSetMarket
-	(*Consent)(nil),      // 5: energy.matching.v1.Consent
-	(*Preference)(nil),   // 6: energy.matching.v1.Preference
-	(Rest)(0),            // 7: energy.matching.v1.Rest
-	(v1.EnergyType)(0),   // 8: energy.registry.v1.EnergyType
-	(*Weights)(nil),      // 9: energy.matching.v1.Weights
-	(*Market)(nil),       // 10: energy.matching.v1.Market
+	(*MsgPlaceSell)(nil),           // 0: energy.matching.v1.MsgPlaceSell
+	(*MsgPlaceBuy)(nil),            // 1: energy.matching.v1.MsgPlaceBuy
+	(*MsgCancel)(nil),              // 2: energy.matching.v1.MsgCancel
+	(*MsgSetStandingOrder)(nil),    // 3: energy.matching.v1.MsgSetStandingOrder
+	(*MsgCancelStandingOrder)(nil), // 4: energy.matching.v1.MsgCancelStandingOrder
+	(*MsgSealOrder)(nil),           // 5: energy.matching.v1.MsgSealOrder
+	(*MsgRevealOrder)(nil),         // 6: energy.matching.v1.MsgRevealOrder
+	(*MsgConfirm)(nil),             // 7: energy.matching.v1.MsgConfirm
+	(*MsgSetMarket)(nil),           // 8: energy.matching.v1.MsgSetMarket
+	(*Consent)(nil),                // 9: energy.matching.v1.Consent
+	(*Preference)(nil),             // 10: energy.matching.v1.Preference
+	(Rest)(0),                      // 11: energy.matching.v1.Rest
+	(v1.EnergyType)(0),             // 12: energy.registry.v1.EnergyType
+	(*Weights)(nil),                // 13: energy.matching.v1.Weights
+	(Side)(0),                      // 14: energy.matching.v1.Side
+	(*Market)(nil),                 // 15: energy.matching.v1.Market
 }
 var file_energy_matching_v1_tx_proto_depIdxs = []int32{
-	5,  // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
-	6,  // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
-	7,  // 2: energy.matching.v1.MsgPlaceSell.rest:type_name -> energy.matching.v1.Rest
-	8,  // 3: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
-	9,  // 4: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
-	5,  // 5: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
-	6,  // 6: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
-	10, // 7: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	9,  // 0: energy.matching.v1.MsgPlaceSell.consent:type_name -> energy.matching.v1.Consent
+	10, // 1: energy.matching.v1.MsgPlaceSell.preferences:type_name -> energy.matching.v1.Preference
+	11, // 2: energy.matching.v1.MsgPlaceSell.rest:type_name -> energy.matching.v1.Rest
+	12, // 3: energy.matching.v1.MsgPlaceBuy.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	13, // 4: energy.matching.v1.MsgPlaceBuy.weights:type_name -> energy.matching.v1.Weights
+	9,  // 5: energy.matching.v1.MsgPlaceBuy.consent:type_name -> energy.matching.v1.Consent
+	10, // 6: energy.matching.v1.MsgPlaceBuy.preferences:type_name -> energy.matching.v1.Preference
+	0,  // 7: energy.matching.v1.MsgSetStandingOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
+	1,  // 8: energy.matching.v1.MsgSetStandingOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
+	14, // 9: energy.matching.v1.MsgCancelStandingOrder.side:type_name -> energy.matching.v1.Side
+	0,  // 10: energy.matching.v1.MsgRevealOrder.sell:type_name -> energy.matching.v1.MsgPlaceSell
+	1,  // 11: energy.matching.v1.MsgRevealOrder.buy:type_name -> energy.matching.v1.MsgPlaceBuy
+	15, // 12: energy.matching.v1.MsgSetMarket.market:type_name -> energy.matching.v1.Market
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_tx_proto_init() }
@@ -501,7 +788,7 @@ func file_energy_matching_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_tx_proto_rawDesc), len(file_energy_matching_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

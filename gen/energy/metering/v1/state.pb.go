@@ -261,7 +261,11 @@ type MeterState struct {
 	RemovedSequence uint64 `protobuf:"varint,10,opt,name=removed_sequence,json=removedSequence,proto3" json:"removed_sequence,omitempty"`
 	// Sequences up to removed_sequence that were never seen, lowest first; only
 	// the latest ranges are known.
-	Missing       []*SequenceRange `protobuf:"bytes,11,rep,name=missing,proto3" json:"missing,omitempty"`
+	Missing []*SequenceRange `protobuf:"bytes,11,rep,name=missing,proto3" json:"missing,omitempty"`
+	// The last period that it closed and what it counted then; 0 before the first.
+	LastPeriod    int64 `protobuf:"varint,12,opt,name=last_period,json=lastPeriod,proto3" json:"last_period,omitempty"`
+	LastImportWh  int64 `protobuf:"varint,13,opt,name=last_import_wh,json=lastImportWh,proto3" json:"last_import_wh,omitempty"`
+	LastExportWh  int64 `protobuf:"varint,14,opt,name=last_export_wh,json=lastExportWh,proto3" json:"last_export_wh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +375,27 @@ func (x *MeterState) GetMissing() []*SequenceRange {
 		return x.Missing
 	}
 	return nil
+}
+
+func (x *MeterState) GetLastPeriod() int64 {
+	if x != nil {
+		return x.LastPeriod
+	}
+	return 0
+}
+
+func (x *MeterState) GetLastImportWh() int64 {
+	if x != nil {
+		return x.LastImportWh
+	}
+	return 0
+}
+
+func (x *MeterState) GetLastExportWh() int64 {
+	if x != nil {
+		return x.LastExportWh
+	}
+	return 0
 }
 
 // SequenceRange is the sequences from first to last, both included.
@@ -660,7 +685,7 @@ const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\x05Point\x125\n" +
 	"\areading\x18\x01 \x01(\v2\x1b.energy.metering.v1.ReadingR\areading\x12(\n" +
 	"\x10import_offset_wh\x18\x02 \x01(\x03R\x0eimportOffsetWh\x12(\n" +
-	"\x10export_offset_wh\x18\x03 \x01(\x03R\x0eexportOffsetWh\"\x81\x03\n" +
+	"\x10export_offset_wh\x18\x03 \x01(\x03R\x0eexportOffsetWh\"\xee\x03\n" +
 	"\n" +
 	"MeterState\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x1f\n" +
@@ -677,7 +702,11 @@ const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\x06points\x18\t \x01(\x03R\x06points\x12)\n" +
 	"\x10removed_sequence\x18\n" +
 	" \x01(\x04R\x0fremovedSequence\x12;\n" +
-	"\amissing\x18\v \x03(\v2!.energy.metering.v1.SequenceRangeR\amissing\"9\n" +
+	"\amissing\x18\v \x03(\v2!.energy.metering.v1.SequenceRangeR\amissing\x12\x1f\n" +
+	"\vlast_period\x18\f \x01(\x03R\n" +
+	"lastPeriod\x12$\n" +
+	"\x0elast_import_wh\x18\r \x01(\x03R\flastImportWh\x12$\n" +
+	"\x0elast_export_wh\x18\x0e \x01(\x03R\flastExportWh\"9\n" +
 	"\rSequenceRange\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x04R\x04last\"C\n" +

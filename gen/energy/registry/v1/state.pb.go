@@ -223,7 +223,9 @@ type Account struct {
 	ValidatorPower int64  `protobuf:"varint,13,opt,name=validator_power,json=validatorPower,proto3" json:"validator_power,omitempty"`
 	// Block time of the revocation: the account is settled for the periods that
 	// had begun by then. 0 unless revoked.
-	RevokedAtMs   int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
+	RevokedAtMs int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
+	// Number of the market in which it trades, 0 to 255.
+	Market        int64 `protobuf:"varint,15,opt,name=market,proto3" json:"market,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +354,13 @@ func (x *Account) GetValidatorPower() int64 {
 func (x *Account) GetRevokedAtMs() int64 {
 	if x != nil {
 		return x.RevokedAtMs
+	}
+	return 0
+}
+
+func (x *Account) GetMarket() int64 {
+	if x != nil {
+		return x.Market
 	}
 	return 0
 }
@@ -1191,7 +1200,7 @@ var File_energy_registry_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\x8e\x04\n" +
+	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\xa6\x04\n" +
 	"\aAccount\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x1b\n" +
@@ -1207,7 +1216,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x12initial_reputation\x18\v \x01(\x03R\x11initialReputation\x12#\n" +
 	"\rvalidator_key\x18\f \x01(\fR\fvalidatorKey\x12'\n" +
 	"\x0fvalidator_power\x18\r \x01(\x03R\x0evalidatorPower\x12\"\n" +
-	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\"\x87\x02\n" +
+	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\x12\x16\n" +
+	"\x06market\x18\x0f \x01(\x03R\x06market\"\x87\x02\n" +
 	"\x05Meter\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x18\n" +
