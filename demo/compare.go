@@ -127,8 +127,10 @@ func (r *Report) compare(mechanism string, c *clearing.Clearing, trades []cleari
 			of       *int64
 			part, by int64
 		}{
-			{&row.CleanPpm, sum.CleanWh, units.PPM}, {&row.LossPpm, sum.LossMicroWh, 1},
-			{&row.MeanPrice, sum.AmountUcoin, units.WhPerKWh}, {&row.SatisfactionPpm, sum.SatisfiedMicroWh, 1},
+			{&row.CleanPpm, sum.CleanWh, units.PPM},
+			{&row.LossPpm, sum.LossMicroWh, 1},
+			{&row.MeanPrice, sum.AmountUcoin, units.WhPerKWh},
+			{&row.SatisfactionPpm, sum.SatisfiedMicroWh, 1},
 		} {
 			if *share.of, err = units.MulDiv(share.part, share.by, sum.EnergyWh); err != nil {
 				return err

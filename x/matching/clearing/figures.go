@@ -83,8 +83,13 @@ func (c *Clearing) satisfaction(buy, sell int) (ppm int64, err error) {
 // Add adds the figures of other trades. The error is units.ErrOverflow.
 func (f *Figures) Add(other Figures) (err error) {
 	for _, sum := range []struct{ to, more *int64 }{
-		{&f.Matches, &other.Matches}, {&f.EnergyWh, &other.EnergyWh}, {&f.CleanWh, &other.CleanWh}, {&f.LossMicroWh, &other.LossMicroWh},
-		{&f.AmountUcoin, &other.AmountUcoin}, {&f.SurplusUcoin, &other.SurplusUcoin}, {&f.SatisfiedMicroWh, &other.SatisfiedMicroWh},
+		{&f.Matches, &other.Matches},
+		{&f.EnergyWh, &other.EnergyWh},
+		{&f.CleanWh, &other.CleanWh},
+		{&f.LossMicroWh, &other.LossMicroWh},
+		{&f.AmountUcoin, &other.AmountUcoin},
+		{&f.SurplusUcoin, &other.SurplusUcoin},
+		{&f.SatisfiedMicroWh, &other.SatisfiedMicroWh},
 	} {
 		if *sum.to, err = units.Add(*sum.to, *sum.more); err != nil {
 			return err
