@@ -37,7 +37,7 @@ func (c *Clearing) Refusal(buy, sell int) Refusal {
 		return SameIdentity
 	case b.point == s.point && b.point != kproto.None:
 		return SamePoint
-	case c.declined[pair{buy, sell}]:
+	case c.haveDeclined(buy, sell):
 		return Declined
 	case !reachable:
 		return Unreachable
