@@ -19,8 +19,12 @@ type Trading struct {
 	// Sells and Buys are all that were placed, oldest first.
 	Sells []*matchingv1.SellOrder
 	Buys  []*matchingv1.BuyOrder
-	// Cancelled says by order id why an order left the book without a clearing.
-	Cancelled map[string]string
+	// Cancelled says by order id why an order left the book without a clearing,
+	// Withdrawn why what was left of one went after a clearing.
+	Cancelled, Withdrawn map[string]string
+	// Seals say by order id what became of orders that nobody could read; of those
+	// that were revealed they say nothing.
+	Seals map[string]Seal
 	// Clearings are those of the book's rounds, in their order.
 	Clearings []*Clearing
 	// Failed says why the book could not be cleared, empty if it could.
@@ -47,7 +51,7 @@ type Trading struct {
 	nodes   map[string]string
 	others  []*matchingv1.Match
 	leaving map[string]bool
-	cleared bool // some market of the period, in this block
+	cleared bool // some market of the period, since the lines were looked at
 }
 
 // found is a match as a clearing found it, and how a rule declined it, or nil.
@@ -81,6 +85,16 @@ type Flow struct {
 	EnergyWh int64 // at the seller's meter
 }
 
+// Seal is what became of a sealed order that was not revealed.
+type Seal int
+
+// An order is sealed until it is revealed, cancelled, or lost its bond.
+const (
+	Sealed   Seal = iota
+	Unsealed      // cancelled, its bond came back
+	Forfeited
+)
+
 // Fate is what became of a match.
 type Fate int
 
@@ -109,7 +123,8 @@ var fates = map[matchingv1.Cause]Fate{
 // NewTrading returns a market's book of a period before its first order.
 func NewTrading(period, market int64) *Trading {
 	return &Trading{
-		Period: period, Market: market, Cancelled: make(map[string]string), Fates: make(map[string]Fate),
+		Period: period, Market: market, Cancelled: make(map[string]string), Withdrawn: make(map[string]string),
+		Seals: make(map[string]Seal), Fates: make(map[string]Fate),
 		nodes: make(map[string]string), leaving: make(map[string]bool),
 	}
 }
@@ -118,45 +133,66 @@ func NewTrading(period, market int64) *Trading {
 // out those of other periods. Other markets of the period only count as what they
 // have on the lines. Blocks are added in their order.
 func (t *Trading) Add(height int64, events []proto.Message) {
-	t.cleared = false
 	for _, event := range events {
 		period, market := placeOf(event, t.Market)
-		if period != t.Period {
-			continue
-		}
-		if market != t.Market {
-			t.beside(event)
-			continue
-		}
-		switch e := event.(type) {
-		case *matchingv1.SellPlaced:
-			t.Sells, t.sells = append(t.Sells, e.Order), append(t.sells, proto.CloneOf(e.Order))
-		case *matchingv1.BuyPlaced:
-			t.Buys, t.buys = append(t.Buys, e.Order), append(t.buys, proto.CloneOf(e.Order))
-		case *matchingv1.OrderCancelled:
-			t.cancel(e)
-		case *matchingv1.PreMatched:
-			t.match(e.Match, Waits)
-		case *matchingv1.Matched:
-			t.match(e.Match, Confirmed)
-		case *matchingv1.MatchLapsed:
-			t.lapse(e)
-		case *matchingv1.Cut:
-			if slices.ContainsFunc(t.Sells, func(order *matchingv1.SellOrder) bool { return bytes.Equal(order.Id, e.SellOrder) }) {
-				t.cuts = append(t.cuts, e)
+		switch {
+		case period != t.Period:
+			if _, cleared := event.(*matchingv1.PeriodCleared); cleared {
+				t.leave() // the lines of this period are looked at anew after another's
 			}
-		case *matchingv1.ClearingFailed:
-			t.Failed = e.Reason
-		case *matchingv1.RevealStarted:
-			t.Revealing = height
-		case *matchingv1.PeriodCleared:
-			t.clear(height, e.Book)
-		case *matchingv1.PeriodFinal:
-			t.Final = e.Book
+		case market != t.Market:
+			t.beside(event)
+		default:
+			t.own(height, event)
+		}
+		if _, failed := event.(*matchingv1.ClearingFailed); failed {
+			t.leave() // they are looked at anew as well
 		}
 	}
+	t.leave()
+}
+
+// leave takes off the lines what lapsed since they were looked at.
+func (t *Trading) leave() {
 	t.others = slices.DeleteFunc(t.others, func(match *matchingv1.Match) bool { return t.leaving[string(match.Id)] })
 	clear(t.leaving)
+	t.cleared = false
+}
+
+// own takes an event of the own book, from the block at a height.
+func (t *Trading) own(height int64, event proto.Message) {
+	switch e := event.(type) {
+	case *matchingv1.SellPlaced:
+		t.Sells, t.sells = append(t.Sells, e.Order), append(t.sells, proto.CloneOf(e.Order))
+		delete(t.Seals, string(e.Order.Id))
+	case *matchingv1.BuyPlaced:
+		t.Buys, t.buys = append(t.Buys, e.Order), append(t.buys, proto.CloneOf(e.Order))
+		delete(t.Seals, string(e.Order.Id))
+	case *matchingv1.OrderSealed:
+		t.Seals[string(e.Seal.Id)] = Sealed
+	case *matchingv1.BondForfeited:
+		t.Seals[string(e.Seal.Id)] = Forfeited
+	case *matchingv1.OrderCancelled:
+		t.cancel(e)
+	case *matchingv1.PreMatched:
+		t.match(e.Match, Waits)
+	case *matchingv1.Matched:
+		t.match(e.Match, Confirmed)
+	case *matchingv1.MatchLapsed:
+		t.lapse(e)
+	case *matchingv1.Cut:
+		if slices.ContainsFunc(t.Sells, func(order *matchingv1.SellOrder) bool { return bytes.Equal(order.Id, e.SellOrder) }) {
+			t.cuts = append(t.cuts, e)
+		}
+	case *matchingv1.ClearingFailed:
+		t.Failed = e.Reason
+	case *matchingv1.RevealStarted:
+		t.Revealing = height
+	case *matchingv1.PeriodCleared:
+		t.clear(height, e.Book)
+	case *matchingv1.PeriodFinal:
+		t.Final = e.Book
+	}
 }
 
 // placeOf returns period and market that an event is about, 0 for none. Events
@@ -185,6 +221,10 @@ func placeOf(event proto.Message, this int64) (period, market int64) {
 		about = e.Book
 	case *matchingv1.ClearingFailed:
 		about = e
+	case *matchingv1.OrderSealed:
+		about = e.Seal
+	case *matchingv1.BondForfeited:
+		about = e.Seal
 	case *matchingv1.OrderCancelled:
 		return e.Period, this
 	case *matchingv1.Cut:
@@ -223,20 +263,24 @@ func (t *Trading) occupy(match *matchingv1.Match) {
 }
 
 // cancel takes an order out: before the gate with all it is, later with what it
-// still has.
+// still has. Another market's is not known here.
 func (t *Trading) cancel(e *matchingv1.OrderCancelled) {
+	left := t.Cancelled
+	if len(t.Clearings) > 0 {
+		left = t.Withdrawn
+	}
 	for _, order := range t.sells {
 		if bytes.Equal(order.Id, e.Order) {
-			order.AvailableWh = 0
+			order.AvailableWh, left[string(e.Order)] = 0, e.Reason
 		}
 	}
 	for _, order := range t.buys {
 		if bytes.Equal(order.Id, e.Order) {
-			order.OpenWh = 0
+			order.OpenWh, left[string(e.Order)] = 0, e.Reason
 		}
 	}
-	if len(t.Clearings) == 0 {
-		t.Cancelled[string(e.Order)] = e.Reason // of another market's it does no harm
+	if _, sealed := t.Seals[string(e.Order)]; sealed {
+		t.Seals[string(e.Order)] = Unsealed
 	}
 }
 

@@ -146,7 +146,7 @@ func advise(cmd *cobra.Command, err error) string {
 // asks says whether a command only asks the chain.
 func asks(cmd *cobra.Command) bool {
 	path := cmd.CommandPath()
-	return strings.HasPrefix(path, "energycli query") || path == "energycli bill" || path == "energycli reading"
+	return strings.HasPrefix(path, "energycli query") || strings.HasPrefix(path, "energycli audit") || path == "energycli bill" || path == "energycli reading"
 }
 
 // expectedOf says what a flag of a type takes.

@@ -92,6 +92,10 @@ func (l *link) bookOf(id []byte) (period, market int64, err error) {
 				if bytes.Equal(e.Order.Id, id) {
 					return e.Order.Period, e.Order.Market, nil
 				}
+			case *matchingv1.OrderSealed:
+				if bytes.Equal(e.Seal.Id, id) {
+					return e.Seal.Period, e.Seal.Market, nil
+				}
 			}
 		}
 	}
@@ -114,6 +118,8 @@ type story struct {
 	buy      bool
 	// cancelled says why the order left its book without a clearing.
 	cancelled string
+	// withdrawn says why what was left of it went after a clearing.
+	withdrawn string
 	// chapters are the rounds in which the order had energy left.
 	chapters []chapter
 	fate     fate
@@ -161,12 +167,13 @@ func (l *link) explain(id []byte, period, market int64) (*story, error) {
 		}
 	}
 	if s.order == nil {
-		return nil, fmt.Errorf("order %x in the period %s: %w", id, units.FormatTime(period), errNoData)
+		return nil, g.unknown(id)
 	}
 	if s.cancelled == "" {
 		if err := l.prepare(g); err != nil {
 			return nil, err
 		}
+		s.withdrawn = g.trading.Withdrawn[string(id)]
 	}
 	for _, r := range g.rounds {
 		if err := s.tell(r); err != nil {
@@ -175,6 +182,19 @@ func (l *link) explain(id []byte, period, market int64) (*story, error) {
 	}
 	s.follow()
 	return s, nil
+}
+
+// unknown says why there is nothing to explain of an order.
+func (g *gathered) unknown(id []byte) error {
+	where := fmt.Sprintf("the period %s in market %d", units.FormatTime(g.rules.Period), g.trading.Market)
+	seal, ok := g.trading.Seals[string(id)]
+	if !ok {
+		return fmt.Errorf("order %x for %s: %w", id, where, errNoData)
+	}
+	became := map[client.Seal]string{
+		client.Sealed: "not revealed yet", client.Unsealed: "cancelled", client.Forfeited: "not revealed in time, so that its bond is lost",
+	}[seal]
+	return fmt.Errorf("the terms of order %x, sealed for %s and %s: %w", id, where, became, errNoData)
 }
 
 // tell clears a round's book again and asks it about the order.

@@ -47,7 +47,7 @@ func (s *story) write(w io.Writer) error {
 }
 
 func (s *story) notCleared() string {
-	if s.cancelled != "" {
+	if s.cancelled != "" && s.gathered.trading.Failed == "" {
 		return "no: " + strings.ReplaceAll(s.cancelled, "_", " ")
 	}
 	return "no: the period was " + s.gathered.uncleared()
@@ -216,10 +216,16 @@ func (s *story) outcome() []line {
 	add(f.Waits, "matched, waits for signatures")
 	rest := "found no match, left to the grid"
 	switch sell, isSell := s.order.(*matchingv1.SellOrder); {
+	case s.cancelled != "" && final && (s.gathered.trading.Final.Missed || s.gathered.trading.Failed != ""):
+		rest = "not cleared, left to the grid"
 	case s.cancelled != "":
 		rest = "withdrawn"
-	case !final:
+	case s.withdrawn != "":
+		rest = "withdrawn after the clearing: " + strings.ReplaceAll(s.withdrawn, "_", " ")
+	case !final && len(s.chapters) == 0:
 		rest = "wait for the clearing"
+	case !final:
+		rest = "found no match so far, the book is not final"
 	case isSell && sell.Rest == matchingv1.Rest_REST_WITHHOLD:
 		rest = "found no match, to be held back"
 	case isSell && sell.Rest == matchingv1.Rest_REST_STORE:
@@ -243,7 +249,7 @@ func (s *story) outcome() []line {
 func (s *story) escrow() string {
 	f := s.fate
 	back := "came back"
-	if s.gathered.trading.Final == nil && s.cancelled == "" {
+	if s.gathered.trading.Final == nil && s.cancelled == "" && s.withdrawn == "" {
 		if len(s.chapters) == 0 {
 			return units.FormatCoins(f.Escrowed) + " held"
 		}

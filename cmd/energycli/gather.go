@@ -64,7 +64,7 @@ func (l *link) trading(period, number int64) (*gathered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Sells)+len(found.Buys) == 0 {
+	if len(found.Sells)+len(found.Buys)+len(found.Seals) == 0 {
 		return nil, fmt.Errorf("orders for the period %s in market %d: %w", units.FormatTime(period), number, errNoData)
 	}
 	return &gathered{trading: found, rules: clearing.Rules{
@@ -91,10 +91,20 @@ func (g *gathered) uncleared() string {
 		return "not cleared: " + g.trading.Failed
 	case g.trading.Final.GetMissed():
 		return "not cleared, as no block came between its gate and its start"
-	case g.trading.Final == nil && len(g.trading.Cancelled) < len(g.trading.Sells)+len(g.trading.Buys):
+	case g.trading.Final == nil && (len(g.trading.Cancelled) < len(g.trading.Sells)+len(g.trading.Buys) || g.sealed()):
 		return "not cleared yet"
 	}
 	return "not cleared, as all orders were cancelled"
+}
+
+// sealed says whether some order still is.
+func (g *gathered) sealed() bool {
+	for _, seal := range g.trading.Seals {
+		if seal == client.Sealed {
+			return true
+		}
+	}
+	return false
 }
 
 // prepare adds to a market the rules of its rounds: the hash that decided ties,

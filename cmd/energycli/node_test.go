@@ -25,6 +25,7 @@ import (
 	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
 	"github.com/cometbft/cometbft/types"
 	"github.com/cometbft/cometbft/version"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/app"
 	"github.com/energyd/energyd/client"
@@ -55,13 +56,16 @@ type block struct {
 }
 
 // newNode starts a node of a chain with two members that hold 100 coins.
-func newNode(t *testing.T, edits ...func(*app.Genesis)) *node {
+func newNode(t *testing.T, edits ...func(*app.Genesis)) *node { return newNodeOf(t, 2, edits...) }
+
+// newNodeOf starts one of a chain with so many members.
+func newNodeOf(t *testing.T, members int, edits ...func(*app.Genesis)) *node {
 	t.Helper()
 	n := &node{blocks: make(map[int64]*block)}
 	set, keys := types.RandValidatorSet(1, 10)
 	n.set, n.key = set, keys[0]
 	n.chain = testkit.New(t, func(g *app.Genesis) {
-		for i := range 2 {
+		for i := range members {
 			n.members = append(n.members, testkit.AddMember(g, i, 100_000_000))
 		}
 		for _, edit := range edits {
@@ -124,6 +128,37 @@ func (n *node) produce(after time.Duration, txs ...[]byte) {
 		}
 	}
 	n.blocks[n.chain.Height] = made
+}
+
+// must makes a block in which members' messages succeed, each in a transaction of
+// its own; the number -1 is the authority, which proposes.
+func (n *node) must(msgs ...sent) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var txs [][]byte
+	for _, m := range msgs {
+		if m.by < 0 {
+			txs = append(txs, n.chain.Propose(m.msg))
+		} else {
+			txs = append(txs, n.chain.Tx(n.members[m.by].Key, m.msg))
+		}
+	}
+	n.produce(time.Second, txs...)
+	made := n.blocks[n.chain.Height]
+	if len(made.txs) != len(txs) {
+		n.chain.T.Fatalf("%d of %d messages are in the block", len(made.txs), len(txs))
+	}
+	for i, result := range made.results {
+		if result.Code != 0 {
+			n.chain.T.Fatalf("transaction %d: %s", i, result.Log)
+		}
+	}
+}
+
+// sent is a message of the member with a number.
+type sent struct {
+	by  int
+	msg proto.Message
 }
 
 // be makes the node silent or syncing.
