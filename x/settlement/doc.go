@@ -76,8 +76,9 @@
 // ranks; then by a hash of period, seller and buyer. Places in these lists count,
 // not the numbers, and nothing depends on what arrives when. Each delivers what
 // the seller has left, but no more than meets the buyer's need after the loss
-// (pricematrix.Share). The buyer pays amount and fee from its free balance; the
-// rest becomes debt to the seller and the fee ledger.
+// (pricematrix.Share). The buyer pays amount and fee from its free balance, then
+// the guarantee fund in its place; the rest becomes debt to the seller and the
+// fee ledger.
 //
 // All contracts are read once in a block that opens a period, and the graph of
 // the grid if any covers it; each account has at most max_contracts_per_account
@@ -111,6 +112,12 @@
 // Paid counts what was paid when settled: what became debt is neither in paid nor
 // received, and its repayment from later receipts is in repaid_ucoin of the
 // statement in which it happens.
+//
+// Energy and fees are paid from escrow, the free balance, by the guarantee fund
+// (bank.PayGuaranteed), and else become debt. What the fund paid is received by
+// the creditor and in the totals' paid; for the account it is no payment but a
+// debt to the fund: guaranteed_ucoin, part of debt_ucoin. So accounts, grid and
+// fund paid = accounts, grid, fees and fund received.
 //
 // The outcome of an account with matches is -10 if its registers are missing at
 // the deadline or fall short of its matches by more than violation_ppm of

@@ -62,18 +62,20 @@ func checkIdentities(r state.Reader) error {
 
 // checkStatement says whether a statement adds up by itself.
 func checkStatement(s *settlementv1.Statement) error {
-	paid, received, fees, unpaid := s.GridPaidUcoin, s.GridReceivedUcoin, int64(0), int64(0)
+	paid, received, fees, debt, byFund := s.GridPaidUcoin, s.GridReceivedUcoin, int64(0), int64(0), int64(0)
 	for _, trade := range s.Trades {
 		switch {
 		case bytes.Equal(trade.Buyer, s.Account):
 			paid += paidAmount(trade) + paidFee(trade)
 			fees += paidFee(trade)
-			unpaid += trade.UnpaidAmountUcoin + trade.UnpaidFeeUcoin
+			debt += owed(trade)
+			byFund += guaranteed(trade)
 		case !s.Missing || !trade.GridStoodIn:
-			received += paidAmount(trade)
+			received += receivedAmount(trade)
 		}
 	}
-	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || unpaid > s.DebtUcoin ||
+	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
+		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt ||
 		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
@@ -91,11 +93,15 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 		accounts.ReceivedUcoin += s.ReceivedUcoin
 		got.BoughtWh += s.BoughtWh
 		got.FeesUcoin += s.FeesUcoin
+		got.FundPaidUcoin += s.GuaranteedUcoin
 		got.GridBoughtWh += s.GridExportWh
 		got.GridSoldWh += s.GridImportWh
 		got.GridAloneUcoin += s.GridAloneUcoin
 		for _, trade := range s.Trades {
-			if len(trade.Contract) > 0 && bytes.Equal(trade.Seller, s.Account) {
+			switch {
+			case bytes.Equal(trade.Buyer, s.Account):
+				got.FeesUcoin += trade.GuaranteedFeeUcoin
+			case len(trade.Contract) > 0:
 				got.ContractWh += trade.SoldWh
 			}
 		}
@@ -103,7 +109,8 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 	stoodIn := want.SoldWh - accounts.SoldWh
 	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ContractWh != want.ContractWh ||
 		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
-		accounts.PaidUcoin+want.GridPaidUcoin != want.PaidUcoin ||
+		got.FundPaidUcoin != want.FundPaidUcoin ||
+		accounts.PaidUcoin+want.GridPaidUcoin+want.FundPaidUcoin != want.PaidUcoin ||
 		accounts.ReceivedUcoin+want.GridReceivedUcoin+want.FeesUcoin != want.ReceivedUcoin {
 		return fmt.Errorf("%w: totals %v, statements sum to %v and %v", errTotals, want, &got, &accounts)
 	}

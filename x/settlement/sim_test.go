@@ -31,6 +31,8 @@ func TestSimulation(t *testing.T) {
 			g.Params().RoundLengthMs = 4_000
 			g.Params().StatementRetentionPeriods = rapid.SampledFrom([]int64{1000, 5, 1}).Draw(rt, "retention")
 			g.Params().SigmaPpm = rapid.SampledFrom([]int64{0, 50_000}).Draw(rt, "sigma")
+			s.fund = rapid.SampledFrom([]int64{0, 50_000, 10_000_000}).Draw(rt, "fund")
+			endow(g, s.fund, rapid.SampledFrom([]int64{0, 200_000, 10_000_000}).Draw(rt, "limit of the fund"))
 			for _, name := range s.names {
 				s.coins[name] = rapid.SampledFrom([]int64{20_000_000, 1_000_000, 100_000}).Draw(rt, "coins of "+name)
 				g.Balance(name).FreeUcoin = s.coins[name]
@@ -61,6 +63,8 @@ type simulation struct {
 	made map[string]*settlementv1.Statement
 	// hoarse: meters of this name and those before it hardly ever speak.
 	hoarse string
+	// fund is what the guarantee fund started with.
+	fund int64
 }
 
 // step is one block.
@@ -203,6 +207,15 @@ func (s *simulation) finish() {
 	}
 	for _, name := range s.names {
 		s.compare(name)
+	}
+	s.compareFund()
+}
+
+// compareFund: what the fund paid is still owed to it or was repaid.
+func (s *simulation) compareFund() {
+	want := s.fund - s.owedTo(protocol.GuaranteeAddress)
+	if got := free(s.m, protocol.GuaranteeAddress); got != want {
+		s.rt.Errorf("the guarantee fund has %d, want %d", got, want)
 	}
 }
 

@@ -110,10 +110,11 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 			sums.add(&statement.BoughtWh, trade.BoughtWh)
 			sums.add(&statement.PaidUcoin, paidAmount(trade), paidFee(trade))
 			sums.add(&statement.FeesUcoin, paidFee(trade))
-			sums.add(&statement.DebtUcoin, trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin)
+			sums.add(&statement.DebtUcoin, owed(trade))
+			sums.add(&statement.GuaranteedUcoin, guaranteed(trade))
 		case !trade.GridStoodIn:
 			sums.add(&statement.SoldWh, trade.SoldWh)
-			sums.add(&statement.ReceivedUcoin, paidAmount(trade))
+			sums.add(&statement.ReceivedUcoin, receivedAmount(trade))
 		}
 	}
 	return statement, sums.err
@@ -151,7 +152,7 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if err != nil {
 		return err
 	}
-	owed, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
+	drawn, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
 	if err != nil {
 		return err
 	}
@@ -163,25 +164,27 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if received != earned {
 		return ErrUnpaid.With("%v: expected %d ucoin from the grid, got %d", account, earned, received)
 	}
-	paid, _, err := bank.Pay(ctx, account, protocol.GridAddress, owed)
+	paid, err := bank.PayGuaranteed(ctx, statement.Period, account, protocol.GridAddress, drawn)
 	if err != nil {
 		return err
 	}
 	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
 		return err
 	}
-	statement.GridPaidUcoin, statement.GridReceivedUcoin = paid, earned
+	statement.GridPaidUcoin, statement.GridReceivedUcoin = paid.OwnUcoin, earned
 	var sums adder
-	sums.add(&statement.DebtUcoin, owed-paid)
-	sums.add(&statement.PaidUcoin, paid)
+	sums.add(&statement.DebtUcoin, drawn-paid.OwnUcoin)
+	sums.add(&statement.GuaranteedUcoin, paid.FundUcoin)
+	sums.add(&statement.PaidUcoin, paid.OwnUcoin)
 	sums.add(&statement.ReceivedUcoin, earned)
 	sums.add(&statement.RepaidUcoin, repaid)
 	sums.add(&totals.GridBoughtWh, statement.GridExportWh)
 	sums.add(&totals.GridSoldWh, statement.GridImportWh)
 	sums.add(&totals.GridPaidUcoin, earned)
-	sums.add(&totals.GridReceivedUcoin, paid)
-	sums.add(&totals.PaidUcoin, earned, paid)
-	sums.add(&totals.ReceivedUcoin, earned, paid)
+	sums.add(&totals.FundPaidUcoin, paid.FundUcoin)
+	sums.add(&totals.GridReceivedUcoin, paid.OwnUcoin, paid.FundUcoin)
+	sums.add(&totals.PaidUcoin, earned, paid.OwnUcoin, paid.FundUcoin)
+	sums.add(&totals.ReceivedUcoin, earned, paid.OwnUcoin, paid.FundUcoin)
 	sums.add(&totals.GridAloneUcoin, statement.GridAloneUcoin)
 	return sums.err
 }

@@ -176,9 +176,11 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 		sums.add(&totals.ContractWh, trade.SoldWh)
 	}
 	sums.add(&totals.AmountUcoin, trade.AmountUcoin)
-	sums.add(&totals.FeesUcoin, paidFee(trade))
-	sums.add(&totals.PaidUcoin, paidAmount(trade), paidFee(trade))
-	sums.add(&totals.ReceivedUcoin, paidAmount(trade), paidFee(trade))
+	amount, fee := receivedAmount(trade), trade.FeeUcoin-trade.UnpaidFeeUcoin
+	sums.add(&totals.FeesUcoin, fee)
+	sums.add(&totals.PaidUcoin, amount, fee)
+	sums.add(&totals.ReceivedUcoin, amount, fee)
+	sums.add(&totals.FundPaidUcoin, trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin)
 	if trade.GridStoodIn {
 		sums.add(&totals.GridSoldWh, trade.SoldWh)
 		sums.add(&totals.GridReceivedUcoin, trade.AmountUcoin)
@@ -186,9 +188,30 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 	return sums.err
 }
 
-// paidAmount is what the buyer paid of a trade's amount when it settled, in
+// receivedAmount is what the seller got of a trade's amount when it settled, in
 // ucoin.
-func paidAmount(trade *settlementv1.Trade) int64 { return trade.AmountUcoin - trade.UnpaidAmountUcoin }
+func receivedAmount(trade *settlementv1.Trade) int64 {
+	return trade.AmountUcoin - trade.UnpaidAmountUcoin
+}
 
-// paidFee is what the buyer paid of a trade's fee when it settled, in ucoin.
-func paidFee(trade *settlementv1.Trade) int64 { return trade.FeeUcoin - trade.UnpaidFeeUcoin }
+// paidAmount is what of that the buyer paid itself, in ucoin.
+func paidAmount(trade *settlementv1.Trade) int64 {
+	return receivedAmount(trade) - trade.GuaranteedAmountUcoin
+}
+
+// paidFee is what the buyer paid itself of a trade's fee when it settled, in
+// ucoin.
+func paidFee(trade *settlementv1.Trade) int64 {
+	return trade.FeeUcoin - trade.UnpaidFeeUcoin - trade.GuaranteedFeeUcoin
+}
+
+// guaranteed is what the guarantee fund paid of a trade in the buyer's place.
+func guaranteed(trade *settlementv1.Trade) int64 {
+	return trade.GuaranteedAmountUcoin + trade.GuaranteedFeeUcoin
+}
+
+// owed is what of a trade became the buyer's debt, in ucoin: to the seller, the
+// fee ledger and the guarantee fund.
+func owed(trade *settlementv1.Trade) int64 {
+	return trade.UnpaidAmountUcoin + trade.UnpaidFeeUcoin + guaranteed(trade)
+}

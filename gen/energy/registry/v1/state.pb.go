@@ -799,8 +799,11 @@ type Params struct {
 	// Bilateral contracts in force or proposed by an account, and as many again
 	// that are proposed to it; 0: none.
 	MaxContractsPerAccount int64 `protobuf:"varint,40,opt,name=max_contracts_per_account,json=maxContractsPerAccount,proto3" json:"max_contracts_per_account,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// The most that an account may owe to the guarantee fund by what the fund pays
+	// in its place; 0: the fund pays nothing.
+	GuaranteeLimitUcoin int64 `protobuf:"varint,50,opt,name=guarantee_limit_ucoin,json=guaranteeLimitUcoin,proto3" json:"guarantee_limit_ucoin,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1050,6 +1053,13 @@ func (x *Params) GetMaxContractsPerAccount() int64 {
 	return 0
 }
 
+func (x *Params) GetGuaranteeLimitUcoin() int64 {
+	if x != nil {
+		return x.GuaranteeLimitUcoin
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1244,7 +1254,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xa6\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xda\n" +
 	"\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
@@ -1284,7 +1294,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"max_rounds\x18\x1d \x01(\x03R\tmaxRounds\x12\x1f\n" +
 	"\vlapse_limit\x18\x1e \x01(\x03R\n" +
 	"lapseLimit\x129\n" +
-	"\x19max_contracts_per_account\x18( \x01(\x03R\x16maxContractsPerAccount\"b\n" +
+	"\x19max_contracts_per_account\x18( \x01(\x03R\x16maxContractsPerAccount\x122\n" +
+	"\x15guarantee_limit_ucoin\x182 \x01(\x03R\x13guaranteeLimitUcoin\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +

@@ -49,8 +49,11 @@ type Trade struct {
 	// paid from escrow and leave none.
 	UnpaidAmountUcoin int64 `protobuf:"varint,15,opt,name=unpaid_amount_ucoin,json=unpaidAmountUcoin,proto3" json:"unpaid_amount_ucoin,omitempty"`
 	UnpaidFeeUcoin    int64 `protobuf:"varint,16,opt,name=unpaid_fee_ucoin,json=unpaidFeeUcoin,proto3" json:"unpaid_fee_ucoin,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What of amount and fee the guarantee fund paid in the buyer's place.
+	GuaranteedAmountUcoin int64 `protobuf:"varint,20,opt,name=guaranteed_amount_ucoin,json=guaranteedAmountUcoin,proto3" json:"guaranteed_amount_ucoin,omitempty"`
+	GuaranteedFeeUcoin    int64 `protobuf:"varint,21,opt,name=guaranteed_fee_ucoin,json=guaranteedFeeUcoin,proto3" json:"guaranteed_fee_ucoin,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -195,6 +198,20 @@ func (x *Trade) GetUnpaidFeeUcoin() int64 {
 	return 0
 }
 
+func (x *Trade) GetGuaranteedAmountUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedAmountUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetGuaranteedFeeUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedFeeUcoin
+	}
+	return 0
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
 // first; a late arrival of missing registers makes version 2.
 type Statement struct {
@@ -223,7 +240,8 @@ type Statement struct {
 	GridPaidUcoin int64 `protobuf:"varint,16,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
 	// Part of received.
 	GridReceivedUcoin int64 `protobuf:"varint,17,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
-	// What should have been paid and became debt; not in paid.
+	// What should have been paid and became debt, to the guarantee fund included;
+	// not in paid.
 	DebtUcoin int64 `protobuf:"varint,18,opt,name=debt_ucoin,json=debtUcoin,proto3" json:"debt_ucoin,omitempty"`
 	// What of receipts and of escrow that came back repaid older debts at once.
 	RepaidUcoin int64 `protobuf:"varint,19,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
@@ -237,10 +255,12 @@ type Statement struct {
 	FeedInUcoinPerKwh int64    `protobuf:"varint,24,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
 	Trades            []*Trade `protobuf:"bytes,25,rep,name=trades,proto3" json:"trades,omitempty"`
 	// Change of the credit value by this period's outcome, and the value.
-	Outcome       int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	Reputation    int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Outcome    int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Reputation int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
+	// Part of debt: what the guarantee fund paid in the account's place.
+	GuaranteedUcoin int64 `protobuf:"varint,40,opt,name=guaranteed_ucoin,json=guaranteedUcoin,proto3" json:"guaranteed_ucoin,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -458,6 +478,13 @@ func (x *Statement) GetOutcome() int64 {
 func (x *Statement) GetReputation() int64 {
 	if x != nil {
 		return x.Reputation
+	}
+	return 0
+}
+
+func (x *Statement) GetGuaranteedUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedUcoin
 	}
 	return 0
 }
@@ -1116,12 +1143,14 @@ type Totals struct {
 	GridSoldWh        int64 `protobuf:"varint,8,opt,name=grid_sold_wh,json=gridSoldWh,proto3" json:"grid_sold_wh,omitempty"`
 	GridPaidUcoin     int64 `protobuf:"varint,9,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
 	GridReceivedUcoin int64 `protobuf:"varint,10,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
-	// Accounts and grid; received includes the fee ledger.
+	// Accounts, grid and guarantee fund; received includes the fee ledger.
 	PaidUcoin      int64 `protobuf:"varint,11,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
 	ReceivedUcoin  int64 `protobuf:"varint,12,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
 	GridAloneUcoin int64 `protobuf:"varint,13,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
 	// Part of sold_wh: by contract.
-	ContractWh    int64 `protobuf:"varint,14,opt,name=contract_wh,json=contractWh,proto3" json:"contract_wh,omitempty"`
+	ContractWh int64 `protobuf:"varint,14,opt,name=contract_wh,json=contractWh,proto3" json:"contract_wh,omitempty"`
+	// The guarantee fund's: what it paid in others' place.
+	FundPaidUcoin int64 `protobuf:"varint,20,opt,name=fund_paid_ucoin,json=fundPaidUcoin,proto3" json:"fund_paid_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1250,6 +1279,13 @@ func (x *Totals) GetGridAloneUcoin() int64 {
 func (x *Totals) GetContractWh() int64 {
 	if x != nil {
 		return x.ContractWh
+	}
+	return 0
+}
+
+func (x *Totals) GetFundPaidUcoin() int64 {
+	if x != nil {
+		return x.FundPaidUcoin
 	}
 	return 0
 }
@@ -1751,7 +1787,7 @@ var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\x97\x04\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\x81\x05\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -1769,7 +1805,9 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\rgrid_stood_in\x18\r \x01(\bR\vgridStoodIn\x12\x1a\n" +
 	"\bcontract\x18\x0e \x01(\fR\bcontract\x12.\n" +
 	"\x13unpaid_amount_ucoin\x18\x0f \x01(\x03R\x11unpaidAmountUcoin\x12(\n" +
-	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\"\xcb\a\n" +
+	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\x126\n" +
+	"\x17guaranteed_amount_ucoin\x18\x14 \x01(\x03R\x15guaranteedAmountUcoin\x120\n" +
+	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\"\xf6\a\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1803,7 +1841,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
-	"reputation\"\xcc\x02\n" +
+	"reputation\x12)\n" +
+	"\x10guaranteed_ucoin\x18( \x01(\x03R\x0fguaranteedUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1860,7 +1899,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xe5\x03\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\x8d\x04\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -1880,7 +1919,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x0ereceived_ucoin\x18\f \x01(\x03R\rreceivedUcoin\x12(\n" +
 	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\x12\x1f\n" +
 	"\vcontract_wh\x18\x0e \x01(\x03R\n" +
-	"contractWh\"\x8a\x02\n" +
+	"contractWh\x12&\n" +
+	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
