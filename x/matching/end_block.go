@@ -13,7 +13,7 @@ import (
 // books that are due, as doc.go says.
 func (Module) EndBlock(ctx *module.Ctx) error {
 	for _, account := range registry.StoppedThisBlock(ctx.Store, ctx.Height) {
-		if err := stop(ctx, account); err != nil {
+		if err := Stop(ctx, account); err != nil {
 			return fmt.Errorf("orders of %v: %w", account, err)
 		}
 	}
@@ -136,10 +136,11 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in books that were not
+// Stop cancels a frozen or revoked account's orders in books that were not
 // cleared, with the bonds of sealed ones back, and what is left of them in cleared
-// ones, where its unconfirmed pre-matches lapse.
-func stop(ctx *module.Ctx, account protocol.Address) error {
+// ones, where its unconfirmed pre-matches lapse. The hook calls it for accounts that
+// messages stopped, later hooks for those that they stop.
+func Stop(ctx *module.Ctx, account protocol.Address) error {
 	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
 		book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
 		if !ok {

@@ -56,7 +56,7 @@ type limit struct {
 }
 
 func limits(p *registryv1.Params) []limit {
-	const maxPrice, maxEnergy, maxMoney = 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000_000
+	const maxPrice, maxEnergy, maxMoney = 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000
 	return []limit{
 		{"gate_lead_ms", p.GateLeadMs, 0, 7 * dayMs},
 		{"round_length_ms", p.RoundLengthMs, 0, p.GateLeadMs},
@@ -92,6 +92,9 @@ func limits(p *registryv1.Params) []limit {
 		{"lapse_limit", p.LapseLimit, 0, 100},
 		{"max_contracts_per_account", p.MaxContractsPerAccount, 0, 1_000},
 		{"guarantee_limit_ucoin", p.GuaranteeLimitUcoin, 0, maxMoney},
+		{"violation_penalty_ucoin", p.ViolationPenaltyUcoin, 0, maxMoney},
+		{"freeze_window", p.FreezeWindow, 0, 100},
+		{"freeze_violations", p.FreezeViolations, 0, p.FreezeWindow},
 	}
 }
 

@@ -22,6 +22,7 @@
 //	12 contracts of account, contract        ContractOf: leads to a contract of either side
 //	13 terms       period, component, contract  ContractTerms: what it means in an open period
 //	14 components  period, component         Component that waits for accounts
+//	15 freezes     account                   Freeze: whom settlement froze and has to thaw
 //
 // Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
 //
@@ -124,6 +125,18 @@
 // them and violation_wh or are estimated, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
 //
+// A violation is charged violation_penalty_ucoin of its period's parameters, paid to
+// the guarantee fund from the free balance, else owed to it, after the residual
+// and in the same statement. After freeze_violations of them in its last
+// freeze_window outcomes the account is frozen, in the block of the statement:
+// its orders are cancelled as by a freeze of the authority. Parameters of 0 switch
+// either off. The freeze ends by itself with the first block of a period once
+// measured registers of a period after the latest violation have come since, and
+// the account owes nothing: a scan of those frozen, once in a period. The
+// authority may thaw it before, or freeze it on top: then the authority thaws it.
+// Late registers take no penalty back. A deadline counts periods with blocks, so
+// readings that an outage of the chain held up are no violation.
+//
 // An account whose class has no tariff exchanges with the grid for nothing
 // (event TariffMissing).
 //
@@ -133,5 +146,5 @@
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,
-// settlement.contracts.
+// settlement.contracts, settlement.freezes.
 package settlement

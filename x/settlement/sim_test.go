@@ -33,6 +33,9 @@ func TestSimulation(t *testing.T) {
 			g.Params().SigmaPpm = rapid.SampledFrom([]int64{0, 50_000}).Draw(rt, "sigma")
 			s.fund = rapid.SampledFrom([]int64{0, 50_000, 10_000_000}).Draw(rt, "fund")
 			endow(g, s.fund, rapid.SampledFrom([]int64{0, 200_000, 10_000_000}).Draw(rt, "limit of the fund"))
+			g.Params().ViolationPenaltyUcoin = rapid.SampledFrom([]int64{0, 30_000, 5_000_000}).Draw(rt, "penalty")
+			g.Params().FreezeWindow = 5
+			g.Params().FreezeViolations = rapid.SampledFrom([]int64{0, 1, 3}).Draw(rt, "violations until frozen")
 			for _, name := range s.names {
 				s.coins[name] = rapid.SampledFrom([]int64{20_000_000, 1_000_000, 100_000}).Draw(rt, "coins of "+name)
 				g.Balance(name).FreeUcoin = s.coins[name]
@@ -63,7 +66,7 @@ type simulation struct {
 	made map[string]*settlementv1.Statement
 	// hoarse: meters of this name and those before it hardly ever speak.
 	hoarse string
-	// fund is what the guarantee fund started with.
+	// fund is what the guarantee fund started with, and penalties.
 	fund int64
 }
 
@@ -90,7 +93,7 @@ func (s *simulation) step() {
 	if rapid.IntRange(0, 30).Draw(rt, "freeze") == 30 && s.frozen == "" {
 		s.frozen = s.names[0]
 		address := market.Address(s.frozen)
-		m.Decree(&registryv1.MsgFreeze{Account: address[:]})
+		m.Decree(&registryv1.MsgFreeze{Account: address[:]}) // of one that is frozen for violations, too
 	}
 	s.end()
 }
@@ -102,13 +105,18 @@ func (s *simulation) end() {
 	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
 		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
 	}
+	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
+		if event.Statement.Version == 1 { // later versions carry it along
+			s.fund += event.Statement.PenaltyUcoin
+		}
+	}
 	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
 		s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin
 	}
 }
 
 func (s *simulation) order(name string) {
-	if name == s.frozen {
+	if status(s.m, name) == isFrozen {
 		return
 	}
 	rt := s.rt
@@ -130,7 +138,7 @@ func (s *simulation) order(name string) {
 // contract signs what is proposed to a member, or else proposes, or now and then
 // cancels.
 func (s *simulation) contract(name string) {
-	if name == s.frozen {
+	if status(s.m, name) == isFrozen {
 		return
 	}
 	rt, own := s.rt, market.Address(name)
@@ -155,7 +163,7 @@ func (s *simulation) contract(name string) {
 }
 
 func (s *simulation) confirm(name string) {
-	if name == s.frozen {
+	if status(s.m, name) == isFrozen {
 		return
 	}
 	address := market.Address(name)

@@ -62,11 +62,17 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 		}
 	}
 	if len(matchTrades(statement)) > 0 {
-		recordOutcome(ctx, statement, tally.Violated)
+		if err := recordOutcome(ctx, period.Totals, statement, tally.Violated); err != nil {
+			return err
+		}
 	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
 	period.OpenAccounts--
 	issue(ctx, statement)
+	if statement.Outcome == reputation.Violated {
+		// After the statement: what a freeze gives back is not of this period.
+		return freezeViolator(ctx, statement)
+	}
 	return nil
 }
 
@@ -82,14 +88,18 @@ func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
 	return found
 }
 
-// recordOutcome judges a period with matches (SPEC 9).
-func recordOutcome(ctx *module.Ctx, statement *settlementv1.Statement, violated bool) {
+// recordOutcome judges a period with matches (SPEC 9); a violation is punished.
+func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, violated bool) error {
 	// A gap in the readings is a missing reading (SPEC 7).
 	statement.Outcome = reputation.Fulfilled
 	if statement.Missing || statement.Estimated || violated {
 		statement.Outcome = reputation.Violated
 	}
 	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
+	if statement.Outcome == reputation.Fulfilled {
+		return nil
+	}
+	return punish(ctx, totals, statement)
 }
 
 // draft starts a statement with what the tally and the trades say; the rows of

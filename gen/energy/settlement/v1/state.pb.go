@@ -259,8 +259,11 @@ type Statement struct {
 	Reputation int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
 	// Part of debt: what the guarantee fund paid in the account's place.
 	GuaranteedUcoin int64 `protobuf:"varint,40,opt,name=guaranteed_ucoin,json=guaranteedUcoin,proto3" json:"guaranteed_ucoin,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Charged for the period's violation, and what of it was paid: part of paid.
+	PenaltyUcoin     int64 `protobuf:"varint,41,opt,name=penalty_ucoin,json=penaltyUcoin,proto3" json:"penalty_ucoin,omitempty"`
+	PenaltyPaidUcoin int64 `protobuf:"varint,42,opt,name=penalty_paid_ucoin,json=penaltyPaidUcoin,proto3" json:"penalty_paid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -485,6 +488,20 @@ func (x *Statement) GetReputation() int64 {
 func (x *Statement) GetGuaranteedUcoin() int64 {
 	if x != nil {
 		return x.GuaranteedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetPenaltyUcoin() int64 {
+	if x != nil {
+		return x.PenaltyUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetPenaltyPaidUcoin() int64 {
+	if x != nil {
+		return x.PenaltyPaidUcoin
 	}
 	return 0
 }
@@ -1149,10 +1166,11 @@ type Totals struct {
 	GridAloneUcoin int64 `protobuf:"varint,13,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
 	// Part of sold_wh: by contract.
 	ContractWh int64 `protobuf:"varint,14,opt,name=contract_wh,json=contractWh,proto3" json:"contract_wh,omitempty"`
-	// The guarantee fund's: what it paid in others' place.
-	FundPaidUcoin int64 `protobuf:"varint,20,opt,name=fund_paid_ucoin,json=fundPaidUcoin,proto3" json:"fund_paid_ucoin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The guarantee fund's: what it paid in others' place, and penalties.
+	FundPaidUcoin     int64 `protobuf:"varint,20,opt,name=fund_paid_ucoin,json=fundPaidUcoin,proto3" json:"fund_paid_ucoin,omitempty"`
+	FundReceivedUcoin int64 `protobuf:"varint,21,opt,name=fund_received_ucoin,json=fundReceivedUcoin,proto3" json:"fund_received_ucoin,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
@@ -1286,6 +1304,13 @@ func (x *Totals) GetContractWh() int64 {
 func (x *Totals) GetFundPaidUcoin() int64 {
 	if x != nil {
 		return x.FundPaidUcoin
+	}
+	return 0
+}
+
+func (x *Totals) GetFundReceivedUcoin() int64 {
+	if x != nil {
+		return x.FundReceivedUcoin
 	}
 	return 0
 }
@@ -1651,6 +1676,69 @@ func (x *Due) GetPeriod() int64 {
 	return 0
 }
 
+// Freeze is an account that settlement froze for violations.
+type Freeze struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The latest period in which it was violated.
+	Period int64 `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	// Measured registers of a later period came since.
+	ReadAgain     bool `protobuf:"varint,3,opt,name=read_again,json=readAgain,proto3" json:"read_again,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Freeze) Reset() {
+	*x = Freeze{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Freeze) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Freeze) ProtoMessage() {}
+
+func (x *Freeze) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Freeze.ProtoReflect.Descriptor instead.
+func (*Freeze) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Freeze) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Freeze) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Freeze) GetReadAgain() bool {
+	if x != nil {
+		return x.ReadAgain
+	}
+	return false
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clock         *Clock                 `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
@@ -1665,13 +1753,14 @@ type GenesisState struct {
 	Contracts     []*Contract            `protobuf:"bytes,10,rep,name=contracts,proto3" json:"contracts,omitempty"`
 	ContractTerms []*ContractTerms       `protobuf:"bytes,11,rep,name=contract_terms,json=contractTerms,proto3" json:"contract_terms,omitempty"`
 	Components    []*Component           `protobuf:"bytes,12,rep,name=components,proto3" json:"components,omitempty"`
+	Freezes       []*Freeze              `protobuf:"bytes,13,rep,name=freezes,proto3" json:"freezes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1772,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1785,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -1783,6 +1872,13 @@ func (x *GenesisState) GetComponents() []*Component {
 	return nil
 }
 
+func (x *GenesisState) GetFreezes() []*Freeze {
+	if x != nil {
+		return x.Freezes
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
@@ -1807,7 +1903,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x13unpaid_amount_ucoin\x18\x0f \x01(\x03R\x11unpaidAmountUcoin\x12(\n" +
 	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\x126\n" +
 	"\x17guaranteed_amount_ucoin\x18\x14 \x01(\x03R\x15guaranteedAmountUcoin\x120\n" +
-	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\"\xf6\a\n" +
+	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\"\xc9\b\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1842,7 +1938,9 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
 	"reputation\x12)\n" +
-	"\x10guaranteed_ucoin\x18( \x01(\x03R\x0fguaranteedUcoin\"\xcc\x02\n" +
+	"\x10guaranteed_ucoin\x18( \x01(\x03R\x0fguaranteedUcoin\x12#\n" +
+	"\rpenalty_ucoin\x18) \x01(\x03R\fpenaltyUcoin\x12,\n" +
+	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1899,7 +1997,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\x8d\x04\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xbd\x04\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -1920,7 +2018,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\x12\x1f\n" +
 	"\vcontract_wh\x18\x0e \x01(\x03R\n" +
 	"contractWh\x12&\n" +
-	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\"\x8a\x02\n" +
+	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\x12.\n" +
+	"\x13fund_received_ucoin\x18\x15 \x01(\x03R\x11fundReceivedUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
@@ -1947,7 +2046,12 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tstatement\x18\x03 \x01(\v2\x1f.energy.settlement.v1.StatementR\tstatement\"3\n" +
 	"\x03Due\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"\xdf\x05\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"Y\n" +
+	"\x06Freeze\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
+	"\n" +
+	"read_again\x18\x03 \x01(\bR\treadAgain\"\x97\x06\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
@@ -1965,7 +2069,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x0econtract_terms\x18\v \x03(\v2#.energy.settlement.v1.ContractTermsR\rcontractTerms\x12?\n" +
 	"\n" +
 	"components\x18\f \x03(\v2\x1f.energy.settlement.v1.ComponentR\n" +
-	"componentsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"components\x126\n" +
+	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_state_proto_rawDescOnce sync.Once
@@ -1979,7 +2084,7 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
@@ -1996,7 +2101,8 @@ var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Clock)(nil),          // 12: energy.settlement.v1.Clock
 	(*Missing)(nil),        // 13: energy.settlement.v1.Missing
 	(*Due)(nil),            // 14: energy.settlement.v1.Due
-	(*GenesisState)(nil),   // 15: energy.settlement.v1.GenesisState
+	(*Freeze)(nil),         // 15: energy.settlement.v1.Freeze
+	(*GenesisState)(nil),   // 16: energy.settlement.v1.GenesisState
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
@@ -2016,11 +2122,12 @@ var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	3,  // 14: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
 	5,  // 15: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
 	6,  // 16: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	15, // 17: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -2034,7 +2141,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
