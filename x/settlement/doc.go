@@ -125,6 +125,17 @@
 // them and violation_wh or are estimated, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
 //
+// Make-whole. In a match whose registers are measured on both sides, a seller that
+// is short of what the buyer could take pays it (g_k - s_k) x (retail - price -
+// fee), a buyer that is short of what the seller could deliver pays it (s_k - g_k)
+// x (price - feed-in), never less than 0: retail of the buyer's class, feed-in of
+// the seller's, both of the period. Common shortfalls cost nothing. The tolerance
+// is in s_k and g_k, judged at the account: who is within a step of its meters or
+// sigma_ppm is not short of any match. It is paid when the match settles, after
+// the escrow, from the free balance, else owed; the guarantee fund pays for energy
+// and fees only. Nothing is due where a side is estimated, or missing when the
+// deadline passes, nor for contracts, which have no fixed energy.
+//
 // A violation is charged violation_penalty_ucoin of its period's parameters, paid to
 // the guarantee fund from the free balance, else owed to it, after the residual
 // and in the same statement. After freeze_violations of them in its last

@@ -66,7 +66,9 @@ func checkIdentities(r state.Reader) error {
 func checkStatement(s *settlementv1.Statement) error {
 	paid, received, fees := s.GridPaidUcoin+s.PenaltyPaidUcoin, s.GridReceivedUcoin, int64(0)
 	debt, byFund := s.PenaltyUcoin-s.PenaltyPaidUcoin, int64(0)
+	whole := settlementv1.Statement{Account: s.Account}
 	for _, trade := range s.Trades {
+		addMakeWhole(new(adder), &whole, trade)
 		switch {
 		case bytes.Equal(trade.Buyer, s.Account):
 			paid += paidAmount(trade) + paidFee(trade)
@@ -77,8 +79,10 @@ func checkStatement(s *settlementv1.Statement) error {
 			received += receivedAmount(trade)
 		}
 	}
+	paid, received, debt = paid+whole.PaidUcoin, received+whole.ReceivedUcoin, debt+whole.DebtUcoin
 	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
 		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
+		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
 		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
@@ -93,6 +97,8 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 	for _, s := range all {
 		accounts.SoldWh += s.SoldWh
 		accounts.PaidUcoin += s.PaidUcoin
+		accounts.MakeWholeUcoin += s.MakeWholeReceivedUcoin
+		got.MakeWholeUcoin += s.MakeWholePaidUcoin
 		accounts.ReceivedUcoin += s.ReceivedUcoin
 		got.BoughtWh += s.BoughtWh
 		got.FeesUcoin += s.FeesUcoin
@@ -113,6 +119,7 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 	stoodIn := want.SoldWh - accounts.SoldWh
 	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ContractWh != want.ContractWh ||
 		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
+		got.MakeWholeUcoin != want.MakeWholeUcoin || accounts.MakeWholeUcoin != want.MakeWholeUcoin ||
 		got.FundPaidUcoin != want.FundPaidUcoin || got.FundReceivedUcoin != want.FundReceivedUcoin ||
 		accounts.PaidUcoin+want.GridPaidUcoin+want.FundPaidUcoin != want.PaidUcoin ||
 		accounts.ReceivedUcoin+want.GridReceivedUcoin+want.FeesUcoin+want.FundReceivedUcoin != want.ReceivedUcoin {

@@ -60,7 +60,8 @@ type simulation struct {
 	counted map[string]flow
 	due     map[string]int64
 	frozen  string
-	// lent is what each seller was not paid by contract when it settled.
+	// lent is what each member was not paid when it settled: by contract, or to
+	// make it whole.
 	lent map[string]int64
 	// made are the latest statements, by account and period.
 	made map[string]*settlementv1.Statement
@@ -112,6 +113,11 @@ func (s *simulation) end() {
 	}
 	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
 		s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin
+		other := event.Trade.Buyer
+		if event.Trade.MakeWholeByBuyerUcoin > 0 {
+			other = event.Trade.Seller
+		}
+		s.lent[string(other)] += event.Trade.UnpaidMakeWholeUcoin
 	}
 }
 

@@ -115,6 +115,7 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 		trade := row.Trade
 		statement.Trades = append(statement.Trades, trade)
 		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
+		addMakeWhole(&sums, statement, trade)
 		switch {
 		case bytes.Equal(trade.Buyer, tally.Account):
 			sums.add(&statement.BoughtWh, trade.BoughtWh)
@@ -227,14 +228,23 @@ func gridAlone(tariff *gridv1.Tariff, statement *settlementv1.Statement) (int64,
 	return units.Sub(cost, earned)
 }
 
-// tariffOf returns the tariff of the account's class in the statement's period;
-// without one the prices are 0.
+// tariffOf returns the tariff of a statement and says so if there is none.
 func tariffOf(ctx *module.Ctx, statement *settlementv1.Statement) *gridv1.Tariff {
-	account, _ := registry.AccountOf(ctx.Store, protocol.Address(statement.Account))
-	tariff, ok := grid.TariffAt(ctx.Store, account.GetTariffClass(), statement.Period)
-	if !ok {
-		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: account.GetTariffClass()})
+	tariff, class := tariffAt(ctx.Store, statement.Account, statement.Period)
+	if tariff == nil {
+		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: class})
 		return &gridv1.Tariff{}
 	}
 	return tariff
+}
+
+// tariffAt returns the tariff of the account's class in a period, and the class.
+// Without one it is nil: the prices are 0.
+func tariffAt(r state.Reader, account []byte, period int64) (tariff *gridv1.Tariff, class string) {
+	found, _ := registry.AccountOf(r, protocol.Address(account))
+	tariff, ok := grid.TariffAt(r, found.GetTariffClass(), period)
+	if !ok {
+		return nil, found.GetTariffClass()
+	}
+	return tariff, found.GetTariffClass()
 }

@@ -52,8 +52,14 @@ type Trade struct {
 	// What of amount and fee the guarantee fund paid in the buyer's place.
 	GuaranteedAmountUcoin int64 `protobuf:"varint,20,opt,name=guaranteed_amount_ucoin,json=guaranteedAmountUcoin,proto3" json:"guaranteed_amount_ucoin,omitempty"`
 	GuaranteedFeeUcoin    int64 `protobuf:"varint,21,opt,name=guaranteed_fee_ucoin,json=guaranteedFeeUcoin,proto3" json:"guaranteed_fee_ucoin,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Make-whole payment of the seller, short of what the buyer could take, to the
+	// buyer, or of the buyer, short of what the seller could deliver, to the
+	// seller; one of them at most. What of it became debt.
+	MakeWholeBySellerUcoin int64 `protobuf:"varint,22,opt,name=make_whole_by_seller_ucoin,json=makeWholeBySellerUcoin,proto3" json:"make_whole_by_seller_ucoin,omitempty"`
+	MakeWholeByBuyerUcoin  int64 `protobuf:"varint,23,opt,name=make_whole_by_buyer_ucoin,json=makeWholeByBuyerUcoin,proto3" json:"make_whole_by_buyer_ucoin,omitempty"`
+	UnpaidMakeWholeUcoin   int64 `protobuf:"varint,24,opt,name=unpaid_make_whole_ucoin,json=unpaidMakeWholeUcoin,proto3" json:"unpaid_make_whole_ucoin,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -212,6 +218,27 @@ func (x *Trade) GetGuaranteedFeeUcoin() int64 {
 	return 0
 }
 
+func (x *Trade) GetMakeWholeBySellerUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeBySellerUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetMakeWholeByBuyerUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeByBuyerUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetUnpaidMakeWholeUcoin() int64 {
+	if x != nil {
+		return x.UnpaidMakeWholeUcoin
+	}
+	return 0
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
 // first; a late arrival of missing registers makes version 2.
 type Statement struct {
@@ -262,8 +289,12 @@ type Statement struct {
 	// Charged for the period's violation, and what of it was paid: part of paid.
 	PenaltyUcoin     int64 `protobuf:"varint,41,opt,name=penalty_ucoin,json=penaltyUcoin,proto3" json:"penalty_ucoin,omitempty"`
 	PenaltyPaidUcoin int64 `protobuf:"varint,42,opt,name=penalty_paid_ucoin,json=penaltyPaidUcoin,proto3" json:"penalty_paid_ucoin,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Make-whole payments to and by the account when they were settled: part of
+	// received and of paid.
+	MakeWholeReceivedUcoin int64 `protobuf:"varint,43,opt,name=make_whole_received_ucoin,json=makeWholeReceivedUcoin,proto3" json:"make_whole_received_ucoin,omitempty"`
+	MakeWholePaidUcoin     int64 `protobuf:"varint,44,opt,name=make_whole_paid_ucoin,json=makeWholePaidUcoin,proto3" json:"make_whole_paid_ucoin,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -502,6 +533,20 @@ func (x *Statement) GetPenaltyUcoin() int64 {
 func (x *Statement) GetPenaltyPaidUcoin() int64 {
 	if x != nil {
 		return x.PenaltyPaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetMakeWholeReceivedUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetMakeWholePaidUcoin() int64 {
+	if x != nil {
+		return x.MakeWholePaidUcoin
 	}
 	return 0
 }
@@ -1006,11 +1051,13 @@ func (x *Component) GetOpenAccounts() int64 {
 // matches: energy at the seller's meter that it could deliver (s_k of SPEC 8)
 // or take (g_k).
 type Share struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
-	Match         []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
-	EnergyWh      int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Account  []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period   int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Match    []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
+	EnergyWh int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	// The registers are estimated: no make-whole payment follows from them.
+	Estimated     bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1071,6 +1118,13 @@ func (x *Share) GetEnergyWh() int64 {
 		return x.EnergyWh
 	}
 	return 0
+}
+
+func (x *Share) GetEstimated() bool {
+	if x != nil {
+		return x.Estimated
+	}
+	return false
 }
 
 // AccountTrade is a settled trade that waits for an account's statement.
@@ -1169,8 +1223,10 @@ type Totals struct {
 	// The guarantee fund's: what it paid in others' place, and penalties.
 	FundPaidUcoin     int64 `protobuf:"varint,20,opt,name=fund_paid_ucoin,json=fundPaidUcoin,proto3" json:"fund_paid_ucoin,omitempty"`
 	FundReceivedUcoin int64 `protobuf:"varint,21,opt,name=fund_received_ucoin,json=fundReceivedUcoin,proto3" json:"fund_received_ucoin,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Make-whole payments between accounts.
+	MakeWholeUcoin int64 `protobuf:"varint,22,opt,name=make_whole_ucoin,json=makeWholeUcoin,proto3" json:"make_whole_ucoin,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
@@ -1311,6 +1367,13 @@ func (x *Totals) GetFundPaidUcoin() int64 {
 func (x *Totals) GetFundReceivedUcoin() int64 {
 	if x != nil {
 		return x.FundReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Totals) GetMakeWholeUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeUcoin
 	}
 	return 0
 }
@@ -1883,7 +1946,7 @@ var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\x81\x05\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xae\x06\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -1903,7 +1966,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x13unpaid_amount_ucoin\x18\x0f \x01(\x03R\x11unpaidAmountUcoin\x12(\n" +
 	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\x126\n" +
 	"\x17guaranteed_amount_ucoin\x18\x14 \x01(\x03R\x15guaranteedAmountUcoin\x120\n" +
-	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\"\xc9\b\n" +
+	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\x12:\n" +
+	"\x1amake_whole_by_seller_ucoin\x18\x16 \x01(\x03R\x16makeWholeBySellerUcoin\x128\n" +
+	"\x19make_whole_by_buyer_ucoin\x18\x17 \x01(\x03R\x15makeWholeByBuyerUcoin\x125\n" +
+	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\xb7\t\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1940,7 +2006,9 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"reputation\x12)\n" +
 	"\x10guaranteed_ucoin\x18( \x01(\x03R\x0fguaranteedUcoin\x12#\n" +
 	"\rpenalty_ucoin\x18) \x01(\x03R\fpenaltyUcoin\x12,\n" +
-	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\"\xcc\x02\n" +
+	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\x129\n" +
+	"\x19make_whole_received_ucoin\x18+ \x01(\x03R\x16makeWholeReceivedUcoin\x121\n" +
+	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1987,17 +2055,18 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tComponent\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\fR\tcomponent\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
-	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"l\n" +
+	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"\x8a\x01\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
-	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"\x96\x01\n" +
+	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1c\n" +
+	"\testimated\x18\x05 \x01(\bR\testimated\"\x96\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xbd\x04\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xe7\x04\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -2019,7 +2088,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\vcontract_wh\x18\x0e \x01(\x03R\n" +
 	"contractWh\x12&\n" +
 	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\x12.\n" +
-	"\x13fund_received_ucoin\x18\x15 \x01(\x03R\x11fundReceivedUcoin\"\x8a\x02\n" +
+	"\x13fund_received_ucoin\x18\x15 \x01(\x03R\x11fundReceivedUcoin\x12(\n" +
+	"\x10make_whole_ucoin\x18\x16 \x01(\x03R\x0emakeWholeUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
