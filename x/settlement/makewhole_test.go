@@ -172,3 +172,21 @@ func TestMakeWholeRepays(t *testing.T) {
 		t.Errorf("want 295 000 received, 400 000 repaid, 100 000 paid, 400 000 owed: %v", s)
 	}
 }
+
+// TestMakeWholeInAnyOrder: it is the same whoever's registers come last.
+func TestMakeWholeInAnyOrder(t *testing.T) {
+	for _, names := range [][]string{{"sun", "home"}, {"home", "sun"}} {
+		m := market.New(t, noLoss, "sun", "home")
+		m.Must("sun", sell(p, 200_000, 1000, "sun"))
+		m.Must("home", buy(p, 600_000, 1000))
+		m.End()
+		flows := map[string]flow{"sun": {0, 400}, "home": {1000, 0}}
+		deliver(m, map[string]flow{names[0]: flows[names[0]]}, "sun", "home")
+		m.Begin(p + length + 600)
+		m.Read(names[1], p+length, flows[names[1]].in, flows[names[1]].out)
+		m.End()
+		if got := statement(m, "sun"); got.MakeWholePaidUcoin != 177_000 {
+			t.Errorf("%s last: sun paid %d, want 177 000", names[1], got.MakeWholePaidUcoin)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func freezeViolator(ctx *module.Ctx, statement *settlementv1.Statement) error {
 func freeze(ctx *module.Ctx, account protocol.Address, period int64) error {
 	if registry.FreezeFor(ctx, account, forViolations, reasonViolations) {
 		// Matching has read by now whom messages stopped in this block.
-		if err := matching.Stop(ctx, account); err != nil {
+		if err := matching.Stop(ctx, []protocol.Address{account}); err != nil {
 			return err
 		}
 	}

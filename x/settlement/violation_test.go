@@ -245,3 +245,16 @@ func TestOutageIsNobodysViolation(t *testing.T) {
 		t.Errorf("the fund got %d, sun is %v, home %v; want no penalty and no freeze", fund, status(m, "sun"), status(m, "home"))
 	}
 }
+
+// TestViolatedPeriodIsNoReadingAgain: the late registers of the violated period
+// itself do not thaw, though nothing is owed.
+func TestViolatedPeriodIsNoReadingAgain(t *testing.T) {
+	m := pairWith(t, strict(1), map[string]flow{"sun": {0, 1000}})
+	m.Begin(overdue + 1000)
+	m.Read("home", p+length, 1000, 0)
+	m.End()
+	m.Block(p + 4*length + 500)
+	if owed := bank.DebtOf(m.Store, market.Address("home")); owed != 0 || status(m, "home") != isFrozen {
+		t.Errorf("home owes %d and is %v, want nothing and frozen", owed, status(m, "home"))
+	}
+}
