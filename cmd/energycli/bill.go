@@ -181,6 +181,7 @@ func billCSV(b *client.Bill) (string, error) {
 	rows := [][]string{{
 		"period", "version", "missing", "estimated", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
 		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",
+		"guaranteed_coin", "penalty_coin", "make_whole_paid_coin", "make_whole_received_coin",
 	}}
 	for _, section := range b.Sections {
 		s := section.Statement
@@ -193,6 +194,7 @@ func billCSV(b *client.Bill) (string, error) {
 		}
 		for _, ucoin := range []int64{
 			s.PaidUcoin, s.ReceivedUcoin, s.FeesUcoin, s.DebtUcoin, s.RepaidUcoin, s.GridAloneUcoin, s.BalanceBeforeUcoin, s.BalanceAfterUcoin,
+			s.GuaranteedUcoin, s.PenaltyUcoin, s.MakeWholePaidUcoin, s.MakeWholeReceivedUcoin,
 		} {
 			row = append(row, units.FormatScaled(ucoin, 6))
 		}

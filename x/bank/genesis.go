@@ -82,6 +82,9 @@ func initDebts(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 			return fmt.Errorf("%s.amount_ucoin: %w", field, err)
 		}
 		saveOwed(ctx.Store, debtor, owed)
+		if protocol.Address(debt.Creditor) == protocol.GuaranteeAddress {
+			saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)+debt.AmountUcoin)
+		}
 		debts.Set(ctx.Store, debtsOf(debtor).Uint64(debt.Number), debt)
 	}
 	return nil

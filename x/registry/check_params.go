@@ -17,6 +17,7 @@ func DefaultParams() *registryv1.Params {
 		MaxExpiryBlocks: 1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
 		QuotaPerKey: 64, QuotaPerGateway: 256, PendingPerKey: 128, ProposalTtlBlocks: 10_000,
 		MaxContractsPerAccount: 16,
+		GuaranteeLimitUcoin:    50_000_000,
 	}
 }
 
@@ -55,7 +56,7 @@ type limit struct {
 }
 
 func limits(p *registryv1.Params) []limit {
-	const maxPrice, maxEnergy = 1_000_000_000, 1_000_000_000_000
+	const maxPrice, maxEnergy, maxMoney = 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000
 	return []limit{
 		{"gate_lead_ms", p.GateLeadMs, 0, 7 * dayMs},
 		{"round_length_ms", p.RoundLengthMs, 0, p.GateLeadMs},
@@ -90,6 +91,10 @@ func limits(p *registryv1.Params) []limit {
 		{"max_rounds", p.MaxRounds, 1, 10},
 		{"lapse_limit", p.LapseLimit, 0, 100},
 		{"max_contracts_per_account", p.MaxContractsPerAccount, 0, 1_000},
+		{"guarantee_limit_ucoin", p.GuaranteeLimitUcoin, 0, maxMoney},
+		{"violation_penalty_ucoin", p.ViolationPenaltyUcoin, 0, maxMoney},
+		{"freeze_window", p.FreezeWindow, 0, 100},
+		{"freeze_violations", p.FreezeViolations, 0, p.FreezeWindow},
 	}
 }
 

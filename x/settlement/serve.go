@@ -162,7 +162,8 @@ func place(queue []queued, side int) {
 }
 
 // deliver makes a trade of what a contract delivered. The buyer pays what it
-// has; the rest becomes debt to the seller and the fee ledger.
+// has, then the guarantee fund; the rest becomes debt to the seller and the fee
+// ledger.
 func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh int64) error {
 	trade := &settlementv1.Trade{
 		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
@@ -176,16 +177,18 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 		return err
 	}
 	buyer := protocol.Address(t.Buyer)
-	paid, repaid, err := bank.Pay(ctx, buyer, protocol.Address(t.Seller), trade.AmountUcoin)
+	paid, err := bank.PayGuaranteed(ctx, period.Period, buyer, protocol.Address(t.Seller), trade.AmountUcoin)
 	if err != nil {
 		return err
 	}
-	feePaid, _, err := bank.Pay(ctx, buyer, protocol.FeeAddress, trade.FeeUcoin)
+	fees, err := bank.PayGuaranteed(ctx, period.Period, buyer, protocol.FeeAddress, trade.FeeUcoin)
 	if err != nil {
 		return err
 	}
-	trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin = trade.AmountUcoin-paid, trade.FeeUcoin-feePaid
-	recordTrade(ctx, period.Period, trade, repayments{seller: repaid})
+	trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin = paid.FundUcoin, fees.FundUcoin
+	trade.UnpaidAmountUcoin = trade.AmountUcoin - paid.OwnUcoin - paid.FundUcoin
+	trade.UnpaidFeeUcoin = trade.FeeUcoin - fees.OwnUcoin - fees.FundUcoin
+	recordTrade(ctx, period.Period, trade, repayments{seller: paid.RepaidUcoin})
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	return addTrade(period.Totals, trade)
 }
