@@ -76,8 +76,9 @@
 // ranks; then by a hash of period, seller and buyer. Places in these lists count,
 // not the numbers, and nothing depends on what arrives when. Each delivers what
 // the seller has left, but no more than meets the buyer's need after the loss
-// (pricematrix.Share). The buyer pays amount and fee from its free balance; the
-// rest becomes debt to the seller and the fee ledger.
+// (pricematrix.Share). The buyer pays amount and fee from its free balance, then
+// from its credit line (x/credit), as for energy of the grid; the rest becomes
+// debt to the seller and the fee ledger.
 //
 // All contracts are read once in a block that opens a period, and the graph of
 // the grid if any covers it; each account has at most max_contracts_per_account
@@ -110,7 +111,8 @@
 // stood in to the seller. What went by contract is in sold and in contract_wh.
 // Paid counts what was paid when settled: what became debt is neither in paid nor
 // received, and its repayment from later receipts is in repaid_ucoin of the
-// statement in which it happens.
+// statement in which it happens. What the credit bank lent is paid, and in
+// drawn_ucoin; what of receipts repaid loans is in loans_repaid_ucoin.
 //
 // The outcome of an account with matches is -10 if its registers are missing at
 // the deadline or fall short of its matches by more than violation_ppm of

@@ -10,6 +10,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
@@ -105,6 +106,8 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 		trade := row.Trade
 		statement.Trades = append(statement.Trades, trade)
 		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
+		sums.add(&statement.DrawnUcoin, row.DrawnUcoin)
+		sums.add(&statement.LoansRepaidUcoin, row.LoansRepaidUcoin)
 		switch {
 		case bytes.Equal(trade.Buyer, tally.Account):
 			sums.add(&statement.BoughtWh, trade.BoughtWh)
@@ -125,7 +128,8 @@ func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
 	statement.Version++
 	statement.Reputation = reputation.ValueOf(ctx.Store, address)
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
-	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
+	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin -
+		statement.DrawnUcoin + statement.LoansRepaidUcoin
 	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
 	if statement.Version == 1 { // each was Settled; later versions change them
 		statement.Trades = nil
@@ -163,25 +167,34 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if received != earned {
 		return ErrUnpaid.With("%v: expected %d ucoin from the grid, got %d", account, earned, received)
 	}
-	paid, _, err := bank.Pay(ctx, account, protocol.GridAddress, owed)
+	loans, err := credit.RepayFromSale(ctx, account, received-repaid)
+	if err != nil {
+		return err
+	}
+	out, err := pay(ctx, purchase{
+		payer: account, payee: protocol.GridAddress, ucoin: owed,
+		priceUcoinPerKwh: tariff.RetailUcoinPerKwh, retailUcoinPerKwh: tariff.RetailUcoinPerKwh,
+	})
 	if err != nil {
 		return err
 	}
 	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
 		return err
 	}
-	statement.GridPaidUcoin, statement.GridReceivedUcoin = paid, earned
+	statement.GridPaidUcoin, statement.GridReceivedUcoin = out.ucoin, earned
 	var sums adder
-	sums.add(&statement.DebtUcoin, owed-paid)
-	sums.add(&statement.PaidUcoin, paid)
+	sums.add(&statement.DebtUcoin, owed-out.ucoin)
+	sums.add(&statement.PaidUcoin, out.ucoin)
+	sums.add(&statement.DrawnUcoin, out.drawn)
+	sums.add(&statement.LoansRepaidUcoin, loans)
 	sums.add(&statement.ReceivedUcoin, earned)
 	sums.add(&statement.RepaidUcoin, repaid)
 	sums.add(&totals.GridBoughtWh, statement.GridExportWh)
 	sums.add(&totals.GridSoldWh, statement.GridImportWh)
 	sums.add(&totals.GridPaidUcoin, earned)
-	sums.add(&totals.GridReceivedUcoin, paid)
-	sums.add(&totals.PaidUcoin, earned, paid)
-	sums.add(&totals.ReceivedUcoin, earned, paid)
+	sums.add(&totals.GridReceivedUcoin, out.ucoin)
+	sums.add(&totals.PaidUcoin, earned, out.ucoin)
+	sums.add(&totals.ReceivedUcoin, earned, out.ucoin)
 	sums.add(&totals.GridAloneUcoin, statement.GridAloneUcoin)
 	return sums.err
 }

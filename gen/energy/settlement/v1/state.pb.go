@@ -228,7 +228,7 @@ type Statement struct {
 	// What of receipts and of escrow that came back repaid older debts at once.
 	RepaidUcoin int64 `protobuf:"varint,19,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
 	// Free + escrow when the statement was made, and that without this
-	// settlement: after = before + received - paid - repaid.
+	// settlement: after = before + received + drawn - paid - repaid - loans repaid.
 	BalanceBeforeUcoin int64 `protobuf:"varint,20,opt,name=balance_before_ucoin,json=balanceBeforeUcoin,proto3" json:"balance_before_ucoin,omitempty"`
 	BalanceAfterUcoin  int64 `protobuf:"varint,21,opt,name=balance_after_ucoin,json=balanceAfterUcoin,proto3" json:"balance_after_ucoin,omitempty"`
 	// What the same energy would have cost with the grid alone; negative: earned.
@@ -237,10 +237,14 @@ type Statement struct {
 	FeedInUcoinPerKwh int64    `protobuf:"varint,24,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
 	Trades            []*Trade `protobuf:"bytes,25,rep,name=trades,proto3" json:"trades,omitempty"`
 	// Change of the credit value by this period's outcome, and the value.
-	Outcome       int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	Reputation    int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Outcome    int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Reputation int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
+	// Part of paid: what the credit bank paid, on loan.
+	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
+	// What of receipts repaid loans at once.
+	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -458,6 +462,20 @@ func (x *Statement) GetOutcome() int64 {
 func (x *Statement) GetReputation() int64 {
 	if x != nil {
 		return x.Reputation
+	}
+	return 0
+}
+
+func (x *Statement) GetDrawnUcoin() int64 {
+	if x != nil {
+		return x.DrawnUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetLoansRepaidUcoin() int64 {
+	if x != nil {
+		return x.LoansRepaidUcoin
 	}
 	return 0
 }
@@ -1036,9 +1054,13 @@ type AccountTrade struct {
 	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
 	Trade   *Trade                 `protobuf:"bytes,3,opt,name=trade,proto3" json:"trade,omitempty"`
 	// What of the account's money in it repaid older debts at once.
-	RepaidUcoin   int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RepaidUcoin int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
+	// What of a buyer's payment its credit bank lent, and what of a seller's
+	// receipt repaid its loans.
+	DrawnUcoin       int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
+	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AccountTrade) Reset() {
@@ -1095,6 +1117,20 @@ func (x *AccountTrade) GetTrade() *Trade {
 func (x *AccountTrade) GetRepaidUcoin() int64 {
 	if x != nil {
 		return x.RepaidUcoin
+	}
+	return 0
+}
+
+func (x *AccountTrade) GetDrawnUcoin() int64 {
+	if x != nil {
+		return x.DrawnUcoin
+	}
+	return 0
+}
+
+func (x *AccountTrade) GetLoansRepaidUcoin() int64 {
+	if x != nil {
+		return x.LoansRepaidUcoin
 	}
 	return 0
 }
@@ -1769,7 +1805,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\rgrid_stood_in\x18\r \x01(\bR\vgridStoodIn\x12\x1a\n" +
 	"\bcontract\x18\x0e \x01(\fR\bcontract\x12.\n" +
 	"\x13unpaid_amount_ucoin\x18\x0f \x01(\x03R\x11unpaidAmountUcoin\x12(\n" +
-	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\"\xcb\a\n" +
+	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\"\x9a\b\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1803,7 +1839,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
-	"reputation\"\xcc\x02\n" +
+	"reputation\x12\x1f\n" +
+	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
+	"drawnUcoin\x12,\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1855,12 +1894,15 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
-	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"\x96\x01\n" +
+	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"\xe5\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xe5\x03\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\x12\x1f\n" +
+	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
+	"drawnUcoin\x12,\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xe5\x03\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
