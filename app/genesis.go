@@ -21,6 +21,7 @@ import (
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -90,21 +91,9 @@ func DefaultGenesis(chainID string, periodLengthMs int64) *Genesis {
 // Prices of the default tariff class, in ucoin per kWh.
 const defaultRetail, defaultFeedIn = 600_000, 250_000
 
-// DefaultMarket returns a market with settings that suit the default tariff:
-// paths are rated up to 20 km (S3 ch. 4), satisfaction counts a twentieth of
-// retail - feed-in at most (SPEC 6.5), and the posted price is halfway between.
+// DefaultMarket returns a market with settings that suit the default tariff.
 func DefaultMarket(mechanism matchingv1.Mechanism) *matchingv1.Market {
-	m := &matchingv1.Market{Mechanism: mechanism, MaxRatedDistanceM: 20_000}
-	switch mechanism {
-	case matchingv1.Mechanism_MECHANISM_CMAP:
-		m.MaxOrdersPerSide = 500
-	case matchingv1.Mechanism_MECHANISM_WELFARE:
-		m.MaxOrdersPerSide = 1000
-		m.BetaUcoinPerKwh = (defaultRetail - defaultFeedIn) / 20
-	case matchingv1.Mechanism_MECHANISM_POSTED:
-		m.PostedPriceUcoinPerKwh = (defaultRetail + defaultFeedIn) / 2
-	}
-	return m
+	return clearing.MarketFor(mechanism, defaultRetail, defaultFeedIn)
 }
 
 // scaledParams are the default parameters, which are for periods of 900 s. A

@@ -20,6 +20,8 @@ import (
 //     member's paid includes its fees; the grid's paid went to members, its
 //     received came from them
 //   - periods follow one another without a gap; totals are their sums
+//   - clearing the periods' books again by the mechanism that ran gives what the
+//     chain made of them
 //   - nodes agree on the app hash; the chain's own invariants hold
 func (r *Report) Check() []string {
 	c := new(checker)
@@ -35,6 +37,7 @@ func (r *Report) Check() []string {
 	}
 	c.sums("totals", r.Totals)
 	c.totals(r)
+	c.comparison(r)
 	c.nodes(r)
 	return c.violations
 }
@@ -141,6 +144,13 @@ func (c *checker) totals(r *Report) {
 	for _, row := range sum.Members {
 		c.require(total[row.Member] == row, "totals: expected member %s to be the sum over the periods %+v, got %+v",
 			row.Member, row, total[row.Member])
+	}
+}
+
+// comparison checks the row of the mechanism that ran.
+func (c *checker) comparison(r *Report) {
+	if again := r.Comparison[r.Mechanism]; again != r.Cleared {
+		c.require(false, "comparison: expected clearing by %s to come to what the chain made of the books, %+v, got %+v", r.Mechanism, r.Cleared, again)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/client"
@@ -44,6 +43,7 @@ type driver struct {
 	txs       int64
 	missed    map[int64]bool // periods whose gate an order missed
 	books     map[int64]*matchingv1.Book
+	trading   map[int64]*client.Trading
 	settled   map[int64]bool // periods whose statements have a root
 	unsigned  []*matchingv1.Match
 }
@@ -105,34 +105,39 @@ func (c *clock) waitUntil(ctx context.Context, done func(timeMs int64) bool) err
 
 // onBlock notes what a block's events say and moves the clock.
 func (d *driver) onBlock(block *client.Block) {
+	events, err := block.AllEvents()
+	if err != nil {
+		events = nil // of a later version of the chain
+	}
 	d.mu.Lock()
 	d.blocks++
 	d.txs += int64(len(block.Txs))
-	for _, event := range block.Events {
-		switch event.Type {
-		case "energy.matching.v1.PreMatched":
-			found := new(matchingv1.PreMatched)
-			if readEvent(event.Attributes[0].Value, found) {
-				d.unsigned = append(d.unsigned, found.Match)
-			}
-		case "energy.matching.v1.PeriodFinal":
-			found := new(matchingv1.PeriodFinal)
-			if readEvent(event.Attributes[0].Value, found) {
-				d.books[found.Book.Period] = found.Book
-			}
-		case "energy.settlement.v1.PeriodSettled":
-			found := new(settlementv1.PeriodSettled)
-			if readEvent(event.Attributes[0].Value, found) {
-				d.settled[found.Root.Period] = true
-			}
+	for _, event := range events {
+		switch found := event.(type) {
+		case *matchingv1.SellPlaced:
+			d.follow(found.Order.GetPeriod())
+		case *matchingv1.BuyPlaced:
+			d.follow(found.Order.GetPeriod())
+		case *matchingv1.PreMatched:
+			d.unsigned = append(d.unsigned, found.Match)
+		case *matchingv1.PeriodFinal:
+			d.books[found.Book.Period] = found.Book
+		case *settlementv1.PeriodSettled:
+			d.settled[found.Root.Period] = true
 		}
+	}
+	for _, trading := range d.trading {
+		trading.Add(block.Height, events)
 	}
 	d.mu.Unlock()
 	d.clock.set(block.TimeMs)
 }
 
-func readEvent(text string, event proto.Message) bool {
-	return protojson.Unmarshal([]byte(text), event) == nil
+// follow begins to gather a period's market with its first order.
+func (d *driver) follow(period int64) {
+	if d.trading[period] == nil {
+		d.trading[period] = client.NewTrading(period, 0)
+	}
 }
 
 // takeUnsigned returns the pre-matches announced since the last call.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching/clearing"
 )
 
 // Report is what a run of the demo came to. Its JSON form is the demo's
@@ -23,9 +24,17 @@ type Report struct {
 	Invariants    map[string]bool   `json:"invariants"` // name, such as I1 -> holds
 	Saved         int64             `json:"saved"`      // by the members against the grid alone
 
+	// Mechanism is the one that ran. Comparison says by mechanism what the periods'
+	// books come to in their first round, and Cleared what the chain made of them.
+	Mechanism  string                `json:"mechanism"`
+	Comparison map[string]Comparison `json:"comparison"`
+	Cleared    Comparison            `json:"cleared"`
+
 	tariff Tariff
 	clean  int64 // Wh sold by clean sellers, of all periods
 	amount int64 // ucoin paid for energy sold in the market, of all periods
+
+	compared map[string]clearing.Figures // by mechanism; "" is what the chain made
 }
 
 // Latency in milliseconds at two quantiles.
@@ -98,6 +107,7 @@ type Row struct {
 func NewReport(tariff Tariff) *Report {
 	return &Report{
 		Periods: []Period{}, AppHashes: map[string]string{}, Invariants: map[string]bool{},
+		Comparison: map[string]Comparison{}, compared: map[string]clearing.Figures{},
 		Totals: Sums{Members: []Row{}}, tariff: tariff,
 	}
 }

@@ -49,6 +49,10 @@ func soundReport(t *testing.T) *Report {
 	r.Invariants["I1"] = true
 	r.LatencyMs = Latency{P50: 210, P95: 400}
 	r.Blocks, r.Txs = 80, 400
+	r.Mechanism, r.Cleared = "cmap", Comparison{
+		Matches: 3, VolumeWh: 1200, Surplus: 100_000, CleanPpm: 600_000, LossPpm: 10_000, MeanPrice: 500_000, SatisfactionPpm: 700_000,
+	}
+	r.Comparison["cmap"] = r.Cleared
 	return r
 }
 
@@ -163,6 +167,7 @@ func TestCheck(t *testing.T) {
 		{"fork", func(r *Report) { r.AppHashes["node2"] = "cd" }, "app hash at height 77: expected that of node0 (ab) on node2, got cd"},
 		{"no hash", func(r *Report) { r.AppHashes["node0"] = "" }, "app hash of node0: expected a hash, got none"},
 		{"no nodes", func(r *Report) { r.AppHashes = nil }, "app hashes: expected one of each node, got none"},
+		{"comparison", func(r *Report) { r.Cleared.VolumeWh++ }, "comparison: expected clearing by cmap to come to what the chain made of the books"},
 		{"invariant", func(r *Report) { r.Invariants["I1"] = false }, "invariant I1: expected to hold"},
 		{"latency", func(r *Report) { r.LatencyMs.P50 = 500 }, "latency: expected 0 <= p50 <= p95, got 500 and 400 ms"},
 	} {
@@ -212,7 +217,9 @@ func TestReportJSON(t *testing.T) {
 		`"app_hash_height":77,"app_hashes":{"node0":"ab","node1":"ab","node2":"ab","node3":"ab"},` +
 		`"totals":{"orders":0,"matched_wh":0,"sold_wh":0,"bought_wh":0,"loss_wh":0,"clean_ppm":0,"mean_price":0,` +
 		`"grid":{"bought_wh":0,"sold_wh":0,"paid":0,"received":0},"fees":0,"members":[],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}},` +
-		`"latency_ms":{"p50":210,"p95":400},"blocks":80,"txs":400,"missed_gates":0,"invariants":{"I1":true},"saved":334000}`
+		`"latency_ms":{"p50":210,"p95":400},"blocks":80,"txs":400,"missed_gates":0,"invariants":{"I1":true},"saved":334000,` +
+		`"mechanism":"cmap","comparison":{"cmap":{"matches":3,"volume_wh":1200,"surplus":100000,"clean_ppm":600000,"loss_ppm":10000,"mean_price":500000,"satisfaction_ppm":700000,"left_out":0}},` +
+		`"cleared":{"matches":3,"volume_wh":1200,"surplus":100000,"clean_ppm":600000,"loss_ppm":10000,"mean_price":500000,"satisfaction_ppm":700000,"left_out":0}}`
 	if diff := cmp.Diff(want, strings.TrimSpace(got.String())); diff != "" {
 		t.Error(diff)
 	}
@@ -254,6 +261,18 @@ Members spent 0.326000 coins net; with the grid alone they would have spent 0.66
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("%s\n%s", diff, b.String())
+	}
+}
+
+func TestPrintComparison(t *testing.T) {
+	r := soundReport(t)
+	r.Comparison["posted"] = Comparison{LeftOut: 2}
+	var b bytes.Buffer
+	PrintComparison(&b, r)
+	for _, want := range []string{"cmap *", "1.200", "0.10", "60.0 %", "1.00 %", "0.500", "70.0 %", "posted (without 2 periods: more than 1000 orders a side)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
 	}
 }
 

@@ -99,6 +99,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		return nil, fmt.Errorf("trade: %w", err)
 	}
 	PrintTotals(o.Out, d.report)
+	PrintComparison(o.Out, d.report)
 	if err := d.audit(ctx); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -186,7 +187,7 @@ func newDriver(ctx context.Context, o Options, market *Market, first int, networ
 	d := &driver{
 		options: o, market: market, first: first, network: network, authority: authority, aggregators: aggregators,
 		sender: client.NewSender(connection, network.Folder().ChainID), report: NewReport(DefaultTariff),
-		missed: make(map[int64]bool), books: make(map[int64]*matchingv1.Book), settled: make(map[int64]bool),
+		missed: make(map[int64]bool), books: make(map[int64]*matchingv1.Book), settled: make(map[int64]bool), trading: make(map[int64]*client.Trading),
 	}
 	d.clock = newClock()
 	d.sender.OnBlock = d.onBlock

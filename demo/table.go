@@ -127,3 +127,48 @@ func power10(n int) uint64 {
 	}
 	return p
 }
+
+// PrintComparison prints what each mechanism makes of the same orders, the one
+// that ran marked by a star.
+func PrintComparison(w io.Writer, r *Report) {
+	if len(r.Comparison) == 0 {
+		return // nobody ordered
+	}
+	fmt.Fprintln(w, "All mechanisms on the same orders, each book's first round, before signatures (* the one that ran):")
+	t := newTable("mechanism", "kWh", "surplus coins", "clean", "loss", "coin/kWh", "matches", "satisfaction")
+	for _, mechanism := range compared {
+		name := mechanismName(mechanism)
+		row := r.Comparison[name]
+		mark := ""
+		if name == r.Mechanism {
+			mark = " *"
+		}
+		if row.LeftOut > 0 {
+			mark += fmt.Sprintf(" (without %d periods: more than %d orders a side)", row.LeftOut, mostCompared)
+		}
+		t.AppendRow(table.Row{
+			name + mark, fixed(row.VolumeWh, 3, 3), fixed(row.Surplus, 6, 2), fixed(row.CleanPpm, 4, 1) + " %", fixed(row.LossPpm, 4, 2) + " %",
+			fixed(row.MeanPrice, 6, 3), strconv.FormatInt(row.Matches, 10), fixed(row.SatisfactionPpm, 4, 1) + " %",
+		})
+	}
+	for line := range strings.Lines(t.Render()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
+}
+
+// newTable returns a table without lines whose first column is text.
+func newTable(header ...any) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	var configs []table.ColumnConfig
+	for i := range header[1:] {
+		configs = append(configs, table.ColumnConfig{Number: i + 2, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(header)
+	return t
+}

@@ -251,6 +251,9 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 			Paid: s.PaidUcoin, Received: s.ReceivedUcoin, Balance: s.BalanceAfterUcoin, Reputation: s.Reputation,
 		})
 	}
+	if err := d.compare(ctx, period); err != nil {
+		return fmt.Errorf("comparison: %w", err)
+	}
 	return d.report.Add(p, t.AmountUcoin, t.CleanWh)
 }
 

@@ -21,7 +21,7 @@ const (
 	exitUsage       = 2 // wrong use, or input that is broken
 	exitRejected    = 3 // by the chain, which says with what code
 	exitUnknown     = 4 // sent, and no answer whether it stands
-	exitUnreachable = 5 // no node, or one that is still syncing
+	exitUnreachable = 5 // no node, one that is still syncing, or one without the data
 	exitKey         = 6 // key or permission
 )
 
@@ -60,7 +60,7 @@ func exitCode(err error) int {
 		return exitRejected
 	case is[*client.Unknown](err):
 		return exitUnknown
-	case errors.Is(err, client.ErrUnreachable), errors.Is(err, errSyncing):
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, errSyncing), errors.Is(err, errNoData):
 		return exitUnreachable
 	case keyError(err):
 		return exitKey
@@ -119,6 +119,10 @@ func advise(cmd *cobra.Command, err error) string {
 		return "it can no longer be committed: send it again"
 	case errors.Is(err, client.ErrUnreachable):
 		return "is energyd running there? name other nodes with --node tcp://HOST:PORT,..."
+	case errors.Is(err, errNoData):
+		return "look at the period and at the chain's clock with energycli query matching periods, or ask a node that keeps more blocks with --node"
+	case errors.Is(err, errWrongOnChain):
+		return "ask another node with --node: if it says the same, validators agreed on a wrong clearing"
 	case errors.Is(err, errSyncing):
 		return "wait until energyd status says it has caught up, or name another node with --node"
 	case errors.Is(err, client.ErrNoKey):

@@ -51,6 +51,7 @@ type block struct {
 	time    time.Time
 	txs     []types.Tx
 	results []*abci.ExecTxResult
+	events  []abci.Event
 }
 
 // newNode starts a node of a chain with two members that hold 100 coins.
@@ -116,7 +117,7 @@ func (n *node) broadcast(_ *rpctypes.Context, tx types.Tx) (*coretypes.ResultBro
 // produce makes a block; n.mu is held.
 func (n *node) produce(after time.Duration, txs ...[]byte) {
 	results := n.chain.Block(after, txs...)
-	made := &block{time: n.chain.Time}
+	made := &block{time: n.chain.Time, events: n.chain.Events}
 	for _, tx := range txs {
 		if result := results[protocol.TxHash(tx)]; result != nil {
 			made.txs, made.results = append(made.txs, tx), append(made.results, result)
@@ -167,7 +168,7 @@ func (n *node) blockResults(_ *rpctypes.Context, height *int64) (*coretypes.Resu
 	if err != nil {
 		return nil, err
 	}
-	return &coretypes.ResultBlockResults{Height: *height, TxsResults: found.results}, nil
+	return &coretypes.ResultBlockResults{Height: *height, TxsResults: found.results, FinalizeBlockEvents: found.events}, nil
 }
 
 func (n *node) commit(_ *rpctypes.Context, height *int64) (*coretypes.ResultCommit, error) {

@@ -21,7 +21,7 @@ func queryCommand(o *options) *cobra.Command {
 order, by position: energycli query bank balance alice.`,
 	}
 	addModules(cmd, queries(), func(e entry) *cobra.Command { return stateCommand(o, e) })
-	cmd.AddCommand(windowCommand(o), invariantsCommand(o), headerCommand(o), transactionCommand(o), blockCommand(o))
+	cmd.AddCommand(windowCommand(o), invariantsCommand(o), headerCommand(o), transactionCommand(o), blockCommand(o), explainCommand(o))
 	return cmd
 }
 

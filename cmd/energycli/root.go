@@ -45,7 +45,7 @@ environment as ENERGYD_ and its name, --chain-id as ENERGYD_CHAIN_ID.`,
 	}
 	o.register(root.PersistentFlags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	root.AddCommand(keysCommand(o), txCommand(o), proposeCommand(o), approveCommand(o), queryCommand(o), watchCommand(o),
+	root.AddCommand(keysCommand(o), txCommand(o), proposeCommand(o), approveCommand(o), queryCommand(o), watchCommand(o), auditCommand(o),
 		billCommand(o), readingCommand(o), verifyCommand(o), marketCommand(), settlementCommand(), creditCommand())
 	return root
 }

@@ -40,6 +40,8 @@ type Chain struct {
 	Gateway    client.Key
 	Height     int64
 	Time       time.Time
+	// Events of the latest block's hooks.
+	Events []abci.Event
 
 	twins []*twin
 	// validators is the engine's set, which stops at updates that do not fit.
@@ -237,6 +239,7 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 			c.T.Fatalf("height %d: twin %s differs:\n%s", c.Height, w.name, diff)
 		}
 	}
+	c.Events = first.Events
 	c.updateValidators(first.ValidatorUpdates)
 	for _, law := range c.Invariants() {
 		if law != "" {

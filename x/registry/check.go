@@ -133,11 +133,11 @@ func checkIdentity(field string, a *registryv1.Account) error {
 	return checkRange(field+".initial_reputation", a.InitialReputation, 0, 100)
 }
 
-// checkConnection checks where an account is connected to the grid; those that
-// trade or have meters must be.
 // MaxMarkets is how many markets a chain has room for: their numbers are below it.
 const MaxMarkets = 256
 
+// checkConnection checks where an account is connected to the grid; those that
+// trade or have meters must be.
 func checkConnection(field string, a *registryv1.Account, meterCount int) error {
 	connected := meterCount > 0 || HasRole(a, registryv1.Role_ROLE_PROSUMER)
 	low := int64(0)

@@ -185,11 +185,10 @@ func (p *Paths) LossBetween(source, target int32) (ppm int64, ok bool) {
 	return int64(loss), true
 }
 
-// LengthBetween returns the length in m of the path of least loss, false if
-// there is none.
-func (p *Paths) LengthBetween(source, target int32) (metres int64, ok bool) {
+// Between is LossBetween with the length of the path in m.
+func (p *Paths) Between(source, target int32) (lossPPM, metres int64, ok bool) {
 	if found, ok, known := p.atOnce(source, target); known {
-		return min(found.length/1000, math.MaxInt32), ok
+		return found.lossPPM(), min(found.length/1000, math.MaxInt32), ok
 	}
 	if !p.oneWay {
 		source, target = target, source
@@ -201,7 +200,8 @@ func (p *Paths) LengthBetween(source, target int32) (metres int64, ok bool) {
 		found := p.search(source)
 		p.lossFrom[source], p.metresFrom[source] = losses(found), lengths(found)
 	}
-	return int64(p.metresFrom[source][target]), p.lossFrom[source][target] != unreachable
+	loss := p.lossFrom[source][target]
+	return int64(loss), int64(p.metresFrom[source][target]), loss != unreachable
 }
 
 // Path returns loss (ppm) and length (mm) of the path of least loss from one node

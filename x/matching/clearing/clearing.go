@@ -125,19 +125,14 @@ func (c *Clearing) point(node string) int32 {
 // way to each other, like one without a path: so no mechanism proposes it.
 func (c *Clearing) loss(buy, sell int) (ppm int64, ok bool) {
 	from, to := c.sellers[sell].point, c.buyers[buy].point
-	if from == kproto.None || to == kproto.None || len(c.declined) > 0 && c.declined[pair{buy, sell}] {
+	if from == kproto.None || to == kproto.None || c.haveDeclined(buy, sell) {
 		return 0, false
 	}
 	return c.rules.Paths.LossBetween(from, to)
 }
 
-// distance is the length in m of the way from sell to buy.
-func (c *Clearing) distance(buy, sell int) (metres int64, ok bool) {
-	from, to := c.sellers[sell].point, c.buyers[buy].point
-	if from == kproto.None || to == kproto.None {
-		return 0, false
-	}
-	return c.rules.Paths.LengthBetween(from, to)
+func (c *Clearing) haveDeclined(buy, sell int) bool {
+	return len(c.declined) > 0 && c.declined[pair{buy, sell}]
 }
 
 // fee is what energy costs the buyer on its way on top of its price, in ucoin per
@@ -159,12 +154,17 @@ func (c *Clearing) affords(buy, sell int, price int64) bool {
 // two identities, two connection points, neither declined the other, a path
 // whose loss both the chain and the buyer accept.
 func (c *Clearing) eligible(buy, sell int) (lossPPM int64, ok bool) {
-	b, s := c.buyers[buy], c.sellers[sell]
-	if b.identity == s.identity || b.point == s.point {
+	if !c.apart(buy, sell) {
 		return 0, false
 	}
 	lossPPM, ok = c.loss(buy, sell)
 	return lossPPM, ok && lossPPM <= c.maxLoss(c.Buys[buy])
+}
+
+// apart says whether a pair has two identities and two connection points.
+func (c *Clearing) apart(buy, sell int) bool {
+	b, s := c.buyers[buy], c.sellers[sell]
+	return b.identity != s.identity && b.point != s.point
 }
 
 // maxLoss is the greatest loss at which an order may be served, in ppm.

@@ -10,16 +10,7 @@ import (
 // runKPrototypes serves the buys in turn (S3 3.3). The mechanism asks nothing
 // about the buyer, so that the seller, who gets its ask, is satisfied always.
 func (c *Clearing) runKPrototypes() (*Outcome, error) {
-	offers, demands := make([]kproto.Sell, len(c.Sells)), make([]kproto.Buy, len(c.Buys))
-	for i, order := range c.Sells {
-		offers[i] = offered(order)
-		offers[i].Identity, offers[i].Point = c.sellers[i].identity, c.sellers[i].point
-	}
-	for i, order := range c.Buys {
-		demands[i] = wishes(order)
-		demands[i].MaxLossPPM = c.maxLoss(order)
-		demands[i].Identity, demands[i].Point = c.buyers[i].identity, c.buyers[i].point
-	}
+	demands, offers := c.prototypes()
 	params := kprotoParams(c.rules.Params)
 	found := new(Outcome)
 	for _, t := range kproto.Clear(params, demands, offers, kproto.LossFunc(c.affordable)) {
@@ -30,6 +21,21 @@ func (c *Clearing) runKPrototypes() (*Outcome, error) {
 		})
 	}
 	return found, nil
+}
+
+// prototypes lists the book as K-prototypes takes it.
+func (c *Clearing) prototypes() (demands []kproto.Buy, offers []kproto.Sell) {
+	demands, offers = make([]kproto.Buy, len(c.Buys)), make([]kproto.Sell, len(c.Sells))
+	for i, order := range c.Sells {
+		offers[i] = offered(order)
+		offers[i].Identity, offers[i].Point = c.sellers[i].identity, c.sellers[i].point
+	}
+	for i, order := range c.Buys {
+		demands[i] = wishes(order)
+		demands[i].MaxLossPPM = c.maxLoss(order)
+		demands[i].Identity, demands[i].Point = c.buyers[i].identity, c.buyers[i].point
+	}
+	return demands, offers
 }
 
 // affordable is the loss from sell to buy, false if there is no path or if ask and

@@ -72,10 +72,8 @@ func (c *Clearing) mechanism() (*Outcome, error) {
 		return c.runCMAP()
 	case matchingv1.Mechanism_MECHANISM_WELFARE:
 		return c.runWelfare()
-	case matchingv1.Mechanism_MECHANISM_AUCTION:
-		return c.runAuction()
-	case matchingv1.Mechanism_MECHANISM_POSTED:
-		return c.runPosted()
+	case matchingv1.Mechanism_MECHANISM_AUCTION, matchingv1.Mechanism_MECHANISM_POSTED:
+		return c.runUniform()
 	default:
 		return c.runKPrototypes()
 	}

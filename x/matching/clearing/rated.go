@@ -5,6 +5,7 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/x/matching/cmap"
+	"github.com/energyd/energyd/x/matching/kproto"
 	"github.com/energyd/energyd/x/matching/transport"
 	"github.com/energyd/energyd/x/matching/welfare"
 )
@@ -84,13 +85,24 @@ func (c *Clearing) scores() cmap.Params {
 	}
 }
 
+// welfare are the parameters of the welfare market.
+func (c *Clearing) welfare() welfare.Params {
+	return welfare.Params{Scores: c.scores(), Beta: c.rules.Market.BetaUcoinPerKwh}
+}
+
 // link is what lies between a buy and a sell.
 func (c *Clearing) link(buy, sell int) welfare.Link {
 	l := welfare.Link{Link: cmap.Link{DistanceM: c.rules.Market.MaxRatedDistanceM + 1, Fee: c.fee(buy, sell)}}
-	if length, ok := c.distance(buy, sell); ok {
-		l.DistanceM = length
+	from, to := c.sellers[sell].point, c.buyers[buy].point
+	if from == kproto.None || to == kproto.None {
+		return l
 	}
-	if loss, ok := c.eligible(buy, sell); ok {
+	loss, length, ok := c.rules.Paths.Between(from, to)
+	if !ok {
+		return l
+	}
+	l.DistanceM = length
+	if loss <= c.maxLoss(c.Buys[buy]) && c.apart(buy, sell) && !c.haveDeclined(buy, sell) {
 		l.LossPPM, l.Eligible = loss, true
 	}
 	return l
@@ -125,7 +137,7 @@ func (c *Clearing) runWelfare() (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := welfare.Clear(welfare.Params{Scores: c.scores(), Beta: c.rules.Market.BetaUcoinPerKwh}, buys, sells, c.link)
+	result, err := welfare.Clear(c.welfare(), buys, sells, c.link)
 	if err != nil {
 		return nil, err
 	}

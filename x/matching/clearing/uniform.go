@@ -19,21 +19,29 @@ func (c *Clearing) limits() (buys, sells []allocation.Order) {
 	return buys, sells
 }
 
-// runAuction clears by a uniform-price double auction (SPEC 6.4). One price holds
-// for all ways, so that it and the energies follow from the chain's fee alone;
-// what zones cost decides who may be paired.
-func (c *Clearing) runAuction() (*Outcome, error) {
-	buys, sells := c.limits()
-	given, err := auction.Clear(c.rules.Params.FeeUcoinPerKwh, buys, sells)
+// runUniform clears at one price for all: that of the auction, or a posted one.
+func (c *Clearing) runUniform() (*Outcome, error) {
+	given, err := c.allocate()
 	if err != nil {
 		return nil, err
 	}
 	return &Outcome{Trades: c.pair(given)}, nil
 }
 
-// runPosted clears at the market's price, or at that of the ratio of what is
+// allocate says what each order gets at the price for all. It and the energies
+// follow from the chain's fee alone, as one price holds for all ways; what zones
+// cost decides who may be paired.
+func (c *Clearing) allocate() (*allocation.Allocation, error) {
+	if c.rules.Market.Mechanism == matchingv1.Mechanism_MECHANISM_POSTED {
+		return c.post()
+	}
+	buys, sells := c.limits()
+	return auction.Clear(c.rules.Params.FeeUcoinPerKwh, buys, sells)
+}
+
+// post allocates at the market's price, or at that of the ratio of what is
 // offered to what is wanted (SPEC 6.6).
-func (c *Clearing) runPosted() (*Outcome, error) {
+func (c *Clearing) post() (*allocation.Allocation, error) {
 	buys, sells := c.limits()
 	price := c.rules.Market.PostedPriceUcoinPerKwh
 	if price == 0 {
@@ -49,11 +57,7 @@ func (c *Clearing) runPosted() (*Outcome, error) {
 			return nil, err
 		}
 	}
-	given, err := posted.Clear(price, c.rules.Params.FeeUcoinPerKwh, buys, sells)
-	if err != nil {
-		return nil, err
-	}
-	return &Outcome{Trades: c.pair(given)}, nil
+	return posted.Clear(price, c.rules.Params.FeeUcoinPerKwh, buys, sells)
 }
 
 // energy adds up one side, in Wh.
