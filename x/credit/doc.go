@@ -35,9 +35,10 @@
 //
 //   - its cap (parameter credit_caps_ucoin, by tens of the credit value) less the
 //     principal that it owes, and
-//   - its uncovered obligation: what it imported in the last period that its
-//     meters closed, at its retail price of p + 1, less its coins, free and in
-//     escrow. What it will have to pay in p + 1 is not known before.
+//   - its uncovered obligations: what it imported in the last period that its
+//     meters closed, at its retail price of p + 1, for each period since (p
+//     included, deadline_periods + 1 at most), less its coins, free and in
+//     escrow. What it will have to pay by the end of p + 1 is not known before.
 //
 // Capital is the bank's less what lines of p may still draw. What the best rate
 // grants each is its line; capital covers all lines at any time, so that a draw

@@ -26,12 +26,12 @@ type Shortfall struct {
 // of that the payee's own creditors got at once. Who has no line draws nothing;
 // why one who has did not get all is in LoanRefused.
 func Draw(ctx *module.Ctx, short Shortfall) (lent, repaid int64, err error) {
-	account, ok := registry.AccountOf(ctx.Store, short.Payer)
-	if !ok || short.Ucoin <= 0 {
+	if short.Ucoin <= 0 {
 		return 0, 0, nil
 	}
+	account, _ := registry.AccountOf(ctx.Store, short.Payer)
 	period := registry.PeriodOf(ctx.Store, ctx.TimeMs)
-	line, ok := lines.Get(ctx.Store, lineKey(account.HomeAggregator, period, short.Payer[:]))
+	line, ok := lines.Get(ctx.Store, lineKey(account.GetHomeAggregator(), period, short.Payer[:]))
 	if !ok {
 		return 0, 0, nil
 	}

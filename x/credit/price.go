@@ -71,12 +71,13 @@ func curveOf(ctx *module.Ctx, demand *creditv1.Demand, period int64) *creditv1.P
 
 // limitOf is the most that an account may draw in a period (SPEC 10): the lesser
 // of its cap less what it owes, and of its uncovered obligations. What it will
-// have to pay is not known before its meters are read, so its obligation is taken
-// to be what it imported in the last period that they closed, at retail; its
-// coins, escrow included, cover that first.
+// have to pay is not known before its meters are read: each period since the last
+// one that they closed, the running one included, is taken to cost what that one
+// imported, at retail. The account's coins, escrow included, cover that first.
 func limitOf(ctx *module.Ctx, borrower *creditv1.Borrower, period int64) int64 {
 	account := protocol.Address(borrower.Borrower)
-	measured, ok := metering.Latest(ctx.Store, account, registry.PeriodOf(ctx.Store, ctx.TimeMs))
+	now := registry.PeriodOf(ctx.Store, ctx.TimeMs)
+	measured, ok := metering.Latest(ctx.Store, account, now)
 	if !ok {
 		return 0
 	}
@@ -87,6 +88,12 @@ func limitOf(ctx *module.Ctx, borrower *creditv1.Borrower, period int64) int64 {
 	}
 	bill, err := units.Amount(tariff.RetailUcoinPerKwh, measured.ImportWh)
 	if err != nil {
+		return 0
+	}
+	since := (now - measured.Period) / registry.ChainOf(ctx.Store).PeriodLengthMs
+	// A silent meter's counterparties are settled at the deadline.
+	most := registry.ParamsAt(ctx.Store, period).DeadlinePeriods + 1
+	if bill, err = units.MulDiv(bill, max(1, min(since, most)), 1); err != nil {
 		return 0
 	}
 	held := bank.BalanceOf(ctx.Store, account)
