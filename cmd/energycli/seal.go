@@ -42,6 +42,9 @@ func sealSideCommand(o *options, name string, order proto.Message) *cobra.Comman
 		if out == "" {
 			return usage("--out: expected a file for what reveals the order, got nothing")
 		}
+		if err := sealable(m); err != nil {
+			return err
+		}
 		seal, err := l.seal(m, out)
 		if err != nil {
 			return err

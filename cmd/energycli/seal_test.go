@@ -26,6 +26,19 @@ func TestSeal(t *testing.T) {
 	if _, code, text := u.run("", sell); code != exitUsage {
 		t.Errorf("without --out: exit %d, %s", code, text)
 	}
+	for _, wrong := range []string{
+		"sell --energy -1 --price 0.3 --meter m", "sell --energy 0 --price 0.3 --meter m", "sell --energy 1 --price -0.3 --meter m",
+		"sell --energy 1 --price 0.3 --meter M!", "buy --energy 1 --price 0.3 --weights.price 1001", "buy --energy 1 --price 0.3 --max-loss 101",
+		"buy --energy 1 --price 0.3 --consent.standing --consent.reject-below 50",
+	} {
+		file := filepath.Join(t.TempDir(), "wrong.json")
+		if _, code, text := u.run("", "tx seal "+wrong+" --from member0 --period next --out "+file); code != exitUsage {
+			t.Errorf("%s: exit %d, %s", wrong, code, text)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("%s: was written", wrong)
+		}
+	}
 	contains(t, "seal", u.must(sell+" --out "+files[0]), "order sealed", "bond 0.5 coin")
 	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("file %v, %v: want one for its owner alone", info, err)

@@ -40,7 +40,8 @@
 // from one zone to another, or stays in one, costs the buyer the chain's fee and
 // that of this pair of zones, 0 if none was set; one way says nothing of the other.
 // A fee holds from the first period whose orders were not open when it was set. A
-// node's zone is what it is when the book is cleared, like its lines. Fees know 64
+// node's zone is what it is when the book is cleared, for contracts when their
+// period is opened, like its lines. Fees know 64
 // zones at most, so that a clearing reads 64 x 64 of them at most.
 //
 // # Messages

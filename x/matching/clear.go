@@ -44,6 +44,7 @@ func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
 		return nil
 	}
 	// Not after the start of the period: a round is no longer than the gate's lead.
+	book.AskedHeight = ctx.Height
 	book.ConfirmUntilMs = confirmUntil(registry.ParamsAt(ctx.Store, book.Period), book.Period, ctx.TimeMs)
 	setDue(ctx, book)
 	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)

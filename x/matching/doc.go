@@ -90,7 +90,7 @@
 // was set. Rules go in the order of their accounts, the sell before the buy, and
 // one does nothing where its account already has an order in the period: those
 // placed by hand override it. One that cannot be placed is skipped with the
-// reason (StandingSkipped); frozen and revoked accounts keep their rules. Periods
+// reason (StandingSkipped); frozen accounts keep their rules, those of revoked ones go. Periods
 // that began before their gate was served, in an outage of the chain, are left
 // out. Without standing orders there is no clock, and the hook writes nothing.
 //
@@ -111,9 +111,11 @@
 // commitment was made by then, and no order known. The order's id is the first 16
 // bytes of its commitment, so that revealing it leaves nothing to choose.
 // MsgRevealOrder places the order and releases the bond; one that is refused
-// changes nothing and may be tried again. The time ends reveal_length_ms after
-// that block, or with the last reveal: bonds of what is still sealed go to the
-// guarantee fund (BondForfeited) and the book is cleared. A freeze, a failed
+// changes nothing and may be tried again. The time ends with the first block
+// reveal_length_ms or more after that block, which still takes reveals (where the
+// chain stood still it may be the only one), or with the last reveal: bonds of what
+// is still sealed go to the guarantee fund (BondForfeited) and the book is cleared.
+// A freeze, a failed
 // clearing and a start of the period before the clearing give the bonds back.
 // Without sealed orders in it a book is cleared at its gate. A period whose
 // parameters leave no time to reveal and to confirm is an open one.

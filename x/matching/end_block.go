@@ -1,7 +1,9 @@
 package matching
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
@@ -12,10 +14,8 @@ import (
 // EndBlock implements module.EndBlocker: it stops accounts and advances the
 // books that are due, as doc.go says.
 func (Module) EndBlock(ctx *module.Ctx) error {
-	for _, account := range registry.StoppedThisBlock(ctx.Store, ctx.Height) {
-		if err := stop(ctx, account); err != nil {
-			return fmt.Errorf("orders of %v: %w", account, err)
-		}
+	if err := stop(ctx, registry.StoppedThisBlock(ctx.Store, ctx.Height)); err != nil {
+		return fmt.Errorf("orders of stopped accounts: %w", err)
 	}
 	ways := new(network) // no hook changes the grid
 	for {
@@ -78,15 +78,17 @@ func advance(ctx *module.Ctx, ways *network, due *matchingv1.Due) error {
 	return giveUp(ctx, book, reasonFailed)
 }
 
-// endConfirming lets what was not confirmed lapse, and ends the round.
+// endConfirming lets what was not confirmed lapse, and ends the round. It counts
+// for the accounts only if there was a block in which they could have answered.
 func endConfirming(ctx *module.Ctx, book *matchingv1.Book) error {
 	dropDue(ctx, book)
+	couldAnswer := ctx.Height > book.AskedHeight+1
 	for _, match := range prematchesOf(ctx.Store, book) {
 		sides := by{seller: !match.SellerConfirmed, buyer: !match.BuyerConfirmed}
-		if sides.seller {
+		if couldAnswer && sides.seller {
 			answered(ctx, match.Seller, true)
 		}
-		if sides.buyer {
+		if couldAnswer && sides.buyer {
 			answered(ctx, match.Buyer, true)
 		}
 		if err := lapse(ctx, book, match, sides, matchingv1.Cause_CAUSE_LAPSE); err != nil {
@@ -136,38 +138,57 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	return nil
 }
 
-// stop cancels a frozen or revoked account's orders in books that were not
+// stop cancels the orders of frozen or revoked accounts in books that were not
 // cleared, with the bonds of sealed ones back, and what is left of them in cleared
-// ones, where its unconfirmed pre-matches lapse.
-func stop(ctx *module.Ctx, account protocol.Address) error {
-	for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
-		book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
-		if !ok {
-			return ErrUnknownBook.With("period %d has orders of %v", presence.Period, account)
-		}
-		if book.Round > 0 {
-			if err := stopIn(ctx, book, account); err != nil {
-				return err
+// ones, where their unconfirmed pre-matches lapse. Each cleared book is gone
+// through once, however many accounts stop.
+func stop(ctx *module.Ctx, accounts []protocol.Address) error {
+	var cleared []stoppedIn
+	for _, account := range accounts {
+		for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {
+			book, ok := books.Get(ctx.Store, bookKey(presence.Period, presence.Market))
+			if !ok {
+				return ErrUnknownBook.With("period %d has orders of %v", presence.Period, account)
 			}
-			continue
-		}
-		sold, bid := ordersOf(ctx.Store, presence.Period, presence.Market, account[:])
-		for _, order := range sold {
-			removeSell(ctx, order, reasonStopped)
-		}
-		for _, order := range bid {
-			if err := removeBuy(ctx, order, reasonStopped); err != nil {
+			if book.Round > 0 {
+				cleared = append(cleared, stoppedIn{presence.Period, presence.Market, account})
+			} else if err := takeBack(ctx, presence); err != nil {
 				return err
 			}
 		}
-		for _, seal := range sealsOf(ctx.Store, presence.Period, presence.Market, account[:]) {
-			if err := removeSeal(ctx, seal, reasonStopped); err != nil {
-				return err
-			}
+	}
+	// Stable: of a book the accounts stay in their order.
+	slices.SortStableFunc(cleared, func(a, b stoppedIn) int {
+		return cmp.Or(cmp.Compare(a.period, b.period), cmp.Compare(a.market, b.market))
+	})
+	for len(cleared) > 0 {
+		n := 1
+		for n < len(cleared) && cleared[n].period == cleared[0].period && cleared[n].market == cleared[0].market {
+			n++
 		}
-		if err := leave(ctx, account[:], presence.Period, presence); err != nil {
+		if err := stopIn(ctx, cleared[:n]); err != nil {
+			return err
+		}
+		cleared = cleared[n:]
+	}
+	return nil
+}
+
+// takeBack cancels all that a stopped account has in a book that was not cleared.
+func takeBack(ctx *module.Ctx, presence *matchingv1.Presence) error {
+	sold, bid := ordersOf(ctx.Store, presence.Period, presence.Market, presence.Account)
+	for _, order := range sold {
+		removeSell(ctx, order, reasonStopped)
+	}
+	for _, order := range bid {
+		if err := removeBuy(ctx, order, reasonStopped); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, seal := range sealsOf(ctx.Store, presence.Period, presence.Market, presence.Account) {
+		if err := removeSeal(ctx, seal, reasonStopped); err != nil {
+			return err
+		}
+	}
+	return leave(ctx, presence.Account, presence.Period, presence)
 }

@@ -35,11 +35,11 @@ func askedIn(m *market.Market, period int64, answer func(match *matchingv1.Match
 	if len(made) != 1 {
 		m.T.Fatalf("pre-matches %v, want one", made)
 	}
+	m.Begin(period - 3_000)
 	if answer != nil {
-		m.Begin(period - 3_000)
 		answer(made[0].Match)
-		m.End()
 	}
+	m.End()
 	m.Block(period - 2_000) // the window ends
 	m.Block(period)
 }
@@ -120,6 +120,20 @@ func TestLapsesAreForgotten(t *testing.T) {
 	genesis := new(matchingv1.GenesisState)
 	if err := module.UnmarshalGenesis(m.Export()["matching"], genesis); err != nil || len(genesis.Lapses) != 0 {
 		t.Errorf("records %v, %v: want none", genesis.Lapses, err)
+	}
+}
+
+// TestNobodyCouldSign: where the chain stands still until the window is over,
+// what lapses counts for nobody.
+func TestNobodyCouldSign(t *testing.T) {
+	m := market.New(t, nil, "sun", "home")
+	m.Must("sun", edited(sell(200_000, 10, "sun"), func(o *matchingv1.MsgPlaceSell) { o.Consent = nil }))
+	m.Must("home", buy(300_000, 10))
+	m.End()
+	m.Block(gate)
+	m.Block(p) // the next one
+	if lapsed := market.Happened[*matchingv1.MatchLapsed](m); len(lapsed) != 1 || lapsesOf(m, "sun").Lapses != 0 {
+		t.Errorf("lapsed %v, counted %d: want one that does not count", lapsed, lapsesOf(m, "sun").Lapses)
 	}
 }
 

@@ -67,7 +67,8 @@ func checkRevealOrder(chainID string, m *matchingv1.MsgRevealOrder) error {
 
 // revealOrder places an order that the sender sealed, judged as any other, and
 // gives its bond back. A refusal changes nothing: the sender may try again until
-// the time for revealing ends.
+// the time for revealing ends, with the block that ends it, so that there is one
+// block to reveal in however long the chain stood still.
 func revealOrder(ctx *module.Ctx, m *matchingv1.MsgRevealOrder) error {
 	period := max(m.Sell.GetPeriod(), m.Buy.GetPeriod()) // of the one that there is
 	sender, market := ctx.Signer.Address(), ctx.Signer.Account.GetMarket()
@@ -81,7 +82,7 @@ func revealOrder(ctx *module.Ctx, m *matchingv1.MsgRevealOrder) error {
 		return ErrUnknownSeal.With("salt: expected order and salt of one that the sender sealed for %s, %x is none", units.FormatTime(period), commitment)
 	}
 	book, ok := books.Get(ctx.Store, bookKey(period, market))
-	if !ok || book.Phase != matchingv1.Phase_PHASE_REVEAL || ctx.TimeMs >= book.RevealUntilMs {
+	if !ok || book.Phase != matchingv1.Phase_PHASE_REVEAL || ctx.TimeMs >= period {
 		return ErrNotRevealing.With("period: expected one whose orders are being revealed, got %s at %s", units.FormatTime(period), units.FormatTime(ctx.TimeMs))
 	}
 	unseal(ctx, book, seal)

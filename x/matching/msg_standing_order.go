@@ -7,7 +7,11 @@ import (
 	"github.com/energyd/energyd/x/registry"
 )
 
-const reasonExpired = "expired"
+// Reasons of StandingOrderRemoved beside the sender's.
+const (
+	reasonExpired = "expired"
+	reasonRevoked = "account_revoked"
+)
 
 // maxTimeMs bounds the end of a standing order: the year 33658.
 const maxTimeMs = 1_000_000_000_000_000

@@ -1,8 +1,6 @@
 package matching
 
 import (
-	"bytes"
-
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -113,11 +111,26 @@ func withdraw(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) 
 	return nil
 }
 
-// stopIn lapses a stopped account's unconfirmed pre-matches in a cleared book and
-// takes the rest of its orders out. That a side is stopped is no lapse.
-func stopIn(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
+// stoppedIn is an account that was stopped with orders in a cleared book.
+type stoppedIn struct {
+	period, market int64
+	account        protocol.Address
+}
+
+// stopIn lapses the unconfirmed pre-matches of stopped accounts in the cleared
+// book that all of them name, and takes the rest of their orders out. That a side
+// is stopped is no lapse.
+func stopIn(ctx *module.Ctx, all []stoppedIn) error {
+	book, ok := books.Get(ctx.Store, bookKey(all[0].period, all[0].market))
+	if !ok {
+		return ErrUnknownBook.With("period %d", all[0].period)
+	}
+	stopped := map[string]bool{}
+	for _, s := range all {
+		stopped[string(s.account[:])] = true
+	}
 	for _, match := range prematchesOf(ctx.Store, book) {
-		sides := by{bytes.Equal(match.Seller, account[:]), bytes.Equal(match.Buyer, account[:])}
+		sides := by{stopped[string(match.Seller)], stopped[string(match.Buyer)]}
 		if !sides.seller && !sides.buyer {
 			continue
 		}
@@ -125,8 +138,10 @@ func stopIn(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) er
 			return err
 		}
 	}
-	if err := withdraw(ctx, book, account); err != nil {
-		return err
+	for _, s := range all {
+		if err := withdraw(ctx, book, s.account); err != nil {
+			return err
+		}
 	}
 	updateConfirming(ctx, book)
 	return nil

@@ -113,15 +113,45 @@ func TestForfeit(t *testing.T) {
 	if b := book(m); b.Phase != matchingv1.Phase_PHASE_REVEAL {
 		t.Fatalf("book %v, want it to wait for the others", b)
 	}
-	m.Begin(gate + 1_000)
-	refused(t, m, "home", demand, matching.ErrNotRevealing) // too late
-	m.End()
+	m.Block(gate + 1_000)
 	forfeited := market.Happened[*matchingv1.BondForfeited](m)
 	if len(forfeited) != 2 || guarantee(m) != 2*bond || free(m, "home") != market.Coins-bond {
 		t.Errorf("forfeited %v, fund %d, home %d: want two bonds gone", forfeited, guarantee(m), free(m, "home"))
 	}
 	if b := book(m); b.MatchedWh != 100 || b.Orders != 2 || b.Seals != 0 {
 		t.Errorf("book %v, want the open buy matched", b)
+	}
+	m.Begin(gate + 1_001)
+	refused(t, m, "home", demand, matching.ErrUnknownSeal) // too late
+}
+
+// TestRevealAfterOutage: the block that ends the time for revealing takes reveals,
+// so that a chain that stood still costs nobody a bond; after the start there is
+// nothing to reveal for.
+func TestRevealAfterOutage(t *testing.T) {
+	offer, demand := sealedSell(sell(200_000, 1000, "sun")), sealedBuy(buy(300_000, 1000))
+	start := func() *market.Market {
+		m := sealed(t, nil, "sun", "home")
+		m.Must("sun", commit(t, "sun", offer))
+		m.Must("home", commit(t, "home", demand))
+		m.End()
+		m.Block(gate)
+		return m
+	}
+	m := start()
+	m.Begin(gate + 2_000) // a second late
+	m.Must("sun", offer)
+	m.Must("home", demand)
+	m.End()
+	if b := book(m); b.MatchedWh != 1000 || guarantee(m) != 0 {
+		t.Errorf("book %v, fund %d: want 1 kWh matched and no bond gone", b, guarantee(m))
+	}
+	m = start()
+	m.Begin(p)
+	refused(t, m, "sun", offer, matching.ErrNotRevealing)
+	m.End()
+	if b := book(m); !b.Missed || guarantee(m) != 0 || free(m, "home") != market.Coins {
+		t.Errorf("book %v, fund %d: want the gate missed and the bonds back", b, guarantee(m))
 	}
 }
 

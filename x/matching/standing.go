@@ -57,7 +57,12 @@ func passGate(ctx *module.Ctx, period int64) {
 			removeStanding(ctx, rule, reasonExpired)
 		case ordered(ctx.Store, rule.Account, period):
 		default:
-			if err := ctx.Atomic(func(ctx *module.Ctx) error { return writeStanding(ctx, rule, period) }); err != nil {
+			err := ctx.Atomic(func(ctx *module.Ctx) error { return writeStanding(ctx, rule, period) })
+			switch {
+			case err == nil:
+			case revoked(ctx.Store, rule.Account): // for good, and nobody else can end it
+				removeStanding(ctx, rule, reasonRevoked)
+			default:
 				ctx.Emit(&matchingv1.StandingSkipped{Account: rule.Account, Period: period, Side: sideOf(rule), Reason: err.Error()})
 			}
 		}
@@ -112,6 +117,11 @@ func trader(r state.Reader, address protocol.Address) (*registryv1.Account, erro
 		}
 	}
 	return nil, ErrNotActive.With("account: expected a prosumer or aggregator, got %v", address)
+}
+
+func revoked(r state.Reader, account []byte) bool {
+	record, ok := registry.AccountOf(r, protocol.Address(account))
+	return !ok || record.Status == registryv1.Status_STATUS_REVOKED
 }
 
 // standingEnergy is what a rule orders in a period, in Wh.

@@ -99,6 +99,20 @@ func TestStandingOverridden(t *testing.T) {
 	}
 }
 
+// TestStandingOfRevoked: who is revoked cannot end its rules, so they end.
+func TestStandingOfRevoked(t *testing.T) {
+	m := market.New(t, nil, "sun", "home")
+	m.Must("home", standingBuy(300_000, 1000))
+	home := market.Address("home")
+	m.Decree(&registryv1.MsgRevoke{Account: home[:], Reason: "test"})
+	m.End()
+	m.Block(gate)
+	removed := market.Happened[*matchingv1.StandingOrderRemoved](m)
+	if len(removed) != 1 || removed[0].Reason != "account_revoked" || len(standingOrders(m)) != 0 {
+		t.Errorf("removed %v, rules %v: want none left", removed, standingOrders(m))
+	}
+}
+
 func TestStandingSkipped(t *testing.T) {
 	for _, test := range []struct {
 		name, reason string
@@ -113,10 +127,6 @@ func TestStandingSkipped(t *testing.T) {
 		{name: "frozen", reason: "not_active", rule: standingBuy(300_000, 1000), before: func(m *market.Market) {
 			home := market.Address("home")
 			m.Decree(&registryv1.MsgFreeze{Account: home[:], Reason: "test"})
-		}},
-		{name: "revoked", reason: "not_active", rule: standingBuy(300_000, 1000), before: func(m *market.Market) {
-			home := market.Address("home")
-			m.Decree(&registryv1.MsgRevoke{Account: home[:], Reason: "test"})
 		}},
 		{name: "no trader any more", reason: "not_active", rule: standingBuy(300_000, 1000), before: func(m *market.Market) {
 			home := market.Address("home")

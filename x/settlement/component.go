@@ -77,16 +77,23 @@ func (b *block) termsAt(ctx *module.Ctx, period int64) []*settlementv1.ContractT
 	}
 	params := registry.ParamsAt(ctx.Store, period)
 	paths := grid.PathsOf(ctx.Store, params.DefaultLossPpmPerKm)
+	fees := grid.FeesOf(ctx.Store, paths, period)
 	var terms []*settlementv1.ContractTerms
 	for _, c := range covering {
-		loss, ok := paths.Loss(nodeOf(ctx.Store, c.Seller), nodeOf(ctx.Store, c.Buyer))
-		if !ok || loss > params.MaxLossPpm {
+		from, known := paths.Place(nodeOf(ctx.Store, c.Seller))
+		to, knownTo := paths.Place(nodeOf(ctx.Store, c.Buyer))
+		var loss int64
+		if known = known && knownTo; known {
+			loss, known = paths.LossBetween(from, to)
+		}
+		if !known || loss > params.MaxLossPpm {
 			skip(c, reasonTooFar)
 			continue
 		}
 		terms = append(terms, &settlementv1.ContractTerms{
 			Contract: c.Id, Period: period, Seller: c.Seller, Buyer: c.Buyer, PriceUcoinPerKwh: c.PriceUcoinPerKwh,
 			Priority: c.Priority, Rank: c.Rank, LossPpm: loss, Environment: environmentOf(ctx.Store, c.Seller, period),
+			FeeUcoinPerKwh: params.FeeUcoinPerKwh + fees.Between(from, to), // both bounded
 		})
 	}
 	return terms

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
@@ -91,6 +92,23 @@ func TestContract(t *testing.T) {
 		if !proto.Equal(found, want) {
 			t.Errorf("trade of %s:\n got %v\nwant %v", name, found, want)
 		}
+	}
+}
+
+// TestContractBetweenZones: by contract the way costs what it costs in the market,
+// and one way says nothing of the other.
+func TestContractBetweenZones(t *testing.T) {
+	m := market.New(t, func(g *market.Genesis) {
+		noLoss(g)
+		g.NodeOf("sun").Zone = "east"
+		g.Grid.ZoneFees = []*gridv1.ZoneFee{{FromZone: "east", FeeUcoinPerKwh: 20_000}, {ToZone: "east", FeeUcoinPerKwh: 1}}
+	}, "sun", "home")
+	id := agree(m, "sun", "home", proposal("sun", "home", 250_000))
+	m.End()
+	deliver(m, map[string]flow{"sun": {0, 1000}, "home": {1000, 0}}, "sun", "home")
+	trades := statement(m, "home").Trades
+	if len(trades) != 1 || string(trades[0].Contract) != string(id) || trades[0].FeeUcoinPerKwh != 25_000 || trades[0].FeeUcoin != 25_000 {
+		t.Errorf("trades %v, want one of the contract with a fee of 0.025 coin/kWh", trades)
 	}
 }
 

@@ -62,7 +62,8 @@
 // grid the rest. Each register counts by itself: with both export and import left
 // an account sells by one contract and buys by another.
 //
-// When a period is opened its contracts are taken down with the pair's loss;
+// When a period is opened its contracts are taken down with the pair's loss, and
+// its fee, the chain's and that of its zones, which the buyer pays on top;
 // those of who takes no part, is unreachable or beyond the greatest loss are
 // skipped (ContractSkipped). Capacities of lines cut nothing: what contracts
 // share has flowed. The accounts that contracts connect, directly or through

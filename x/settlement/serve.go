@@ -12,7 +12,6 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/credit"
-	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/settlement/pricematrix"
 )
 
@@ -72,12 +71,11 @@ func shareOutRest(ctx *module.Ctx, start int64, terms []*settlementv1.ContractTe
 		buyer, _ := slices.BinarySearchFunc(parties, t.Buyer, bytes.Compare)
 		pairs[i] = pricematrix.Pair{Seller: seller, Buyer: buyer, LossPPM: t.LossPpm}
 	}
-	fee := registry.ParamsAt(ctx.Store, start).FeeUcoinPerKwh
 	for i, deliveredWh := range pricematrix.Share(pairs, left, need) {
 		if deliveredWh == 0 {
 			continue
 		}
-		if err := deliver(ctx, period, terms[i], deliveredWh, fee); err != nil {
+		if err := deliver(ctx, period, terms[i], deliveredWh); err != nil {
 			return err
 		}
 	}
@@ -165,21 +163,21 @@ func place(queue []queued, side int) {
 
 // deliver makes a trade of what a contract delivered. The buyer pays what it
 // has and may draw; the rest becomes debt to the seller and the fee ledger.
-func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh, fee int64) error {
+func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh int64) error {
 	trade := &settlementv1.Trade{
 		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
-		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: fee, Environment: t.Environment,
+		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: t.FeeUcoinPerKwh, Environment: t.Environment,
 	}
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
-	if trade.FeeUcoin, err = units.Amount(fee, deliveredWh); err != nil {
+	if trade.FeeUcoin, err = units.Amount(t.FeeUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
 	seller, bill := protocol.Address(t.Seller), purchase{
 		payer: protocol.Address(t.Buyer), payee: protocol.Address(t.Seller), ucoin: trade.AmountUcoin,
-		priceUcoinPerKwh: trade.PriceUcoinPerKwh + fee, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(t.Buyer), period.Period),
+		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(t.Buyer), period.Period),
 	}
 	amount, err := pay(ctx, bill)
 	if err != nil {

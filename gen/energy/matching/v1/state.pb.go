@@ -1541,11 +1541,15 @@ type Book struct {
 	Market   int64 `protobuf:"varint,25,opt,name=market,proto3" json:"market,omitempty"`
 	// Sealed orders that are not revealed yet; they count among the orders.
 	Seals int64 `protobuf:"varint,27,opt,name=seals,proto3" json:"seals,omitempty"`
-	// End of the time for revealing.
+	// End of the time for revealing: the first block from then on is the last that
+	// takes reveals.
 	RevealUntilMs int64 `protobuf:"varint,28,opt,name=reveal_until_ms,json=revealUntilMs,proto3" json:"reveal_until_ms,omitempty"`
 	// The app hash that decides ties where orders were sealed: that of the block
 	// before the first one at or after the gate.
-	TieBreakHash  []byte `protobuf:"bytes,29,opt,name=tie_break_hash,json=tieBreakHash,proto3" json:"tie_break_hash,omitempty"`
+	TieBreakHash []byte `protobuf:"bytes,29,opt,name=tie_break_hash,json=tieBreakHash,proto3" json:"tie_break_hash,omitempty"`
+	// The block whose clearing proposed what waits. If none came before the end of
+	// the window nobody could sign, and lapses are not counted.
+	AskedHeight   int64 `protobuf:"varint,30,opt,name=asked_height,json=askedHeight,proto3" json:"asked_height,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1767,6 +1771,13 @@ func (x *Book) GetTieBreakHash() []byte {
 		return x.TieBreakHash
 	}
 	return nil
+}
+
+func (x *Book) GetAskedHeight() int64 {
+	if x != nil {
+		return x.AskedHeight
+	}
+	return 0
 }
 
 // Declined is a pair of orders that is not proposed again: a side declined it or
@@ -2668,7 +2679,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
 	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
 	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
-	"\x06market\x18\x15 \x01(\x03R\x06market\"\xef\x06\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\"\x92\a\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
@@ -2699,7 +2710,8 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06market\x18\x19 \x01(\x03R\x06market\x12\x14\n" +
 	"\x05seals\x18\x1b \x01(\x03R\x05seals\x12&\n" +
 	"\x0freveal_until_ms\x18\x1c \x01(\x03R\rrevealUntilMs\x12$\n" +
-	"\x0etie_break_hash\x18\x1d \x01(\fR\ftieBreakHash\"v\n" +
+	"\x0etie_break_hash\x18\x1d \x01(\fR\ftieBreakHash\x12!\n" +
+	"\fasked_height\x18\x1e \x01(\x03R\vaskedHeight\"v\n" +
 	"\bDeclined\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1d\n" +
 	"\n" +

@@ -807,10 +807,12 @@ type ContractTerms struct {
 	Priority         int64                  `protobuf:"varint,7,opt,name=priority,proto3" json:"priority,omitempty"`
 	Rank             int64                  `protobuf:"varint,8,opt,name=rank,proto3" json:"rank,omitempty"`
 	// Of the pair, and the environmental index of what the seller exports.
-	LossPpm       int64 `protobuf:"varint,9,opt,name=loss_ppm,json=lossPpm,proto3" json:"loss_ppm,omitempty"`
-	Environment   int64 `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LossPpm     int64 `protobuf:"varint,9,opt,name=loss_ppm,json=lossPpm,proto3" json:"loss_ppm,omitempty"`
+	Environment int64 `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	// The chain's fee and that of the pair's zones.
+	FeeUcoinPerKwh int64 `protobuf:"varint,11,opt,name=fee_ucoin_per_kwh,json=feeUcoinPerKwh,proto3" json:"fee_ucoin_per_kwh,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ContractTerms) Reset() {
@@ -909,6 +911,13 @@ func (x *ContractTerms) GetLossPpm() int64 {
 func (x *ContractTerms) GetEnvironment() int64 {
 	if x != nil {
 		return x.Environment
+	}
+	return 0
+}
+
+func (x *ContractTerms) GetFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.FeeUcoinPerKwh
 	}
 	return 0
 }
@@ -1873,7 +1882,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"ContractOf\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
-	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xab\x02\n" +
+	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xd6\x02\n" +
 	"\rContractTerms\x12\x1a\n" +
 	"\bcontract\x18\x01 \x01(\fR\bcontract\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1c\n" +
@@ -1885,7 +1894,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x04rank\x18\b \x01(\x03R\x04rank\x12\x19\n" +
 	"\bloss_ppm\x18\t \x01(\x03R\alossPpm\x12 \n" +
 	"\venvironment\x18\n" +
-	" \x01(\x03R\venvironment\"f\n" +
+	" \x01(\x03R\venvironment\x12)\n" +
+	"\x11fee_ucoin_per_kwh\x18\v \x01(\x03R\x0efeeUcoinPerKwh\"f\n" +
 	"\tComponent\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\fR\tcomponent\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
