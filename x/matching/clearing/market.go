@@ -4,7 +4,9 @@ import matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 
 // MarketFor returns a market with settings that suit a tariff, in ucoin per kWh:
 // paths are rated up to 20 km (S3 ch. 4), satisfaction counts a twentieth of
-// retail - feed-in at most (SPEC 6.5), and the posted price is halfway between.
+// retail - feed-in at most (SPEC 6.5), and the posted price is three quarters of
+// the way from feed-in to retail: in the middle of the papers' asks and bids
+// (matching.md 4), of which half would be out of reach halfway.
 func MarketFor(mechanism matchingv1.Mechanism, retail, feedIn int64) *matchingv1.Market {
 	m := &matchingv1.Market{Mechanism: mechanism, MaxRatedDistanceM: 20_000}
 	switch mechanism {
@@ -14,7 +16,7 @@ func MarketFor(mechanism matchingv1.Mechanism, retail, feedIn int64) *matchingv1
 		m.MaxOrdersPerSide = 1000
 		m.BetaUcoinPerKwh = (retail - feedIn) / 20
 	case matchingv1.Mechanism_MECHANISM_POSTED:
-		m.PostedPriceUcoinPerKwh = (retail + feedIn) / 2
+		m.PostedPriceUcoinPerKwh = feedIn + (retail-feedIn)*3/4
 	}
 	return m
 }
