@@ -79,8 +79,8 @@
 // not the numbers, and nothing depends on what arrives when. Each delivers what
 // the seller has left, but no more than meets the buyer's need after the loss
 // (pricematrix.Share). The buyer pays amount and fee from its free balance, then
-// the guarantee fund in its place; the rest becomes debt to the seller and the
-// fee ledger.
+// from its credit line (x/credit), then the guarantee fund in its place, as for
+// energy of the grid; the rest becomes debt to the seller and the fee ledger.
 //
 // All contracts are read once in a block that opens a period, and the graph of
 // the grid if any covers it; each account has at most max_contracts_per_account
@@ -113,10 +113,11 @@
 // stood in to the seller. What went by contract is in sold and in contract_wh.
 // Paid counts what was paid when settled: what became debt is neither in paid nor
 // received, and its repayment from later receipts is in repaid_ucoin of the
-// statement in which it happens.
+// statement in which it happens. What the credit bank lent is paid, and in
+// drawn_ucoin; what of receipts repaid loans is in loans_repaid_ucoin.
 //
-// Energy and fees are paid from escrow, the free balance, by the guarantee fund
-// (bank.PayGuaranteed), and else become debt. What the fund paid is received by
+// Energy and fees are paid from escrow, the free balance, the credit line, by the
+// guarantee fund (bank.PayGuaranteed), and else become debt. What the fund paid is received by
 // the creditor and in the totals' paid; for the account it is no payment but a
 // debt to the fund: guaranteed_ucoin, part of debt_ucoin. So accounts, grid and
 // fund paid = accounts, grid, fees and fund received.

@@ -83,7 +83,8 @@ func checkStatement(s *settlementv1.Statement) error {
 	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
 		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
 		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
-		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
+		s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
+		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin+s.DrawnUcoin-s.PaidUcoin-s.RepaidUcoin-s.LoansRepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
@@ -116,6 +117,8 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 		statement.Trades = append(statement.Trades, trade)
 		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
 		addMakeWhole(&sums, statement, trade)
+		sums.add(&statement.DrawnUcoin, row.DrawnUcoin)
+		sums.add(&statement.LoansRepaidUcoin, row.LoansRepaidUcoin)
 		switch {
 		case bytes.Equal(trade.Buyer, tally.Account):
 			sums.add(&statement.BoughtWh, trade.BoughtWh)
@@ -137,7 +140,8 @@ func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
 	statement.Version++
 	statement.Reputation = reputation.ValueOf(ctx.Store, address)
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
-	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
+	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin -
+		statement.DrawnUcoin + statement.LoansRepaidUcoin
 	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
 	if statement.Version == 1 { // each was Settled; later versions change them
 		statement.Trades = nil
@@ -175,27 +179,36 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if received != earned {
 		return ErrUnpaid.With("%v: expected %d ucoin from the grid, got %d", account, earned, received)
 	}
-	paid, err := bank.PayGuaranteed(ctx, statement.Period, account, protocol.GridAddress, drawn)
+	loans, err := credit.RepayFromSale(ctx, account, received-repaid)
+	if err != nil {
+		return err
+	}
+	out, err := pay(ctx, purchase{
+		payer: account, payee: protocol.GridAddress, ucoin: drawn, period: statement.Period,
+		priceUcoinPerKwh: tariff.RetailUcoinPerKwh, retailUcoinPerKwh: tariff.RetailUcoinPerKwh,
+	})
 	if err != nil {
 		return err
 	}
 	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
 		return err
 	}
-	statement.GridPaidUcoin, statement.GridReceivedUcoin = paid.OwnUcoin, earned
+	statement.GridPaidUcoin, statement.GridReceivedUcoin = out.ucoin, earned
 	var sums adder
-	sums.add(&statement.DebtUcoin, drawn-paid.OwnUcoin)
-	sums.add(&statement.GuaranteedUcoin, paid.FundUcoin)
-	sums.add(&statement.PaidUcoin, paid.OwnUcoin)
+	sums.add(&statement.DebtUcoin, drawn-out.ucoin)
+	sums.add(&statement.GuaranteedUcoin, out.fund)
+	sums.add(&statement.PaidUcoin, out.ucoin)
+	sums.add(&statement.DrawnUcoin, out.drawn)
+	sums.add(&statement.LoansRepaidUcoin, loans)
 	sums.add(&statement.ReceivedUcoin, earned)
 	sums.add(&statement.RepaidUcoin, repaid)
 	sums.add(&totals.GridBoughtWh, statement.GridExportWh)
 	sums.add(&totals.GridSoldWh, statement.GridImportWh)
 	sums.add(&totals.GridPaidUcoin, earned)
-	sums.add(&totals.FundPaidUcoin, paid.FundUcoin)
-	sums.add(&totals.GridReceivedUcoin, paid.OwnUcoin, paid.FundUcoin)
-	sums.add(&totals.PaidUcoin, earned, paid.OwnUcoin, paid.FundUcoin)
-	sums.add(&totals.ReceivedUcoin, earned, paid.OwnUcoin, paid.FundUcoin)
+	sums.add(&totals.FundPaidUcoin, out.fund)
+	sums.add(&totals.GridReceivedUcoin, out.ucoin, out.fund)
+	sums.add(&totals.PaidUcoin, earned, out.ucoin, out.fund)
+	sums.add(&totals.ReceivedUcoin, earned, out.ucoin, out.fund)
 	sums.add(&totals.GridAloneUcoin, statement.GridAloneUcoin)
 	return sums.err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 )
@@ -145,8 +146,9 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 
 // repayments are what of a trade's money went at once to older creditors of its
 // parties, in ucoin: of the seller's receipt, and of the buyer's escrow that
-// came back.
-type repayments struct{ seller, buyer int64 }
+// came back; what of the seller's receipt then repaid its loans, and what of the
+// buyer's payment was lent.
+type repayments struct{ seller, buyer, loans, drawn int64 }
 
 // payOut moves the money of a trade out of the match's escrow, which covers it.
 func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repayments, error) {
@@ -161,16 +163,21 @@ func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade)
 	if err != nil {
 		return repayments{}, ErrUnpaid.With("match %x: %v", match.Id, err)
 	}
-	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid}, nil
+	if trade.GridStoodIn {
+		return repayments{buyer: repaid}, nil
+	}
+	loans, err := credit.RepayFromSale(ctx, payee, trade.AmountUcoin-payments[0].RepaidUcoin)
+	if err != nil {
+		return repayments{}, err
+	}
+	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid, loans: loans}, nil
 }
 
 // recordTrade keeps a trade for the statements of both sides.
 func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repaid repayments) {
-	if trade.GridStoodIn {
-		repaid.seller = 0 // it was the grid that received
-	}
 	for _, side := range []*settlementv1.AccountTrade{
-		{Account: trade.Seller, RepaidUcoin: repaid.seller}, {Account: trade.Buyer, RepaidUcoin: repaid.buyer},
+		{Account: trade.Seller, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans},
+		{Account: trade.Buyer, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn},
 	} {
 		side.Period, side.Trade = period, trade
 		trades.Set(ctx.Store, tradeKey(period, side.Account, trade), side)

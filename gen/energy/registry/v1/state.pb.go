@@ -867,8 +867,21 @@ type Params struct {
 	// outcomes; 0: never.
 	FreezeViolations int64 `protobuf:"varint,52,opt,name=freeze_violations,json=freezeViolations,proto3" json:"freeze_violations,omitempty"`
 	FreezeWindow     int64 `protobuf:"varint,53,opt,name=freeze_window,json=freezeWindow,proto3" json:"freeze_window,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Credit banks: the most that an account may owe in principal, by tens of its
+	// credit value: the first entry for 0 to 9, and so on; the last one holds for
+	// all above. None: nothing is lent.
+	CreditCapsUcoin []int64 `protobuf:"varint,70,rep,packed,name=credit_caps_ucoin,json=creditCapsUcoin,proto3" json:"credit_caps_ucoin,omitempty"`
+	// Bounds of what a bank may ask per term, of its terms and grace times, and of
+	// the demands stated to it.
+	CreditRateMinPpm      int64 `protobuf:"varint,71,opt,name=credit_rate_min_ppm,json=creditRateMinPpm,proto3" json:"credit_rate_min_ppm,omitempty"`
+	CreditRateMaxPpm      int64 `protobuf:"varint,72,opt,name=credit_rate_max_ppm,json=creditRateMaxPpm,proto3" json:"credit_rate_max_ppm,omitempty"`
+	CreditMaxTermPeriods  int64 `protobuf:"varint,73,opt,name=credit_max_term_periods,json=creditMaxTermPeriods,proto3" json:"credit_max_term_periods,omitempty"`
+	CreditMaxGracePeriods int64 `protobuf:"varint,74,opt,name=credit_max_grace_periods,json=creditMaxGracePeriods,proto3" json:"credit_max_grace_periods,omitempty"`
+	CreditMaxDemands      int64 `protobuf:"varint,75,opt,name=credit_max_demands,json=creditMaxDemands,proto3" json:"credit_max_demands,omitempty"`
+	// A loan of less makes no outcome when it is repaid on time.
+	CreditMinOutcomeUcoin int64 `protobuf:"varint,76,opt,name=credit_min_outcome_ucoin,json=creditMinOutcomeUcoin,proto3" json:"credit_min_outcome_ucoin,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1146,6 +1159,55 @@ func (x *Params) GetFreezeWindow() int64 {
 	return 0
 }
 
+func (x *Params) GetCreditCapsUcoin() []int64 {
+	if x != nil {
+		return x.CreditCapsUcoin
+	}
+	return nil
+}
+
+func (x *Params) GetCreditRateMinPpm() int64 {
+	if x != nil {
+		return x.CreditRateMinPpm
+	}
+	return 0
+}
+
+func (x *Params) GetCreditRateMaxPpm() int64 {
+	if x != nil {
+		return x.CreditRateMaxPpm
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMaxTermPeriods() int64 {
+	if x != nil {
+		return x.CreditMaxTermPeriods
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMaxGracePeriods() int64 {
+	if x != nil {
+		return x.CreditMaxGracePeriods
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMaxDemands() int64 {
+	if x != nil {
+		return x.CreditMaxDemands
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMinOutcomeUcoin() int64 {
+	if x != nil {
+		return x.CreditMinOutcomeUcoin
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1341,7 +1403,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xe4\v\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xc5\x0e\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1384,7 +1446,14 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x15guarantee_limit_ucoin\x182 \x01(\x03R\x13guaranteeLimitUcoin\x126\n" +
 	"\x17violation_penalty_ucoin\x183 \x01(\x03R\x15violationPenaltyUcoin\x12+\n" +
 	"\x11freeze_violations\x184 \x01(\x03R\x10freezeViolations\x12#\n" +
-	"\rfreeze_window\x185 \x01(\x03R\ffreezeWindow\"b\n" +
+	"\rfreeze_window\x185 \x01(\x03R\ffreezeWindow\x12*\n" +
+	"\x11credit_caps_ucoin\x18F \x03(\x03R\x0fcreditCapsUcoin\x12-\n" +
+	"\x13credit_rate_min_ppm\x18G \x01(\x03R\x10creditRateMinPpm\x12-\n" +
+	"\x13credit_rate_max_ppm\x18H \x01(\x03R\x10creditRateMaxPpm\x125\n" +
+	"\x17credit_max_term_periods\x18I \x01(\x03R\x14creditMaxTermPeriods\x127\n" +
+	"\x18credit_max_grace_periods\x18J \x01(\x03R\x15creditMaxGracePeriods\x12,\n" +
+	"\x12credit_max_demands\x18K \x01(\x03R\x10creditMaxDemands\x127\n" +
+	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +

@@ -273,7 +273,7 @@ type Statement struct {
 	// What of receipts and of escrow that came back repaid older debts at once.
 	RepaidUcoin int64 `protobuf:"varint,19,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
 	// Free + escrow when the statement was made, and that without this
-	// settlement: after = before + received - paid - repaid.
+	// settlement: after = before + received + drawn - paid - repaid - loans repaid.
 	BalanceBeforeUcoin int64 `protobuf:"varint,20,opt,name=balance_before_ucoin,json=balanceBeforeUcoin,proto3" json:"balance_before_ucoin,omitempty"`
 	BalanceAfterUcoin  int64 `protobuf:"varint,21,opt,name=balance_after_ucoin,json=balanceAfterUcoin,proto3" json:"balance_after_ucoin,omitempty"`
 	// What the same energy would have cost with the grid alone; negative: earned.
@@ -293,8 +293,12 @@ type Statement struct {
 	// received and of paid.
 	MakeWholeReceivedUcoin int64 `protobuf:"varint,43,opt,name=make_whole_received_ucoin,json=makeWholeReceivedUcoin,proto3" json:"make_whole_received_ucoin,omitempty"`
 	MakeWholePaidUcoin     int64 `protobuf:"varint,44,opt,name=make_whole_paid_ucoin,json=makeWholePaidUcoin,proto3" json:"make_whole_paid_ucoin,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// Part of paid: what the credit bank paid, on loan.
+	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
+	// What of receipts repaid loans at once.
+	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -547,6 +551,20 @@ func (x *Statement) GetMakeWholeReceivedUcoin() int64 {
 func (x *Statement) GetMakeWholePaidUcoin() int64 {
 	if x != nil {
 		return x.MakeWholePaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetDrawnUcoin() int64 {
+	if x != nil {
+		return x.DrawnUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetLoansRepaidUcoin() int64 {
+	if x != nil {
+		return x.LoansRepaidUcoin
 	}
 	return 0
 }
@@ -1143,9 +1161,13 @@ type AccountTrade struct {
 	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
 	Trade   *Trade                 `protobuf:"bytes,3,opt,name=trade,proto3" json:"trade,omitempty"`
 	// What of the account's money in it repaid older debts at once.
-	RepaidUcoin   int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RepaidUcoin int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
+	// What of a buyer's payment its credit bank lent, and what of a seller's
+	// receipt repaid its loans.
+	DrawnUcoin       int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
+	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AccountTrade) Reset() {
@@ -1202,6 +1224,20 @@ func (x *AccountTrade) GetTrade() *Trade {
 func (x *AccountTrade) GetRepaidUcoin() int64 {
 	if x != nil {
 		return x.RepaidUcoin
+	}
+	return 0
+}
+
+func (x *AccountTrade) GetDrawnUcoin() int64 {
+	if x != nil {
+		return x.DrawnUcoin
+	}
+	return 0
+}
+
+func (x *AccountTrade) GetLoansRepaidUcoin() int64 {
+	if x != nil {
+		return x.LoansRepaidUcoin
 	}
 	return 0
 }
@@ -1978,7 +2014,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\x12:\n" +
 	"\x1amake_whole_by_seller_ucoin\x18\x16 \x01(\x03R\x16makeWholeBySellerUcoin\x128\n" +
 	"\x19make_whole_by_buyer_ucoin\x18\x17 \x01(\x03R\x15makeWholeByBuyerUcoin\x125\n" +
-	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\xb7\t\n" +
+	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\x86\n" +
+	"\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -2017,7 +2054,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\rpenalty_ucoin\x18) \x01(\x03R\fpenaltyUcoin\x12,\n" +
 	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\x129\n" +
 	"\x19make_whole_received_ucoin\x18+ \x01(\x03R\x16makeWholeReceivedUcoin\x121\n" +
-	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\"\xcc\x02\n" +
+	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x1f\n" +
+	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
+	"drawnUcoin\x12,\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -2071,12 +2111,15 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
 	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1c\n" +
-	"\testimated\x18\x05 \x01(\bR\testimated\"\x96\x01\n" +
+	"\testimated\x18\x05 \x01(\bR\testimated\"\xe5\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xe7\x04\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\x12\x1f\n" +
+	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
+	"drawnUcoin\x12,\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xe7\x04\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
