@@ -3,8 +3,10 @@ package credit_test
 import (
 	"testing"
 
+	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/settlement"
 )
@@ -55,6 +57,38 @@ func TestDrawForContract(t *testing.T) {
 				t.Errorf("sun: got %d", got)
 			}
 		})
+	}
+}
+
+// TestLineBeforeFund: what neither balance nor line covers the guarantee fund pays
+// up to its limit, and what it does not is debt. home owes the grid 5 coins for
+// 10 kWh and has 3; its bank has 1.2 to lend, the fund may pay 0.5 of the rest.
+func TestLineBeforeFund(t *testing.T) {
+	fund := protocol.GuaranteeAddress
+	w := newWorld(t, func(g *market.Genesis) {
+		g.Params().GuaranteeLimitUcoin = 500_000
+		g.Bank.Balances = append(g.Bank.Balances, &bankv1.Balance{Account: fund[:], FreeUcoin: 10 * million})
+	}, map[string]int64{"home": 8 * million}, "home")
+	w.openBank(1_200_000)
+	w.Must("home", demand())
+	w.End()
+	w.next(nil, "home")
+	w.next(map[string]flow{"home": {10_000, 0}}, "home")
+	w.next(map[string]flow{"home": {10_000, 0}}, "home")
+	home := market.Address("home")
+	s, _ := settlement.StatementOf(w.Store, at(2), home)
+	lent := s.GetDrawnUcoin()
+	if lent <= 0 || lent > 1_200_000 || s.PaidUcoin != 3*million+lent || s.GuaranteedUcoin != 500_000 || s.DebtUcoin != 2*million-lent {
+		t.Errorf("statement: %v", s)
+	}
+	if got := w.capital(); got != 1_200_000-lent {
+		t.Errorf("capital: got %d after %d were lent", got, lent)
+	}
+	if got := bank.OwedToFund(w.Store, home); got != 500_000 {
+		t.Errorf("owed to the fund: got %d", got)
+	}
+	if got := bank.DebtOf(w.Store, home); got != 2*million-lent {
+		t.Errorf("debt: got %d", got)
 	}
 }
 

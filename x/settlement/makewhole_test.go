@@ -39,15 +39,23 @@ func TestMakeWhole(t *testing.T) {
 		{name: "within the tolerance", edit: func(g *market.Genesis) { g.Params().SigmaPpm = 100_000 }, out: 1000, in: 900},
 		{name: "dearer than retail", price: 498_000, out: 0, in: 1000},
 		{name: "cheaper than feed-in", price: 90_000, out: 1000, in: 0},
-		{name: "retail of the buyer", edit: func(g *market.Genesis) { classes(g); g.Account("home").TariffClass = "dear" },
-			out: 0, in: 1000, bySeller: 395_000, paid: 395_000},
-		{name: "not that of the seller", edit: func(g *market.Genesis) { classes(g); g.Account("sun").TariffClass = "dear" },
-			out: 0, in: 1000, bySeller: 295_000, paid: 295_000},
-		{name: "feed-in of the seller", edit: func(g *market.Genesis) { classes(g); g.Account("sun").TariffClass = "dear" },
-			out: 1000, in: 0, byBuyer: 150_000, paid: 150_000},
+		{
+			name: "retail of the buyer", edit: func(g *market.Genesis) { classes(g); g.Account("home").TariffClass = "dear" },
+			out: 0, in: 1000, bySeller: 395_000, paid: 395_000,
+		},
+		{
+			name: "not that of the seller", edit: func(g *market.Genesis) { classes(g); g.Account("sun").TariffClass = "dear" },
+			out: 0, in: 1000, bySeller: 295_000, paid: 295_000,
+		},
+		{
+			name: "feed-in of the seller", edit: func(g *market.Genesis) { classes(g); g.Account("sun").TariffClass = "dear" },
+			out: 1000, in: 0, byBuyer: 150_000, paid: 150_000,
+		},
 		{name: "a poor seller owes it", edit: poor("sun", 7_000), out: 400, in: 1000, bySeller: 177_000, paid: 7_000 + 80_000, debt: 90_000},
-		{name: "without the guarantee fund", edit: func(g *market.Genesis) { endow(g, 1_000_000, 1_000_000); poor("sun", 7_000)(g) },
-			out: 400, in: 1000, bySeller: 177_000, paid: 7_000 + 80_000, debt: 90_000},
+		{
+			name: "without the guarantee fund", edit: func(g *market.Genesis) { endow(g, 1_000_000, 1_000_000); poor("sun", 7_000)(g) },
+			out: 400, in: 1000, bySeller: 177_000, paid: 7_000 + 80_000, debt: 90_000,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.price == 0 {
