@@ -59,7 +59,7 @@ func checkParams(p *registryv1.Params) error {
 	}
 	for i, ucoin := range p.CreditCapsUcoin {
 		if ucoin < 0 || ucoin > maxCap {
-			return ErrInvalidParams.With("params.credit_caps_ucoin[%d]: expected 0 to %d, got %d", i, maxCap, ucoin)
+			return ErrInvalidParams.With("params.credit_caps_ucoin[%d]: expected 0 to %d, got %d", i, int64(maxCap), ucoin)
 		}
 	}
 	for _, span := range spans(p) {
