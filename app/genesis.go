@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
@@ -33,6 +34,7 @@ type Genesis struct {
 	Grid       *gridv1.GenesisState
 	Reputation *reputationv1.GenesisState
 	Metering   *meteringv1.GenesisState
+	Credit     *creditv1.GenesisState
 	Matching   *matchingv1.GenesisState
 	Settlement *settlementv1.GenesisState
 }
@@ -52,6 +54,7 @@ func (g *Genesis) parts() []part {
 		{"grid", g.Grid},
 		{"reputation", g.Reputation},
 		{"metering", g.Metering},
+		{"credit", g.Credit},
 		{"matching", g.Matching},
 		{"settlement", g.Settlement},
 	}
@@ -65,6 +68,7 @@ func emptyGenesis() *Genesis {
 		Grid:       &gridv1.GenesisState{},
 		Reputation: &reputationv1.GenesisState{},
 		Metering:   &meteringv1.GenesisState{},
+		Credit:     &creditv1.GenesisState{},
 		Matching:   &matchingv1.GenesisState{},
 		Settlement: &settlementv1.GenesisState{},
 	}
@@ -141,7 +145,7 @@ func (g *Genesis) UnmarshalJSON(data []byte) error {
 		delete(raw, p.name)
 	}
 	if len(raw) > 0 {
-		return fmt.Errorf("app_state: %d unknown modules, expected registry, bank, grid, reputation, metering, matching, settlement", len(raw))
+		return fmt.Errorf("app_state: %d unknown modules, expected registry, bank, grid, reputation, metering, credit, matching, settlement", len(raw))
 	}
 	return nil
 }

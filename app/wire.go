@@ -5,6 +5,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/metering"
@@ -22,6 +23,7 @@ func modules() []module.Module {
 		grid.New(),       // where they are connected, and the upper grid's prices
 		reputation.New(), // what is known of their conduct
 		metering.New(),   // what they delivered and drew
+		credit.New(),     // what banks lend to those who are short
 		matching.New(),   // what they agreed
 		settlement.New(), // what they owe for it
 	}
@@ -35,6 +37,7 @@ func hooks(all []module.Module) []module.EndBlocker {
 		"metering",   // fixes boundary registers, which settlement waits for
 		"matching",   // clears what closed; its matches may settle in the same block
 		"settlement", // settles every period that is ready
+		"credit",     // judges loans that are due, prices the next period's with the capital that came back
 		"registry",   // expires proposals, closes the block's freezes
 	}
 	found := make([]module.EndBlocker, 0, len(order))

@@ -11,6 +11,7 @@ import (
 
 	// The types of events are found by name.
 	_ "github.com/energyd/energyd/gen/energy/bank/v1"
+	_ "github.com/energyd/energyd/gen/energy/credit/v1"
 	_ "github.com/energyd/energyd/gen/energy/grid/v1"
 	_ "github.com/energyd/energyd/gen/energy/matching/v1"
 	_ "github.com/energyd/energyd/gen/energy/reputation/v1"

@@ -46,6 +46,12 @@ var (
 
 func systemAddress(name string) Address { return hash160([]byte("energyd/account/" + name)) }
 
+// CreditBankAddress is the account, without keys, that holds the capital of an
+// aggregator's credit bank.
+func CreditBankAddress(aggregator Address) Address {
+	return hash160(append([]byte("energyd/credit/"), aggregator[:]...))
+}
+
 // KeyAddress returns RIPEMD160(SHA256(public key)) (S4 2.1).
 func KeyAddress(publicKey []byte) Address { return hash160(publicKey) }
 

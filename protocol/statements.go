@@ -8,8 +8,8 @@ import (
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 )
 
-// First bytes of the state keys of each module, in the order of SPEC. They are
-// here because proofs name keys.
+// First bytes of the state keys of each module, in the order of SPEC, later
+// modules after them. They are here because proofs name keys.
 const (
 	ModuleApp byte = 1 + iota
 	ModuleRegistry
@@ -19,6 +19,7 @@ const (
 	ModuleMetering
 	ModuleMatching
 	ModuleSettlement
+	ModuleCredit
 )
 
 // TableStatementsRoots is settlement's table of roots by period.

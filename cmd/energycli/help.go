@@ -37,6 +37,15 @@ var (
 		"MsgProposeContract.until_period":  "first period that it covers no more",
 		"MsgProposeContract.expires_at_ms": "until when the other side may accept",
 
+		"MsgStateDemand.bank":          "the home aggregator, whose bank lends",
+		"MsgStateDemand.amount_ucoin":  "what to borrow at the rate; 0 takes the demand back",
+		"MsgStateDemand.rate_ppm":      "rate per loan term at which to borrow the amount",
+		"MsgStateDemand.none_from_ppm": "rate from which on to borrow nothing",
+		"Terms.cost_ppm":               "what money costs the bank per term",
+		"Terms.prior_default_ppm":      "risk of default of a borrower without history",
+		"Terms.term_periods":           "how many periods a loan runs",
+		"Terms.grace_periods":          "how many periods a late loan is waited for",
+
 		"MsgRecharge.reference":           "names the deposit; can be used once",
 		"MsgWithdraw.reference":           "names the payment; can be used once",
 		"MsgSetMarket.number":             "number of the market, 0 to 255",
@@ -54,6 +63,7 @@ var (
 	}
 	moduleHelp = map[string]string{
 		"bank":       "Coins: balances, transfers, debts",
+		"credit":     "Credit banks: capital, demands, loans",
 		"grid":       "Grid: nodes, lines, losses, tariffs, fees between zones",
 		"matching":   "Market: orders, matches, periods",
 		"metering":   "Meters: readings and energy",
@@ -76,6 +86,10 @@ var (
 		"MsgProposeContract":     "Propose a bilateral contract, as its seller or buyer",
 		"MsgAcceptContract":      "Sign a contract that the other side proposed",
 		"MsgCancelContract":      "End a contract, or withdraw or decline a proposal",
+		"MsgSetBank":             "Open your credit bank or set its terms, as an aggregator",
+		"MsgFundBank":            "Pay free coins into your credit bank's capital",
+		"MsgWithdrawCapital":     "Take capital that no line needs out of your credit bank",
+		"MsgStateDemand":         "State what you would borrow when short of coins for energy",
 		"MsgSubmitReadings":      "Send signed readings, as a gateway",
 		"MsgSwapMeter":           "Record that a meter was exchanged (authority)",
 		"MsgApply":               "Apply for an account, as an aggregator",
@@ -104,6 +118,8 @@ var (
 		"tx MsgConfirm":             "  energycli tx matching confirm --from alice --period 2026-01-31T12:00:00Z --match 0123...",
 		"tx MsgProposeContract":     "  energycli tx settlement propose-contract --from alice --seller alice --buyer bob --price 0.4 --from-period next --until-period 2027-01-31T12:00:00Z --expires-at 2026-02-01T12:00:00Z",
 		"tx MsgAcceptContract":      "  energycli tx settlement accept-contract --from bob --contract 0123...",
+		"tx MsgSetBank":             "  energycli tx credit set-bank --from region-1 --terms.rate-min 0.1 --terms.rate-max 5 --terms.cost 0.2 --terms.prior-default 1 --terms.term-periods 96 --terms.grace-periods 96",
+		"tx MsgStateDemand":         "  energycli tx credit state-demand --from alice --bank energy1... --amount 20 --rate 3 --none-from 9",
 		"tx MsgCancelContract":      "  energycli tx settlement cancel-contract --from alice --contract 0123...",
 		"propose MsgApply":          "  energycli propose registry apply --from authority --json application.json",
 		"tx MsgApply":               "  energycli tx registry apply --from aggregator --json application.json",
@@ -154,6 +170,10 @@ var (
 		"QueryPeriod":         "Show how far a period is settled",
 		"QueryRoots":          "List the roots of settled periods",
 		"QueryContracts":      "List an account's contracts and proposals",
+		"QueryBank":           "Show a credit bank, its capital and what lines may draw",
+		"QueryBanks":          "List the credit banks",
+		"QueryLoans":          "Show an account's demand, line and loans",
+		"QueryOffers":         "Show what a credit bank lends in a period, by default the present one",
 		"QueryStandingOrders": "List an account's standing orders, or all",
 	}
 )

@@ -28,11 +28,16 @@ func sealable(order proto.Message) error {
 		}
 		w := order.Weights
 		for _, wish := range []wish{
-			{"wanted-loss", order.WantedLossPpm, units.PPM}, {"max-loss", order.GetMaxLossPpm(), units.PPM},
-			{"wanted-environment", order.GetWantedEnvironment(), 1}, {"wanted-credit", order.GetWantedCredit(), 100},
-			{"weights.price", w.GetPrice(), 1000}, {"weights.energy", w.GetEnergy(), 1000},
-			{"weights.environment", w.GetEnvironment(), 1000}, {"weights.credit", w.GetCredit(), 1000},
-			{"weights.loss", w.GetLoss(), 1000}, {"weights.energy-type", w.GetEnergyType(), 1000},
+			{"wanted-loss", order.WantedLossPpm, units.PPM},
+			{"max-loss", order.GetMaxLossPpm(), units.PPM},
+			{"wanted-environment", order.GetWantedEnvironment(), 1},
+			{"wanted-credit", order.GetWantedCredit(), 100},
+			{"weights.price", w.GetPrice(), 1000},
+			{"weights.energy", w.GetEnergy(), 1000},
+			{"weights.environment", w.GetEnvironment(), 1000},
+			{"weights.credit", w.GetCredit(), 1000},
+			{"weights.loss", w.GetLoss(), 1000},
+			{"weights.energy-type", w.GetEnergyType(), 1000},
 		} {
 			if err := wish.check(); err != nil {
 				return err

@@ -168,7 +168,8 @@ func memberSettings(m testnet.Manifest, members []testnet.Member, i int) *settin
 	return s
 }
 
-// setParams sets parameters of the genesis by their names in the .proto file.
+// setParams sets parameters of the genesis by their names in the .proto file. A
+// table of values gets the one value as its only entry.
 func setParams(g *genesis, params map[string]int64) error {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		value := params[name]
@@ -177,6 +178,11 @@ func setParams(g *genesis, params map[string]int64) error {
 			field := m.Descriptor().Fields().ByName(protoreflect.Name(name))
 			if field == nil {
 				return unknownParam(name)
+			}
+			if field.IsList() {
+				m.Clear(field)
+				m.Mutable(field).List().Append(protoreflect.ValueOfInt64(value))
+				continue
 			}
 			m.Set(field, protoreflect.ValueOfInt64(value))
 		}

@@ -52,7 +52,7 @@ var table = []room{
 	{name: "x/grid", ours: list(contract, "x/registry", "x/grid/*")},
 	{name: "x/reputation", ours: list(contract, "x/registry")},
 	{name: "x/metering", ours: list(contract, trade)},
-	{name: "x/credit", ours: list(contract, trade, "x/credit/*")},
+	{name: "x/credit", ours: list(contract, trade, "x/metering", "x/credit/*")},
 	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/grid/*", "x/matching/*")},
 	{name: "x/settlement", ours: list(contract, trade, "x/metering", "x/credit", "x/matching/...", "x/settlement/*")},
 

@@ -68,6 +68,21 @@ func checkDepositor(r state.Reader, address protocol.Address) error {
 	return err
 }
 
+// checkHolder accepts who may hold coins at all: depositors, and the capital of
+// credit banks.
+func checkHolder(r state.Reader, address protocol.Address) error {
+	err := checkDepositor(r, address)
+	if err == nil {
+		return nil
+	}
+	for account := range registry.Accounts(r) {
+		if protocol.CreditBankAddress(protocol.Address(account.Account)) == address {
+			return nil
+		}
+	}
+	return err
+}
+
 // checkNoDebt refuses an account that owes.
 func checkNoDebt(r state.Reader, field string, account protocol.Address) error {
 	if owed := DebtOf(r, account); owed > 0 {

@@ -9,15 +9,25 @@
 //	3                      Supply
 //	4  SHA-256(reference)  Reference
 //	5  debtor              Debt with the sum of its debts; absent when zero
+//	6  debtor              Debt with what of that it owes to the guarantee fund; absent when zero
 //
 // Messages: Recharge and Withdraw by the authority, each reference once;
 // Transfer by members.
 //
 // Settlement never fails for lack of coins: Pay takes what was put in escrow,
 // then the free balance, and records the rest as a debt to the creditor. The
-// accounts of the grid and of the fee ledger are signed; they never owe. The
-// guarantee fund is an account without keys that takes forfeited bonds. An
-// account that owes neither transfers nor withdraws; whatever becomes free to
+// accounts of the grid and of the fee ledger are signed; they never owe.
+//
+// The guarantee fund is an account without keys, recharged by the authority and
+// by what is forfeited to it. In PayGuaranteed it pays what the payer lacks, as
+// far as it has coins and the payer owes it no more than guarantee_limit_ucoin
+// afterwards; that the payer then owes to it. What is left is a debt to the
+// creditor, older than that to the fund: of one payment the creditor is repaid
+// first. The fund is never below zero and never owes. The limit is on what an
+// account owes it at one time, so that nobody who never pays empties it period by
+// period.
+//
+// An account that owes neither transfers nor withdraws; whatever becomes free to
 // it, by receipt or from escrow, repays its debts first, oldest first.
 //
 // A repayment is a receipt of the creditor, which may owe in turn. Each account repays at

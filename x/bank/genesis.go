@@ -51,7 +51,7 @@ func initBalances(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 			return err
 		}
 		address := protocol.Address(balance.Account)
-		if err := checkDepositor(ctx.Store, address); err != nil {
+		if err := checkHolder(ctx.Store, address); err != nil {
 			return fmt.Errorf("%s: %w", field, err)
 		}
 		if balances.Has(ctx.Store, balanceKey(balance.Account)) {
@@ -72,7 +72,7 @@ func initDebts(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 			if err := checkAddress(field, party); err != nil {
 				return err
 			}
-			if err := checkDepositor(ctx.Store, protocol.Address(party)); err != nil {
+			if err := checkHolder(ctx.Store, protocol.Address(party)); err != nil {
 				return fmt.Errorf("%s: %w", field, err)
 			}
 		}
@@ -82,6 +82,9 @@ func initDebts(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 			return fmt.Errorf("%s.amount_ucoin: %w", field, err)
 		}
 		saveOwed(ctx.Store, debtor, owed)
+		if protocol.Address(debt.Creditor) == protocol.GuaranteeAddress {
+			saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)+debt.AmountUcoin)
+		}
 		debts.Set(ctx.Store, debtsOf(debtor).Uint64(debt.Number), debt)
 	}
 	return nil

@@ -33,7 +33,7 @@ func checkSum(r state.Reader) error {
 }
 
 // checkSigns is the first half of I7: no member's balance is below zero; nor is
-// any escrow, every debt is one and their sums are right.
+// any escrow, every debt is one of a member and their sums are right.
 func checkSigns(r state.Reader) error {
 	for _, balance := range balances.All(r, balances.Key()) {
 		if err := checkBalance(balance); err != nil {
@@ -41,27 +41,44 @@ func checkSigns(r state.Reader) error {
 		}
 	}
 	next := supplyOf(r).NextDebt
+	for _, debt := range debts.All(r, debts.Key()) {
+		debtor := protocol.Address(debt.Debtor)
+		if debt.AmountUcoin <= 0 || debt.Number >= next || signed(debtor) || debtor == protocol.GuaranteeAddress {
+			return fmt.Errorf("debt %d of %v: expected a member's debt above 0 with a number below %d, got %d ucoin",
+				debt.Number, debtor, next, debt.AmountUcoin)
+		}
+	}
+	if err := checkSums(r, "debt", owedSums, func(*bankv1.Debt) bool { return true }); err != nil {
+		return err
+	}
+	return checkSums(r, "debt to the guarantee fund", fundSums, func(debt *bankv1.Debt) bool {
+		return protocol.Address(debt.Creditor) == protocol.GuaranteeAddress
+	})
+}
+
+// checkSums compares sums by debtor with the debts that they count.
+func checkSums(r state.Reader, what string, sums state.Map[*bankv1.Debt], counts func(*bankv1.Debt) bool) error {
 	owed := new(big.Int)
 	for _, debt := range debts.All(r, debts.Key()) {
-		if debt.AmountUcoin <= 0 || debt.Number >= next || signed(protocol.Address(debt.Debtor)) {
-			return fmt.Errorf("debt %d of %v: expected a member's debt above 0 with a number below %d, got %d ucoin",
-				debt.Number, protocol.Address(debt.Debtor), next, debt.AmountUcoin)
+		if counts(debt) {
+			owed.Add(owed, big.NewInt(debt.AmountUcoin))
 		}
-		owed.Add(owed, big.NewInt(debt.AmountUcoin))
 	}
-	for _, sum := range owedSums.All(r, owedSums.Key()) {
+	for _, sum := range sums.All(r, sums.Key()) {
 		debtor := protocol.Address(sum.Debtor)
 		var debtorOwes int64
 		for _, debt := range debts.All(r, debtsOf(debtor)) {
-			debtorOwes += debt.AmountUcoin
+			if counts(debt) {
+				debtorOwes += debt.AmountUcoin
+			}
 		}
 		if debtorOwes != sum.AmountUcoin {
-			return fmt.Errorf("debt of %v: expected the sum %d ucoin, got %d", debtor, debtorOwes, sum.AmountUcoin)
+			return fmt.Errorf("%s of %v: expected the sum %d ucoin, got %d", what, debtor, debtorOwes, sum.AmountUcoin)
 		}
 		owed.Sub(owed, big.NewInt(sum.AmountUcoin))
 	}
 	if owed.Sign() != 0 {
-		return fmt.Errorf("sums of debts: expected every debt counted, %v ucoin are missing", owed)
+		return fmt.Errorf("sums of debts: expected every %s counted, %v ucoin are missing", what, owed)
 	}
 	return nil
 }

@@ -58,17 +58,35 @@ func (m *model) receive(who protocol.Address, amount int64) {
 	}
 }
 
-func (m *model) pay(from, to protocol.Address, amount int64) int64 {
-	paid := amount
+// pay pays with the guarantee fund, if its limit is above 0, behind the payer.
+func (m *model) pay(from, to protocol.Address, amount, limit int64) (own, byFund int64) {
+	own = amount
 	if from != protocol.GridAddress && from != protocol.FeeAddress {
-		paid = min(paid, m.free[from])
+		own = min(own, m.free[from])
 	}
-	m.free[from] -= paid
-	m.receive(to, paid)
-	if missing := amount - paid; missing > 0 {
-		m.debts = append(m.debts, modelDebt{from, to, missing})
+	m.free[from] -= own
+	missing := amount - own
+	for missing > 0 && byFund < missing && m.free[protocol.GuaranteeAddress] > 0 && to != protocol.GuaranteeAddress &&
+		m.owedTo(from, protocol.GuaranteeAddress)+byFund < limit {
+		byFund++
+		m.free[protocol.GuaranteeAddress]--
 	}
-	return paid
+	m.receive(to, own+byFund)
+	for _, debt := range []modelDebt{{from, to, missing - byFund}, {from, protocol.GuaranteeAddress, byFund}} {
+		if debt.amount > 0 {
+			m.debts = append(m.debts, debt)
+		}
+	}
+	return own, byFund
+}
+
+func (m *model) owedTo(who, creditor protocol.Address) (sum int64) {
+	for _, d := range m.debts {
+		if d.debtor == who && d.creditor == creditor {
+			sum += d.amount
+		}
+	}
+	return sum
 }
 
 // compare wants the bank equal to the model.
@@ -78,6 +96,9 @@ func (m *model) compare(rt *rapid.T, w *world, all []protocol.Address) {
 		if got.FreeUcoin != m.free[account] || got.EscrowUcoin != m.escrow[account] || owed != m.owed(account) {
 			rt.Fatalf("%v: got %v owing %d, want %d free, %d in escrow, owing %d",
 				account, got, owed, m.free[account], m.escrow[account], m.owed(account))
+		}
+		if got, want := OwedToFund(w.ctx.Store, account), m.owedTo(account, protocol.GuaranteeAddress); got != want {
+			rt.Fatalf("%v: owes %d to the fund, want %d", account, got, want)
 		}
 	}
 	if got := supplyOf(w.ctx.Store); got.MintedUcoin != m.minted || got.BurnedUcoin != m.burned {
@@ -97,10 +118,12 @@ func agree(rt *rapid.T, err error, possible bool) bool {
 func TestBankAgainstModel(t *testing.T) {
 	db := state.OpenMemory()
 	t.Cleanup(func() { _ = db.Close() })
+	const limit = 15
 	members := []protocol.Address{alice, bob, carol, dave}
-	all := append([]protocol.Address{protocol.GridAddress, protocol.FeeAddress}, members...)
+	payers := append([]protocol.Address{protocol.GridAddress, protocol.FeeAddress}, members...)
+	all := append([]protocol.Address{protocol.GuaranteeAddress}, payers...)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, db)
+		w := newWorld(t, db, limit)
 		m := &model{free: map[protocol.Address]int64{}, escrow: map[protocol.Address]int64{}}
 		who := func(label string, from []protocol.Address) protocol.Address {
 			return rapid.SampledFrom(from).Draw(rt, label)
@@ -146,15 +169,28 @@ func TestBankAgainstModel(t *testing.T) {
 				}
 			},
 			"pay": func(*rapid.T) {
-				from, to, n := who("from", all), who("to", all), amount()
+				from, to, n := who("from", payers), who("to", all), amount()
 				if from == to {
 					return
 				}
 				owed := m.owed(to)
 				paid, repaid, err := Pay(w.ctx, from, to, n)
 				same(err, true)
-				if want := m.pay(from, to, n); paid != want || repaid != owed-m.owed(to) {
+				if want, _ := m.pay(from, to, n, 0); paid != want || repaid != owed-m.owed(to) {
 					rt.Fatalf("paid %d, repaid %d, want %d, %d", paid, repaid, want, owed-m.owed(to))
+				}
+			},
+			"pay guaranteed": func(*rapid.T) {
+				from, to, n := who("from", payers), who("to", all), amount()
+				if from == to {
+					return
+				}
+				owed := m.owed(to)
+				paid, err := PayGuaranteed(w.ctx, 0, from, to, n)
+				same(err, true)
+				own, byFund := m.pay(from, to, n, limit)
+				if want := (Paid{own, byFund, owed - m.owed(to)}); paid != want {
+					rt.Fatalf("paid %+v, want %+v", paid, want)
 				}
 			},
 			"pay out": func(*rapid.T) {

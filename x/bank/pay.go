@@ -6,6 +6,7 @@ import (
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // maxRepayments bounds how many repayments follow from one receipt.
@@ -17,26 +18,63 @@ const maxRepayments = 1000
 // creditors got at once. Like everything that moves coins it must run in
 // Ctx.Atomic: an error leaves half of it done.
 func Pay(ctx *module.Ctx, from, to protocol.Address, amount int64) (paid, repaid int64, err error) {
+	got, err := pay(ctx, from, to, amount, func(int64) int64 { return 0 })
+	return got.OwnUcoin, got.RepaidUcoin, err
+}
+
+// Paid is what became of an amount, in ucoin; what is neither own nor the fund's
+// became debt to the receiver.
+type Paid struct {
+	// OwnUcoin came from the payer's balance.
+	OwnUcoin int64
+	// FundUcoin was paid by the guarantee fund; the payer owes it to the fund.
+	FundUcoin int64
+	// RepaidUcoin is what of both went at once to the receiver's creditors.
+	RepaidUcoin int64
+}
+
+// PayGuaranteed is Pay in which the guarantee fund pays what the payer cannot:
+// what it has, and at most as much that the payer owes it no more than the
+// limit of the period's parameters. That the payer then owes to the fund
+// (SPEC 3).
+func PayGuaranteed(ctx *module.Ctx, period int64, from, to protocol.Address, amount int64) (Paid, error) {
+	return pay(ctx, from, to, amount, func(missing int64) int64 {
+		if missing == 0 || to == protocol.GuaranteeAddress {
+			return 0
+		}
+		limit := registry.ParamsAt(ctx.Store, period).GuaranteeLimitUcoin - OwedToFund(ctx.Store, from)
+		return max(0, min(missing, limit, BalanceOf(ctx.Store, protocol.GuaranteeAddress).FreeUcoin))
+	})
+}
+
+// pay pays an amount; guaranteed says what the fund pays of what the payer lacks.
+func pay(ctx *module.Ctx, from, to protocol.Address, amount int64, guaranteed func(missing int64) int64) (Paid, error) {
 	if err := checkNotNegative(amount); err != nil {
-		return 0, 0, err
+		return Paid{}, err
 	}
 	if from == to {
-		return amount, 0, nil
+		return Paid{OwnUcoin: amount}, nil
 	}
-	paid = amount
+	paid := Paid{OwnUcoin: amount}
 	if !signed(from) {
-		paid = min(amount, max(BalanceOf(ctx.Store, from).FreeUcoin, 0))
+		paid.OwnUcoin = min(amount, max(BalanceOf(ctx.Store, from).FreeUcoin, 0))
 	}
-	if err := addFree(ctx.Store, from, -paid); err != nil {
-		return 0, 0, err
+	if err := addFree(ctx.Store, from, -paid.OwnUcoin); err != nil {
+		return Paid{}, err
 	}
-	if repaid, err = receive(ctx, to, paid); err != nil {
-		return 0, 0, err
+	paid.FundUcoin = guaranteed(amount - paid.OwnUcoin)
+	if err := addFree(ctx.Store, protocol.GuaranteeAddress, -paid.FundUcoin); err != nil {
+		return Paid{}, err
 	}
-	if missing := amount - paid; missing > 0 {
-		return paid, repaid, addDebt(ctx, from, to, missing)
+	var err error
+	if paid.RepaidUcoin, err = receive(ctx, to, paid.OwnUcoin+paid.FundUcoin); err != nil {
+		return Paid{}, err
 	}
-	return paid, repaid, nil
+	// The receiver's part is the older debt: it is repaid before the fund's.
+	if err := addDebt(ctx, from, to, amount-paid.OwnUcoin-paid.FundUcoin); err != nil {
+		return Paid{}, err
+	}
+	return paid, addDebt(ctx, from, protocol.GuaranteeAddress, paid.FundUcoin)
 }
 
 // Payment is a part of what PayOut pays.
@@ -138,6 +176,9 @@ func repay(ctx *module.Ctx, debtor protocol.Address, most int64) ([]protocol.Add
 		if err := addFree(ctx.Store, creditor, part); err != nil {
 			return nil, err
 		}
+		if creditor == protocol.GuaranteeAddress {
+			saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)-part)
+		}
 		free -= part
 		owed -= part
 		debt.AmountUcoin -= part
@@ -157,6 +198,9 @@ func repay(ctx *module.Ctx, debtor protocol.Address, most int64) ([]protocol.Add
 func debtsOf(debtor protocol.Address) state.Key { return debts.Key().Bytes(debtor[:]) }
 
 func addDebt(ctx *module.Ctx, debtor, creditor protocol.Address, amount int64) error {
+	if amount == 0 {
+		return nil
+	}
 	owed, err := units.Add(DebtOf(ctx.Store, debtor), amount)
 	if err != nil {
 		return ErrOverflow.With("debt of %v: %v", debtor, err)
@@ -169,6 +213,9 @@ func addDebt(ctx *module.Ctx, debtor, creditor protocol.Address, amount int64) e
 	supply.Set(ctx.Store, total)
 	debts.Set(ctx.Store, debtsOf(debtor).Uint64(debt.Number), debt)
 	saveOwed(ctx.Store, debtor, owed)
+	if creditor == protocol.GuaranteeAddress { // part of what is owed, so it fits
+		saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)+amount)
+	}
 	ctx.Emit(&bankv1.DebtRecorded{Debtor: debt.Debtor, Creditor: debt.Creditor, AmountUcoin: amount})
 	return nil
 }
@@ -179,15 +226,30 @@ func DebtOf(r state.Reader, account protocol.Address) int64 {
 	return sum.GetAmountUcoin()
 }
 
+// OwedToFund returns what of an account's debts it owes to the guarantee fund, in
+// ucoin.
+func OwedToFund(r state.Reader, account protocol.Address) int64 {
+	sum, _ := fundSums.Get(r, fundSums.Key().Bytes(account[:]))
+	return sum.GetAmountUcoin()
+}
+
 // saveOwed keeps the sum beside the debts: every order and receipt asks for it,
 // and hardly anybody owes.
 func saveOwed(s state.Store, account protocol.Address, sum int64) {
-	key := owedSums.Key().Bytes(account[:])
+	saveSum(s, owedSums, account, sum)
+}
+
+func saveOwedToFund(s state.Store, account protocol.Address, sum int64) {
+	saveSum(s, fundSums, account, sum)
+}
+
+func saveSum(s state.Store, sums state.Map[*bankv1.Debt], account protocol.Address, sum int64) {
+	key := sums.Key().Bytes(account[:])
 	if sum == 0 {
-		owedSums.Delete(s, key)
+		sums.Delete(s, key)
 		return
 	}
-	owedSums.Set(s, key, &bankv1.Debt{Debtor: account.Bytes(), AmountUcoin: sum})
+	sums.Set(s, key, &bankv1.Debt{Debtor: account.Bytes(), AmountUcoin: sum})
 }
 
 func supplyOf(r state.Reader) *bankv1.Supply {

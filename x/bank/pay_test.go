@@ -86,6 +86,71 @@ func TestPay(t *testing.T) {
 	}
 }
 
+// TestPayGuaranteed: alice, who has 5, pays bob; the fund lets her owe it 10 at
+// most.
+func TestPayGuaranteed(t *testing.T) {
+	fund := protocol.GuaranteeAddress
+	for _, test := range []struct {
+		name               string
+		fund, amount, owes int64 // owes: to the fund from before
+		to                 protocol.Address
+		want               Paid
+		debt, toFund       int64 // of alice after
+	}{
+		{name: "own coins first", fund: 100, amount: 5, to: bob, want: Paid{OwnUcoin: 5}},
+		{name: "the fund next", fund: 100, amount: 9, to: bob, want: Paid{OwnUcoin: 5, FundUcoin: 4}, debt: 4, toFund: 4},
+		{name: "up to the limit", fund: 100, amount: 16, to: bob, want: Paid{OwnUcoin: 5, FundUcoin: 10}, debt: 11, toFund: 10},
+		{name: "up to what it has", fund: 3, amount: 16, to: bob, want: Paid{OwnUcoin: 5, FundUcoin: 3}, debt: 11, toFund: 3},
+		{name: "nothing in it", amount: 16, to: bob, want: Paid{OwnUcoin: 5}, debt: 11},
+		{name: "what is owed to it counts", fund: 100, owes: 7, amount: 16, to: bob, want: Paid{OwnUcoin: 5, FundUcoin: 3}, debt: 18, toFund: 10},
+		{name: "beyond the limit by other debts", fund: 100, owes: 12, amount: 16, to: bob, want: Paid{OwnUcoin: 5}, debt: 23, toFund: 12},
+		{name: "not to itself", fund: 100, amount: 16, to: fund, want: Paid{OwnUcoin: 5}, debt: 11, toFund: 11},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := testWorld(t)
+			if test.fund > 0 {
+				w.give(fund, test.fund, "fund")
+			}
+			if test.owes > 0 {
+				w.owe(alice, fund, test.owes)
+			}
+			w.must(addFree(w.ctx.Store, alice, 5)) // not by a receipt, which would repay
+			supply.Set(w.ctx.Store, &bankv1.Supply{MintedUcoin: test.fund + 5, NextDebt: supplyOf(w.ctx.Store).NextDebt})
+			got, err := PayGuaranteed(w.ctx, 0, alice, test.to, test.amount)
+			w.must(err)
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			w.has(alice, 0, 0, test.debt)
+			if owed := OwedToFund(w.ctx.Store, alice); owed != test.toFund {
+				t.Errorf("owes %d to the fund, want %d", owed, test.toFund)
+			}
+			if test.to == bob {
+				w.has(bob, got.OwnUcoin+got.FundUcoin, 0, 0)
+				w.has(fund, test.fund-got.FundUcoin, 0, 0)
+			}
+		})
+	}
+}
+
+// What the fund paid is repaid to it after what is owed to the creditor of the
+// same payment.
+func TestRepayFund(t *testing.T) {
+	w := testWorld(t)
+	w.give(protocol.GuaranteeAddress, 4, "fund")
+	_, err := PayGuaranteed(w.ctx, 0, alice, bob, 6)
+	w.must(err)
+	w.give(alice, 3, "first")
+	w.has(bob, 4+2, 0, 0)
+	w.has(protocol.GuaranteeAddress, 1, 0, 0)
+	w.give(alice, 5, "second")
+	w.has(alice, 2, 0, 0)
+	w.has(protocol.GuaranteeAddress, 4, 0, 0)
+	if owed := OwedToFund(w.ctx.Store, alice); owed != 0 {
+		t.Errorf("owes %d to the fund, want nothing", owed)
+	}
+}
+
 func TestPayOut(t *testing.T) {
 	for _, test := range []struct {
 		name           string

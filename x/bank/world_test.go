@@ -46,12 +46,15 @@ type world struct {
 	routes map[string]module.Route
 }
 
-func registryGenesis() *registryv1.GenesisState {
+// registryGenesis has a guarantee fund that lets an account owe it up to limit.
+func registryGenesis(limit int64) *registryv1.GenesisState {
+	params := registry.DefaultParams()
+	params.GuaranteeLimitUcoin = limit
 	const prosumer, active = registryv1.Role_ROLE_PROSUMER, registryv1.Status_STATUS_ACTIVE
 	return &registryv1.GenesisState{
 		Chain:     &registryv1.Chain{ChainId: "test", PeriodLengthMs: 900_000},
 		Authority: &registryv1.Authority{Threshold: 1, Keys: [][]byte{key("authority")}},
-		Params:    []*registryv1.ParamsEntry{{Params: registry.DefaultParams()}},
+		Params:    []*registryv1.ParamsEntry{{Params: params}},
 		Accounts: []*registryv1.Account{
 			member("agg", registryv1.Role_ROLE_AGGREGATOR, active),
 			member("gw", registryv1.Role_ROLE_GATEWAY, active),
@@ -64,14 +67,14 @@ func registryGenesis() *registryv1.GenesisState {
 	}
 }
 
-func newWorld(t testing.TB, db *state.DB) *world {
+func newWorld(t testing.TB, db *state.DB, limit int64) *world {
 	t.Helper()
 	w := &world{t: t, routes: map[string]module.Route{}}
 	for _, route := range New().Routes() {
 		w.routes[route.Type] = route
 	}
 	w.ctx = module.NewCtx(db.Branch(), &w.events)
-	data, err := module.MarshalGenesis(registryGenesis())
+	data, err := module.MarshalGenesis(registryGenesis(limit))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +87,7 @@ func testWorld(t testing.TB) *world {
 	t.Helper()
 	db := state.OpenMemory()
 	t.Cleanup(func() { _ = db.Close() })
-	return newWorld(t, db)
+	return newWorld(t, db, 10)
 }
 
 // send executes a message as the application does and checks the invariants.

@@ -14,7 +14,7 @@ import (
 // EndBlock implements module.EndBlocker: it stops accounts and advances the
 // books that are due, as doc.go says.
 func (Module) EndBlock(ctx *module.Ctx) error {
-	if err := stop(ctx, registry.StoppedThisBlock(ctx.Store, ctx.Height)); err != nil {
+	if err := Stop(ctx, registry.StoppedThisBlock(ctx.Store, ctx.Height)); err != nil {
 		return fmt.Errorf("orders of stopped accounts: %w", err)
 	}
 	ways := new(network) // no hook changes the grid
@@ -138,11 +138,12 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	return nil
 }
 
-// stop cancels the orders of frozen or revoked accounts in books that were not
+// Stop cancels the orders of frozen or revoked accounts in books that were not
 // cleared, with the bonds of sealed ones back, and what is left of them in cleared
 // ones, where their unconfirmed pre-matches lapse. Each cleared book is gone
-// through once, however many accounts stop.
-func stop(ctx *module.Ctx, accounts []protocol.Address) error {
+// through once, however many accounts stop. Later hooks call it for those that they
+// stop.
+func Stop(ctx *module.Ctx, accounts []protocol.Address) error {
 	var cleared []stoppedIn
 	for _, account := range accounts {
 		for _, presence := range collect(values(presences.All(ctx.Store, presences.Key().Bytes(account[:])))) {

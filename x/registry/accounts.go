@@ -118,8 +118,14 @@ func saveAccount(s state.Store, account *registryv1.Account) {
 	accounts.Set(s, accountKey(account.Account), account)
 }
 
-// setStatus stores an account's new status and says so.
+// setStatus stores an account's new status and says so. A freeze is the
+// authority's.
 func setStatus(ctx *module.Ctx, account *registryv1.Account, status registryv1.Status, reason string) {
+	account.FreezeCause = registryv1.FreezeCause_FREEZE_CAUSE_UNSPECIFIED
+	changeStatus(ctx, account, status, reason)
+}
+
+func changeStatus(ctx *module.Ctx, account *registryv1.Account, status registryv1.Status, reason string) {
 	account.Status = status
 	saveAccount(ctx.Store, account)
 	ctx.Emit(&registryv1.StatusChanged{Account: account.Account, Status: status, Reason: reason})

@@ -17,12 +17,26 @@ func DefaultParams() *registryv1.Params {
 		MaxExpiryBlocks: 1_000, MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20,
 		QuotaPerKey: 64, QuotaPerGateway: 256, PendingPerKey: 128, ProposalTtlBlocks: 10_000,
 		MaxContractsPerAccount: 16,
+		GuaranteeLimitUcoin:    50_000_000,
+		// Nothing below 50; a day of a household at 60, more with every ten.
+		CreditCapsUcoin:  []int64{0, 0, 0, 0, 0, 5 * million, 10 * million, 20 * million, 30 * million, 40 * million, 50 * million},
+		CreditRateMinPpm: 1, CreditRateMaxPpm: 200_000, CreditMaxTermPeriods: 672, CreditMaxGracePeriods: 672,
+		CreditMaxDemands: 1_000, CreditMinOutcomeUcoin: 100_000,
 	}
 }
 
 // maxSpans is by how many ranges two values of an attribute may differ, so that
 // the K-prototypes distance fits int64 (matching.md 2).
 const maxSpans = 64
+
+// Bounds of the caps of loans: one for each ten of the credit value, and so that
+// those of all borrowers of a bank fit int64.
+const (
+	maxCaps       = 11
+	maxCap        = 1_000_000_000_000_000
+	maxBorrowers  = 1_000
+	maxLoanLength = 10_000 // periods
+)
 
 const (
 	hourMs  = 3_600_000
@@ -40,6 +54,14 @@ func checkParams(p *registryv1.Params) error {
 			return ErrInvalidParams.With("params.%s: expected %d to %d, got %d", limit.field, limit.low, limit.high, limit.value)
 		}
 	}
+	if n := len(p.CreditCapsUcoin); n > maxCaps {
+		return ErrInvalidParams.With("params.credit_caps_ucoin: expected at most %d entries, got %d", maxCaps, n)
+	}
+	for i, ucoin := range p.CreditCapsUcoin {
+		if ucoin < 0 || ucoin > maxCap {
+			return ErrInvalidParams.With("params.credit_caps_ucoin[%d]: expected 0 to %d, got %d", i, int64(maxCap), ucoin)
+		}
+	}
 	for _, span := range spans(p) {
 		if least := (span.width + maxSpans - 1) / maxSpans; span.unit < least {
 			return ErrInvalidParams.With("params.%s: expected at least %d, a %dth part of the span of %d, got %d",
@@ -55,7 +77,7 @@ type limit struct {
 }
 
 func limits(p *registryv1.Params) []limit {
-	const maxPrice, maxEnergy = 1_000_000_000, 1_000_000_000_000
+	const maxPrice, maxEnergy, maxMoney = 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000
 	return []limit{
 		{"gate_lead_ms", p.GateLeadMs, 0, 7 * dayMs},
 		{"round_length_ms", p.RoundLengthMs, 0, p.GateLeadMs},
@@ -90,6 +112,16 @@ func limits(p *registryv1.Params) []limit {
 		{"max_rounds", p.MaxRounds, 1, 10},
 		{"lapse_limit", p.LapseLimit, 0, 100},
 		{"max_contracts_per_account", p.MaxContractsPerAccount, 0, 1_000},
+		{"guarantee_limit_ucoin", p.GuaranteeLimitUcoin, 0, maxMoney},
+		{"violation_penalty_ucoin", p.ViolationPenaltyUcoin, 0, maxMoney},
+		{"freeze_window", p.FreezeWindow, 0, 100},
+		{"freeze_violations", p.FreezeViolations, 0, p.FreezeWindow},
+		{"credit_rate_max_ppm", p.CreditRateMaxPpm, 1, million},
+		{"credit_rate_min_ppm", p.CreditRateMinPpm, 1, p.CreditRateMaxPpm},
+		{"credit_max_term_periods", p.CreditMaxTermPeriods, 1, maxLoanLength},
+		{"credit_max_grace_periods", p.CreditMaxGracePeriods, 1, maxLoanLength},
+		{"credit_max_demands", p.CreditMaxDemands, 0, maxBorrowers},
+		{"credit_min_outcome_ucoin", p.CreditMinOutcomeUcoin, 0, maxCap},
 	}
 }
 

@@ -101,6 +101,9 @@ func initAccounts(ctx *module.Ctx, genesis *registryv1.GenesisState) error {
 		if account.Status < registryv1.Status_STATUS_PENDING || account.Status > registryv1.Status_STATUS_REVOKED {
 			return ErrInvalidField.With("%s.status: expected pending, active, frozen or revoked, got %v", field, account.Status)
 		}
+		if cause := account.FreezeCause; cause != 0 && account.Status != registryv1.Status_STATUS_FROZEN || cause < 0 || cause > registryv1.FreezeCause_FREEZE_CAUSE_VIOLATIONS {
+			return ErrInvalidField.With("%s.freeze_cause: expected violations, and only of a frozen account, got %v", field, cause)
+		}
 		if accounts.Has(ctx.Store, accountKey(account.Account)) {
 			return ErrAccountExists.With("%s.account: expected each account once, got %v again", field, protocol.Address(account.Account))
 		}

@@ -29,6 +29,9 @@ func checkApply(_ string, msg *registryv1.MsgApply) error {
 	if application.Status != 0 || len(application.Account) != 0 || application.RevokedAtMs != 0 {
 		return ErrInvalidField.With("application: expected account and status left empty, the chain sets them")
 	}
+	if msg.Application.FreezeCause != 0 {
+		return ErrInvalidField.With("application.freeze_cause: expected none, the chain sets it")
+	}
 	if len(msg.Meters) > maxMeters {
 		return ErrInvalidField.With("meters: expected at most %d meters, got %d", maxMeters, len(msg.Meters))
 	}

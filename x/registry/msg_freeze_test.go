@@ -93,3 +93,34 @@ func TestReason(t *testing.T) {
 	}
 	w.must(w.authority(&registryv1.MsgFreeze{Account: address("alice"), Reason: "keine Zählerstände"}))
 }
+
+// What the chain froze by itself it thaws itself, unless the authority took the
+// freeze over.
+func TestFreezeCause(t *testing.T) {
+	const cause = registryv1.FreezeCause_FREEZE_CAUSE_VIOLATIONS
+	alice := protocol.Address(address("alice"))
+	w := newWorld(t)
+	for _, test := range []struct {
+		name string
+		do   func()
+		want registryv1.Status
+		ours bool // frozen for the cause
+	}{
+		{"an active one", func() { FreezeFor(w.ctx, alice, cause, "violations") }, registryv1.Status_STATUS_FROZEN, true},
+		{"thawed by the chain", func() { ThawFrom(w.ctx, alice, cause, "paid") }, registryv1.Status_STATUS_ACTIVE, false},
+		{"again", func() { FreezeFor(w.ctx, alice, cause, "violations") }, registryv1.Status_STATUS_FROZEN, true},
+		{"thawed by the authority", func() { w.must(w.authority(&registryv1.MsgThaw{Account: alice[:]})) }, registryv1.Status_STATUS_ACTIVE, false},
+		{"and again", func() { FreezeFor(w.ctx, alice, cause, "violations") }, registryv1.Status_STATUS_FROZEN, true},
+		{"taken over", func() { w.must(w.authority(&registryv1.MsgFreeze{Account: alice[:]})) }, registryv1.Status_STATUS_FROZEN, false},
+		{"not ours to thaw", func() { ThawFrom(w.ctx, alice, cause, "paid") }, registryv1.Status_STATUS_FROZEN, false},
+		{"nor to freeze", func() { FreezeFor(w.ctx, alice, cause, "violations") }, registryv1.Status_STATUS_FROZEN, false},
+	} {
+		test.do()
+		if got := w.account("alice").Status; got != test.want || FrozenFor(w.ctx.Store, alice, cause) != test.ours {
+			t.Fatalf("%s: %v, ours %t; want %v, %t", test.name, got, FrozenFor(w.ctx.Store, alice, cause), test.want, test.ours)
+		}
+	}
+	application := prosumer("bob")
+	application.FreezeCause = cause
+	w.refused(w.by("agg0", &registryv1.MsgApply{Application: application}), ErrInvalidField)
+}

@@ -73,6 +73,17 @@ func Record(ctx *module.Ctx, account protocol.Address, change int64) int64 {
 	return credit.Value
 }
 
+// Violations returns how many of an account's last outcomes were violations.
+func Violations(r state.Reader, account protocol.Address, last int64) (violations int64) {
+	outcomes := creditOf(r, account).Outcomes
+	for _, outcome := range outcomes[max(0, int64(len(outcomes))-last):] {
+		if int8(outcome) == Violated {
+			violations++
+		}
+	}
+	return violations
+}
+
 // fold applies outcomes, one signed byte each, oldest first.
 func fold(initial int64, outcomes []byte) int64 {
 	value := initial

@@ -279,3 +279,19 @@ func TestQueryCredit(t *testing.T) {
 		t.Errorf("no account: got %v", err)
 	}
 }
+
+// Violations counts those among the last outcomes only.
+func TestViolations(t *testing.T) {
+	ctx, _ := chainWith(t, 60)
+	for _, change := range []int64{Violated, Fulfilled, Violated, Violated, Fulfilled} {
+		Record(ctx, alice, change)
+	}
+	for last, want := range []int64{0, 0, 1, 2, 2, 3, 3} {
+		if got := Violations(ctx.Store, alice, int64(last)); got != want {
+			t.Errorf("of the last %d: got %d, want %d", last, got, want)
+		}
+	}
+	if got := Violations(ctx.Store, address("nobody"), 5); got != 0 {
+		t.Errorf("of nobody: got %d, want none", got)
+	}
+}

@@ -22,6 +22,7 @@
 //	12 contracts of account, contract        ContractOf: leads to a contract of either side
 //	13 terms       period, component, contract  ContractTerms: what it means in an open period
 //	14 components  period, component         Component that waits for accounts
+//	15 freezes     account                   Freeze: whom settlement froze and has to thaw
 //
 // Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
 //
@@ -77,8 +78,9 @@
 // ranks; then by a hash of period, seller and buyer. Places in these lists count,
 // not the numbers, and nothing depends on what arrives when. Each delivers what
 // the seller has left, but no more than meets the buyer's need after the loss
-// (pricematrix.Share). The buyer pays amount and fee from its free balance; the
-// rest becomes debt to the seller and the fee ledger.
+// (pricematrix.Share). The buyer pays amount and fee from its free balance, then
+// from its credit line (x/credit), then the guarantee fund in its place, as for
+// energy of the grid; the rest becomes debt to the seller and the fee ledger.
 //
 // All contracts are read once in a block that opens a period, and the graph of
 // the grid if any covers it; each account has at most max_contracts_per_account
@@ -111,12 +113,42 @@
 // stood in to the seller. What went by contract is in sold and in contract_wh.
 // Paid counts what was paid when settled: what became debt is neither in paid nor
 // received, and its repayment from later receipts is in repaid_ucoin of the
-// statement in which it happens.
+// statement in which it happens. What the credit bank lent is paid, and in
+// drawn_ucoin; what of receipts repaid loans is in loans_repaid_ucoin.
+//
+// Energy and fees are paid from escrow, the free balance, the credit line, by the
+// guarantee fund (bank.PayGuaranteed), and else become debt. What the fund paid is received by
+// the creditor and in the totals' paid; for the account it is no payment but a
+// debt to the fund: guaranteed_ucoin, part of debt_ucoin. So accounts, grid and
+// fund paid = accounts, grid, fees and fund received.
 //
 // The outcome of an account with matches is -10 if its registers are missing at
 // the deadline or fall short of its matches by more than violation_ppm of
 // them and violation_wh or are estimated, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
+//
+// Make-whole. In a match whose registers are measured on both sides, a seller that
+// is short of what the buyer could take pays it (g_k - s_k) x (retail - price -
+// fee), a buyer that is short of what the seller could deliver pays it (s_k - g_k)
+// x (price - feed-in), never less than 0: retail of the buyer's class, feed-in of
+// the seller's, both of the period. Common shortfalls cost nothing. The tolerance
+// is in s_k and g_k, judged at the account: who is within a step of its meters or
+// sigma_ppm is not short of any match. It is paid when the match settles, after
+// the escrow, from the free balance, else owed; the guarantee fund pays for energy
+// and fees only. Nothing is due where a side is estimated, or missing when the
+// deadline passes, nor for contracts, which have no fixed energy.
+//
+// A violation is charged violation_penalty_ucoin of its period's parameters, paid to
+// the guarantee fund from the free balance, else owed to it, after the residual
+// and in the same statement. After freeze_violations of them in its last
+// freeze_window outcomes the account is frozen, in the block of the statement:
+// its orders are cancelled as by a freeze of the authority. Parameters of 0 switch
+// either off. The freeze ends by itself with the first block of a period once
+// measured registers of a period after the latest violation have come since, and
+// the account owes nothing: a scan of those frozen, once in a period. The
+// authority may thaw it before, or freeze it on top: then the authority thaws it.
+// Late registers take no penalty back. A deadline counts periods with blocks, so
+// readings that an outage of the chain held up are no violation.
 //
 // An account whose class has no tariff exchanges with the grid for nothing
 // (event TariffMissing).
@@ -127,5 +159,5 @@
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,
-// settlement.contracts.
+// settlement.contracts, settlement.freezes.
 package settlement

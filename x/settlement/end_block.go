@@ -44,6 +44,9 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		}
 		work.countLeaves(ctx.Store, due.Period)
 	}
+	if ended != 0 {
+		thaw(ctx)
+	}
 	prune(ctx, clock)
 	return nil
 }
@@ -152,6 +155,7 @@ func (b *block) turnTo(ctx *module.Ctx, period int64) error {
 // arrive takes the registers of one account. Registers of accounts that do not
 // take part in the period are dropped.
 func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
+	noteReading(ctx, energy)
 	if err := b.forgetEarlier(ctx, energy); err != nil {
 		return err
 	}

@@ -48,6 +48,15 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := checkContracts(ctx.Store); err != nil {
 		return err
 	}
+	for i, frozen := range genesis.Freezes {
+		if err := checkIDs(fmt.Sprintf("freezes[%d]", i), frozen.Account); err != nil {
+			return err
+		}
+		freezes.Set(ctx.Store, freezeKey(frozen.Account), frozen)
+	}
+	if err := checkFreezes(ctx.Store); err != nil {
+		return ErrMalformed.With("settlement.freezes: %v", err)
+	}
 	return checkCounts(ctx.Store)
 }
 
@@ -164,6 +173,7 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 
 		Contracts:     collect(values(contracts.All(r, contracts.Key()))),
 		ContractTerms: collect(values(contractTerms.All(r, contractTerms.Key()))),
+		Freezes:       collect(values(freezes.All(r, freezes.Key()))),
 		Components:    collect(values(components.All(r, components.Key()))),
 	})
 }

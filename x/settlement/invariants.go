@@ -9,6 +9,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // Invariants implements module.InvariantChecker.
@@ -18,6 +19,7 @@ func (Module) Invariants() []module.Invariant {
 		{Name: "I3", Check: checkRegisters},
 		{Name: "settlement.counts", Check: checkCounts},
 		{Name: "settlement.contracts", Check: checkContracts},
+		{Name: "settlement.freezes", Check: checkFreezes},
 	}
 }
 
@@ -62,19 +64,27 @@ func checkIdentities(r state.Reader) error {
 
 // checkStatement says whether a statement adds up by itself.
 func checkStatement(s *settlementv1.Statement) error {
-	paid, received, fees, unpaid := s.GridPaidUcoin, s.GridReceivedUcoin, int64(0), int64(0)
+	paid, received, fees := s.GridPaidUcoin+s.PenaltyPaidUcoin, s.GridReceivedUcoin, int64(0)
+	debt, byFund := s.PenaltyUcoin-s.PenaltyPaidUcoin, int64(0)
+	whole := settlementv1.Statement{Account: s.Account}
 	for _, trade := range s.Trades {
+		addMakeWhole(new(adder), &whole, trade)
 		switch {
 		case bytes.Equal(trade.Buyer, s.Account):
 			paid += paidAmount(trade) + paidFee(trade)
 			fees += paidFee(trade)
-			unpaid += trade.UnpaidAmountUcoin + trade.UnpaidFeeUcoin
+			debt += owed(trade)
+			byFund += guaranteed(trade)
 		case !s.Missing || !trade.GridStoodIn:
-			received += paidAmount(trade)
+			received += receivedAmount(trade)
 		}
 	}
-	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || unpaid > s.DebtUcoin ||
-		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin-s.PaidUcoin-s.RepaidUcoin ||
+	paid, received, debt = paid+whole.PaidUcoin, received+whole.ReceivedUcoin, debt+whole.DebtUcoin
+	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
+		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
+		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
+		s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
+		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin+s.DrawnUcoin-s.PaidUcoin-s.RepaidUcoin-s.LoansRepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
 	}
@@ -88,14 +98,21 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 	for _, s := range all {
 		accounts.SoldWh += s.SoldWh
 		accounts.PaidUcoin += s.PaidUcoin
+		accounts.MakeWholeUcoin += s.MakeWholeReceivedUcoin
+		got.MakeWholeUcoin += s.MakeWholePaidUcoin
 		accounts.ReceivedUcoin += s.ReceivedUcoin
 		got.BoughtWh += s.BoughtWh
 		got.FeesUcoin += s.FeesUcoin
+		got.FundPaidUcoin += s.GuaranteedUcoin
+		got.FundReceivedUcoin += s.PenaltyPaidUcoin
 		got.GridBoughtWh += s.GridExportWh
 		got.GridSoldWh += s.GridImportWh
 		got.GridAloneUcoin += s.GridAloneUcoin
 		for _, trade := range s.Trades {
-			if len(trade.Contract) > 0 && bytes.Equal(trade.Seller, s.Account) {
+			switch {
+			case bytes.Equal(trade.Buyer, s.Account):
+				got.FeesUcoin += trade.GuaranteedFeeUcoin
+			case len(trade.Contract) > 0:
 				got.ContractWh += trade.SoldWh
 			}
 		}
@@ -103,8 +120,10 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 	stoodIn := want.SoldWh - accounts.SoldWh
 	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ContractWh != want.ContractWh ||
 		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
-		accounts.PaidUcoin+want.GridPaidUcoin != want.PaidUcoin ||
-		accounts.ReceivedUcoin+want.GridReceivedUcoin+want.FeesUcoin != want.ReceivedUcoin {
+		got.MakeWholeUcoin != want.MakeWholeUcoin || accounts.MakeWholeUcoin != want.MakeWholeUcoin ||
+		got.FundPaidUcoin != want.FundPaidUcoin || got.FundReceivedUcoin != want.FundReceivedUcoin ||
+		accounts.PaidUcoin+want.GridPaidUcoin+want.FundPaidUcoin != want.PaidUcoin ||
+		accounts.ReceivedUcoin+want.GridReceivedUcoin+want.FeesUcoin+want.FundReceivedUcoin != want.ReceivedUcoin {
 		return fmt.Errorf("%w: totals %v, statements sum to %v and %v", errTotals, want, &got, &accounts)
 	}
 	return nil
@@ -148,6 +167,19 @@ func checkCounts(r state.Reader) error {
 		hasDeadline := deadlines.Has(r, deadlineKey(period.Deadline, period.Period))
 		if open != period.OpenAccounts || late != period.Missing || hasDeadline != (open > 0) || open == 0 && late == 0 {
 			return fmt.Errorf("%w: %v has %d tallies, %d missing", errCounts, period, open, late)
+		}
+	}
+	return nil
+}
+
+var errFreezes = errors.New("accounts frozen for violations and their rows disagree")
+
+// checkFreezes says that settlement knows every account that it has to thaw.
+func checkFreezes(r state.Reader) error {
+	for account := range registry.Accounts(r) {
+		address := protocol.Address(account.Account)
+		if registry.FrozenFor(r, address, forViolations) && !freezes.Has(r, freezeKey(account.Account)) {
+			return fmt.Errorf("%w: %v", errFreezes, address)
 		}
 	}
 	return nil

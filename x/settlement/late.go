@@ -9,6 +9,7 @@ import (
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 )
 
 // settleLate completes a statement that was marked missing: of what the grid
@@ -81,8 +82,13 @@ func passOn(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv
 	if paid != trade.AmountUcoin {
 		return ErrUnpaid.With("match %x: expected %d ucoin from the grid, got %d", trade.Match, trade.AmountUcoin, paid)
 	}
+	loans, err := credit.RepayFromSale(ctx, protocol.Address(statement.Account), paid-repaid)
+	if err != nil {
+		return err
+	}
 	var sums adder
 	sums.add(&statement.SoldWh, trade.SoldWh)
+	sums.add(&statement.LoansRepaidUcoin, loans)
 	sums.add(&statement.ReceivedUcoin, paid)
 	sums.add(&statement.RepaidUcoin, repaid)
 	sums.add(&totals.GridSoldWh, -trade.SoldWh)

@@ -16,7 +16,11 @@ const overdue = p + 3*length + 500
 // pair is a market in which sun sold 1000 Wh to home at 0.2, without losses;
 // only those in flows have registers for p.
 func pair(t *testing.T, flows map[string]flow) *market.Market {
-	m := market.New(t, noLoss, "sun", "home")
+	return pairWith(t, noLoss, flows)
+}
+
+func pairWith(t *testing.T, edit func(*market.Genesis), flows map[string]flow) *market.Market {
+	m := market.New(t, edit, "sun", "home")
 	m.Must("sun", sell(p, 200_000, 1000, "sun"))
 	m.Must("home", buy(p, 300_000, 1000))
 	m.End()

@@ -47,15 +47,15 @@ func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
 	if err != nil {
 		return err
 	}
-	delivered, sellerHere := takeShare(ctx, match, match.Seller)
-	takes, buyerHere := takeShare(ctx, match, match.Buyer)
+	seller, buyer := takeShare(ctx, match, match.Seller), takeShare(ctx, match, match.Buyer)
+	d := delivered{seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh()}
 	switch {
-	case sellerHere && buyerHere:
-		delivered = min(delivered, takes)
-	case buyerHere:
-		delivered = takes
+	case seller == nil && buyer != nil:
+		d.seller, d.gridStandsIn = match.EnergyWh, true
+	case seller != nil && buyer == nil:
+		d.buyer = match.EnergyWh
 	}
-	if err := settle(ctx, period, match, delivered, buyerHere && !sellerHere); err != nil {
+	if err := settle(ctx, period, match, d); err != nil {
 		return err
 	}
 	periods.Set(ctx.Store, periodKey(period.Period), period)

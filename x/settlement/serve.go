@@ -11,7 +11,7 @@ import (
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/settlement/pricematrix"
 )
 
@@ -162,7 +162,8 @@ func place(queue []queued, side int) {
 }
 
 // deliver makes a trade of what a contract delivered. The buyer pays what it
-// has; the rest becomes debt to the seller and the fee ledger.
+// has and may draw, then the guarantee fund in its place; the rest becomes debt to
+// the seller and the fee ledger.
 func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh int64) error {
 	trade := &settlementv1.Trade{
 		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
@@ -175,17 +176,27 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 	if trade.FeeUcoin, err = units.Amount(t.FeeUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
-	buyer := protocol.Address(t.Buyer)
-	paid, repaid, err := bank.Pay(ctx, buyer, protocol.Address(t.Seller), trade.AmountUcoin)
+	seller, bill := protocol.Address(t.Seller), purchase{
+		payer: protocol.Address(t.Buyer), payee: protocol.Address(t.Seller), ucoin: trade.AmountUcoin, period: period.Period,
+		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(t.Buyer), period.Period),
+	}
+	amount, err := pay(ctx, bill)
 	if err != nil {
 		return err
 	}
-	feePaid, _, err := bank.Pay(ctx, buyer, protocol.FeeAddress, trade.FeeUcoin)
+	bill.payee, bill.ucoin = protocol.FeeAddress, trade.FeeUcoin
+	feePaid, err := pay(ctx, bill)
 	if err != nil {
 		return err
 	}
-	trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin = trade.AmountUcoin-paid, trade.FeeUcoin-feePaid
-	recordTrade(ctx, period.Period, trade, repayments{seller: repaid})
+	trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin = amount.fund, feePaid.fund
+	trade.UnpaidAmountUcoin = trade.AmountUcoin - amount.ucoin - amount.fund
+	trade.UnpaidFeeUcoin = trade.FeeUcoin - feePaid.ucoin - feePaid.fund
+	loans, err := credit.RepayFromSale(ctx, seller, amount.ucoin+amount.fund-amount.repaid)
+	if err != nil {
+		return err
+	}
+	recordTrade(ctx, period.Period, trade, repayments{seller: amount.repaid, loans: loans, drawn: amount.drawn + feePaid.drawn})
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	return addTrade(period.Totals, trade)
 }

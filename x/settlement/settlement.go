@@ -24,6 +24,7 @@ var (
 	contracts     = state.NewMap[settlementv1.Contract](protocol.ModuleSettlement, 11)
 	contractsOf   = state.NewMap[settlementv1.ContractOf](protocol.ModuleSettlement, 12)
 	contractTerms = state.NewMap[settlementv1.ContractTerms](protocol.ModuleSettlement, 13)
+	freezes       = state.NewMap[settlementv1.Freeze](protocol.ModuleSettlement, 15)
 	components    = state.NewMap[settlementv1.Component](protocol.ModuleSettlement, 14)
 )
 
@@ -84,6 +85,8 @@ func termsKey(period int64, component, contract []byte) state.Key {
 func componentKey(period int64, component []byte) state.Key {
 	return components.Key().Int64(period).Bytes(component)
 }
+
+func freezeKey(account []byte) state.Key { return freezes.Key().Bytes(account) }
 
 // Module is the settlement module.
 type Module struct{}

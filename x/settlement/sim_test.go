@@ -31,6 +31,11 @@ func TestSimulation(t *testing.T) {
 			g.Params().RoundLengthMs = 4_000
 			g.Params().StatementRetentionPeriods = rapid.SampledFrom([]int64{1000, 5, 1}).Draw(rt, "retention")
 			g.Params().SigmaPpm = rapid.SampledFrom([]int64{0, 50_000}).Draw(rt, "sigma")
+			s.fund = rapid.SampledFrom([]int64{0, 50_000, 10_000_000}).Draw(rt, "fund")
+			endow(g, s.fund, rapid.SampledFrom([]int64{0, 200_000, 10_000_000}).Draw(rt, "limit of the fund"))
+			g.Params().ViolationPenaltyUcoin = rapid.SampledFrom([]int64{0, 30_000, 5_000_000}).Draw(rt, "penalty")
+			g.Params().FreezeWindow = 5
+			g.Params().FreezeViolations = rapid.SampledFrom([]int64{0, 1, 3}).Draw(rt, "violations until frozen")
 			for _, name := range s.names {
 				s.coins[name] = rapid.SampledFrom([]int64{20_000_000, 1_000_000, 100_000}).Draw(rt, "coins of "+name)
 				g.Balance(name).FreeUcoin = s.coins[name]
@@ -55,12 +60,15 @@ type simulation struct {
 	counted map[string]flow
 	due     map[string]int64
 	frozen  string
-	// lent is what each seller was not paid by contract when it settled.
+	// lent is what each member was not paid when it settled: by contract, or to
+	// make it whole.
 	lent map[string]int64
 	// made are the latest statements, by account and period.
 	made map[string]*settlementv1.Statement
 	// hoarse: meters of this name and those before it hardly ever speak.
 	hoarse string
+	// fund is what the guarantee fund started with, and penalties.
+	fund int64
 }
 
 // step is one block.
@@ -86,7 +94,7 @@ func (s *simulation) step() {
 	if rapid.IntRange(0, 30).Draw(rt, "freeze") == 30 && s.frozen == "" {
 		s.frozen = s.names[0]
 		address := market.Address(s.frozen)
-		m.Decree(&registryv1.MsgFreeze{Account: address[:]})
+		m.Decree(&registryv1.MsgFreeze{Account: address[:]}) // of one that is frozen for violations, too
 	}
 	s.end()
 }
@@ -98,13 +106,23 @@ func (s *simulation) end() {
 	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
 		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
 	}
+	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
+		if event.Statement.Version == 1 { // later versions carry it along
+			s.fund += event.Statement.PenaltyUcoin
+		}
+	}
 	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
 		s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin
+		other := event.Trade.Buyer
+		if event.Trade.MakeWholeByBuyerUcoin > 0 {
+			other = event.Trade.Seller
+		}
+		s.lent[string(other)] += event.Trade.UnpaidMakeWholeUcoin
 	}
 }
 
 func (s *simulation) order(name string) {
-	if name == s.frozen {
+	if status(s.m, name) == isFrozen {
 		return
 	}
 	rt := s.rt
@@ -126,7 +144,7 @@ func (s *simulation) order(name string) {
 // contract signs what is proposed to a member, or else proposes, or now and then
 // cancels.
 func (s *simulation) contract(name string) {
-	if name == s.frozen {
+	if status(s.m, name) == isFrozen {
 		return
 	}
 	rt, own := s.rt, market.Address(name)
@@ -151,7 +169,7 @@ func (s *simulation) contract(name string) {
 }
 
 func (s *simulation) confirm(name string) {
-	if name == s.frozen {
+	if status(s.m, name) == isFrozen {
 		return
 	}
 	address := market.Address(name)
@@ -203,6 +221,15 @@ func (s *simulation) finish() {
 	}
 	for _, name := range s.names {
 		s.compare(name)
+	}
+	s.compareFund()
+}
+
+// compareFund: what the fund paid is still owed to it or was repaid.
+func (s *simulation) compareFund() {
+	want := s.fund - s.owedTo(protocol.GuaranteeAddress)
+	if got := free(s.m, protocol.GuaranteeAddress); got != want {
+		s.rt.Errorf("the guarantee fund has %d, want %d", got, want)
 	}
 }
 

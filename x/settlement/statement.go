@@ -10,6 +10,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
@@ -62,11 +63,17 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 		}
 	}
 	if len(matchTrades(statement)) > 0 {
-		recordOutcome(ctx, statement, tally.Violated)
+		if err := recordOutcome(ctx, period.Totals, statement, tally.Violated); err != nil {
+			return err
+		}
 	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
 	period.OpenAccounts--
 	issue(ctx, statement)
+	if statement.Outcome == reputation.Violated {
+		// After the statement: what a freeze gives back is not of this period.
+		return freezeViolator(ctx, statement)
+	}
 	return nil
 }
 
@@ -82,14 +89,18 @@ func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
 	return found
 }
 
-// recordOutcome judges a period with matches (SPEC 9).
-func recordOutcome(ctx *module.Ctx, statement *settlementv1.Statement, violated bool) {
+// recordOutcome judges a period with matches (SPEC 9); a violation is punished.
+func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, violated bool) error {
 	// A gap in the readings is a missing reading (SPEC 7).
 	statement.Outcome = reputation.Fulfilled
 	if statement.Missing || statement.Estimated || violated {
 		statement.Outcome = reputation.Violated
 	}
 	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
+	if statement.Outcome == reputation.Fulfilled {
+		return nil
+	}
+	return punish(ctx, totals, statement)
 }
 
 // draft starts a statement with what the tally and the trades say; the rows of
@@ -105,15 +116,19 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 		trade := row.Trade
 		statement.Trades = append(statement.Trades, trade)
 		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
+		addMakeWhole(&sums, statement, trade)
+		sums.add(&statement.DrawnUcoin, row.DrawnUcoin)
+		sums.add(&statement.LoansRepaidUcoin, row.LoansRepaidUcoin)
 		switch {
 		case bytes.Equal(trade.Buyer, tally.Account):
 			sums.add(&statement.BoughtWh, trade.BoughtWh)
 			sums.add(&statement.PaidUcoin, paidAmount(trade), paidFee(trade))
 			sums.add(&statement.FeesUcoin, paidFee(trade))
-			sums.add(&statement.DebtUcoin, trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin)
+			sums.add(&statement.DebtUcoin, owed(trade))
+			sums.add(&statement.GuaranteedUcoin, guaranteed(trade))
 		case !trade.GridStoodIn:
 			sums.add(&statement.SoldWh, trade.SoldWh)
-			sums.add(&statement.ReceivedUcoin, paidAmount(trade))
+			sums.add(&statement.ReceivedUcoin, receivedAmount(trade))
 		}
 	}
 	return statement, sums.err
@@ -125,7 +140,8 @@ func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
 	statement.Version++
 	statement.Reputation = reputation.ValueOf(ctx.Store, address)
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
-	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin
+	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin -
+		statement.DrawnUcoin + statement.LoansRepaidUcoin
 	statements.Set(ctx.Store, statementKey(statement.Period, statement.Account), statement)
 	if statement.Version == 1 { // each was Settled; later versions change them
 		statement.Trades = nil
@@ -151,7 +167,7 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if err != nil {
 		return err
 	}
-	owed, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
+	drawn, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
 	if err != nil {
 		return err
 	}
@@ -163,25 +179,36 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	if received != earned {
 		return ErrUnpaid.With("%v: expected %d ucoin from the grid, got %d", account, earned, received)
 	}
-	paid, _, err := bank.Pay(ctx, account, protocol.GridAddress, owed)
+	loans, err := credit.RepayFromSale(ctx, account, received-repaid)
+	if err != nil {
+		return err
+	}
+	out, err := pay(ctx, purchase{
+		payer: account, payee: protocol.GridAddress, ucoin: drawn, period: statement.Period,
+		priceUcoinPerKwh: tariff.RetailUcoinPerKwh, retailUcoinPerKwh: tariff.RetailUcoinPerKwh,
+	})
 	if err != nil {
 		return err
 	}
 	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
 		return err
 	}
-	statement.GridPaidUcoin, statement.GridReceivedUcoin = paid, earned
+	statement.GridPaidUcoin, statement.GridReceivedUcoin = out.ucoin, earned
 	var sums adder
-	sums.add(&statement.DebtUcoin, owed-paid)
-	sums.add(&statement.PaidUcoin, paid)
+	sums.add(&statement.DebtUcoin, drawn-out.ucoin)
+	sums.add(&statement.GuaranteedUcoin, out.fund)
+	sums.add(&statement.PaidUcoin, out.ucoin)
+	sums.add(&statement.DrawnUcoin, out.drawn)
+	sums.add(&statement.LoansRepaidUcoin, loans)
 	sums.add(&statement.ReceivedUcoin, earned)
 	sums.add(&statement.RepaidUcoin, repaid)
 	sums.add(&totals.GridBoughtWh, statement.GridExportWh)
 	sums.add(&totals.GridSoldWh, statement.GridImportWh)
 	sums.add(&totals.GridPaidUcoin, earned)
-	sums.add(&totals.GridReceivedUcoin, paid)
-	sums.add(&totals.PaidUcoin, earned, paid)
-	sums.add(&totals.ReceivedUcoin, earned, paid)
+	sums.add(&totals.FundPaidUcoin, out.fund)
+	sums.add(&totals.GridReceivedUcoin, out.ucoin, out.fund)
+	sums.add(&totals.PaidUcoin, earned, out.ucoin, out.fund)
+	sums.add(&totals.ReceivedUcoin, earned, out.ucoin, out.fund)
 	sums.add(&totals.GridAloneUcoin, statement.GridAloneUcoin)
 	return sums.err
 }
@@ -214,14 +241,23 @@ func gridAlone(tariff *gridv1.Tariff, statement *settlementv1.Statement) (int64,
 	return units.Sub(cost, earned)
 }
 
-// tariffOf returns the tariff of the account's class in the statement's period;
-// without one the prices are 0.
+// tariffOf returns the tariff of a statement and says so if there is none.
 func tariffOf(ctx *module.Ctx, statement *settlementv1.Statement) *gridv1.Tariff {
-	account, _ := registry.AccountOf(ctx.Store, protocol.Address(statement.Account))
-	tariff, ok := grid.TariffAt(ctx.Store, account.GetTariffClass(), statement.Period)
-	if !ok {
-		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: account.GetTariffClass()})
+	tariff, class := tariffAt(ctx.Store, statement.Account, statement.Period)
+	if tariff == nil {
+		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: class})
 		return &gridv1.Tariff{}
 	}
 	return tariff
+}
+
+// tariffAt returns the tariff of the account's class in a period, and the class.
+// Without one it is nil: the prices are 0.
+func tariffAt(r state.Reader, account []byte, period int64) (tariff *gridv1.Tariff, class string) {
+	found, _ := registry.AccountOf(r, protocol.Address(account))
+	tariff, ok := grid.TariffAt(r, found.GetTariffClass(), period)
+	if !ok {
+		return nil, found.GetTariffClass()
+	}
+	return tariff, found.GetTariffClass()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 )
@@ -42,14 +43,19 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 		if selling {
 			other = match.Buyer
 		}
-		theirs, here := takeShare(ctx, match, other)
-		if !here {
+		theirs := takeShare(ctx, match, other)
+		if theirs == nil {
 			shares.Set(ctx.Store, shareKey(match.Period, energy.Account, match.Id), &settlementv1.Share{
-				Account: energy.Account, Period: match.Period, Match: match.Id, EnergyWh: parts[i],
+				Account: energy.Account, Period: match.Period, Match: match.Id, EnergyWh: parts[i], Estimated: energy.Estimated,
 			})
 			continue
 		}
-		if err := settle(ctx, period, match, min(parts[i], theirs), false); err != nil {
+		seller, buyer := theirs.EnergyWh, parts[i]
+		if selling {
+			seller, buyer = buyer, seller
+		}
+		d := delivered{seller: seller, buyer: buyer, measured: !energy.Estimated && !theirs.Estimated}
+		if err := settle(ctx, period, match, d); err != nil {
 			return err
 		}
 		if err := b.closeIfDone(ctx, period, other); err != nil {
@@ -80,25 +86,39 @@ func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energ
 	return d.parts, nil
 }
 
-// takeShare removes and returns what an account set aside for a match.
-func takeShare(ctx *module.Ctx, match *matchingv1.Match, account []byte) (int64, bool) {
+// takeShare removes and returns what an account set aside for a match, nil if
+// its registers are not here.
+func takeShare(ctx *module.Ctx, match *matchingv1.Match, account []byte) *settlementv1.Share {
 	key := shareKey(match.Period, account, match.Id)
 	share, ok := shares.Get(ctx.Store, key)
-	if ok {
-		shares.Delete(ctx.Store, key)
+	if !ok {
+		return nil
 	}
-	return share.GetEnergyWh(), ok
+	shares.Delete(ctx.Store, key)
+	return share
+}
+
+// delivered is what the registers of both sides mean for a match.
+type delivered struct {
+	// seller and buyer are s_k and g_k, in Wh at the seller's meter.
+	seller, buyer int64
+	// measured says that both are measured: not estimated, and of no side that
+	// is missing.
+	measured bool
+	// gridStandsIn for the seller, whose registers are missing: it gets the money.
+	gridStandsIn bool
 }
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
-// the match's escrow, and the rest of the escrow goes back. When the grid
-// stands in for the seller it gets the money.
-func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, deliveredWh int64, gridStandsIn bool) error {
+// the match's escrow, and the rest of the escrow goes back. Who fell short of the
+// other then makes it whole.
+func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) error {
+	deliveredWh := min(d.seller, d.buyer)
 	trade := &settlementv1.Trade{
 		Match: match.Id, Seller: match.Seller, Buyer: match.Buyer, ContractedWh: match.EnergyWh,
 		SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, match.LossPpm), LossPpm: match.LossPpm,
 		PriceUcoinPerKwh: match.PriceUcoinPerKwh, FeeUcoinPerKwh: match.FeeUcoinPerKwh,
-		Environment: match.Environment, GridStoodIn: gridStandsIn,
+		Environment: match.Environment, GridStoodIn: d.gridStandsIn,
 	}
 	var err error
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {
@@ -112,6 +132,11 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 	if err != nil {
 		return err
 	}
+	if d.measured && d.seller != d.buyer {
+		if err := makeWhole(ctx, period.Period, trade, d, &repaid); err != nil {
+			return err
+		}
+	}
 	recordTrade(ctx, period.Period, trade, repaid)
 	countSettled(ctx, match)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
@@ -121,8 +146,9 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 
 // repayments are what of a trade's money went at once to older creditors of its
 // parties, in ucoin: of the seller's receipt, and of the buyer's escrow that
-// came back.
-type repayments struct{ seller, buyer int64 }
+// came back; what of the seller's receipt then repaid its loans, and what of the
+// buyer's payment was lent.
+type repayments struct{ seller, buyer, loans, drawn int64 }
 
 // payOut moves the money of a trade out of the match's escrow, which covers it.
 func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repayments, error) {
@@ -137,16 +163,21 @@ func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade)
 	if err != nil {
 		return repayments{}, ErrUnpaid.With("match %x: %v", match.Id, err)
 	}
-	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid}, nil
+	if trade.GridStoodIn {
+		return repayments{buyer: repaid}, nil
+	}
+	loans, err := credit.RepayFromSale(ctx, payee, trade.AmountUcoin-payments[0].RepaidUcoin)
+	if err != nil {
+		return repayments{}, err
+	}
+	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid, loans: loans}, nil
 }
 
 // recordTrade keeps a trade for the statements of both sides.
 func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repaid repayments) {
-	if trade.GridStoodIn {
-		repaid.seller = 0 // it was the grid that received
-	}
 	for _, side := range []*settlementv1.AccountTrade{
-		{Account: trade.Seller, RepaidUcoin: repaid.seller}, {Account: trade.Buyer, RepaidUcoin: repaid.buyer},
+		{Account: trade.Seller, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans},
+		{Account: trade.Buyer, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn},
 	} {
 		side.Period, side.Trade = period, trade
 		trades.Set(ctx.Store, tradeKey(period, side.Account, trade), side)
@@ -176,9 +207,15 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 		sums.add(&totals.ContractWh, trade.SoldWh)
 	}
 	sums.add(&totals.AmountUcoin, trade.AmountUcoin)
-	sums.add(&totals.FeesUcoin, paidFee(trade))
-	sums.add(&totals.PaidUcoin, paidAmount(trade), paidFee(trade))
-	sums.add(&totals.ReceivedUcoin, paidAmount(trade), paidFee(trade))
+	amount, fee := receivedAmount(trade), trade.FeeUcoin-trade.UnpaidFeeUcoin
+	sums.add(&totals.FeesUcoin, fee)
+	sums.add(&totals.PaidUcoin, amount, fee)
+	sums.add(&totals.ReceivedUcoin, amount, fee)
+	whole := madeWhole(trade)
+	sums.add(&totals.MakeWholeUcoin, whole)
+	sums.add(&totals.PaidUcoin, whole)
+	sums.add(&totals.ReceivedUcoin, whole)
+	sums.add(&totals.FundPaidUcoin, trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin)
 	if trade.GridStoodIn {
 		sums.add(&totals.GridSoldWh, trade.SoldWh)
 		sums.add(&totals.GridReceivedUcoin, trade.AmountUcoin)
@@ -186,9 +223,30 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 	return sums.err
 }
 
-// paidAmount is what the buyer paid of a trade's amount when it settled, in
+// receivedAmount is what the seller got of a trade's amount when it settled, in
 // ucoin.
-func paidAmount(trade *settlementv1.Trade) int64 { return trade.AmountUcoin - trade.UnpaidAmountUcoin }
+func receivedAmount(trade *settlementv1.Trade) int64 {
+	return trade.AmountUcoin - trade.UnpaidAmountUcoin
+}
 
-// paidFee is what the buyer paid of a trade's fee when it settled, in ucoin.
-func paidFee(trade *settlementv1.Trade) int64 { return trade.FeeUcoin - trade.UnpaidFeeUcoin }
+// paidAmount is what of that the buyer paid itself, in ucoin.
+func paidAmount(trade *settlementv1.Trade) int64 {
+	return receivedAmount(trade) - trade.GuaranteedAmountUcoin
+}
+
+// paidFee is what the buyer paid itself of a trade's fee when it settled, in
+// ucoin.
+func paidFee(trade *settlementv1.Trade) int64 {
+	return trade.FeeUcoin - trade.UnpaidFeeUcoin - trade.GuaranteedFeeUcoin
+}
+
+// guaranteed is what the guarantee fund paid of a trade in the buyer's place.
+func guaranteed(trade *settlementv1.Trade) int64 {
+	return trade.GuaranteedAmountUcoin + trade.GuaranteedFeeUcoin
+}
+
+// owed is what of a trade became the buyer's debt, in ucoin: to the seller, the
+// fee ledger and the guarantee fund.
+func owed(trade *settlementv1.Trade) int64 {
+	return trade.UnpaidAmountUcoin + trade.UnpaidFeeUcoin + guaranteed(trade)
+}

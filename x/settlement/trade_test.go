@@ -31,14 +31,19 @@ func TestShortSeller(t *testing.T) {
 	check(m, "home", &settlementv1.Statement{
 		Version: 1, ImportWh: 1000, BoughtWh: 500, GridImportWh: 500, PaidUcoin: 100_000 + 2_500 + 250_000, FeesUcoin: 2_500,
 		GridPaidUcoin: 250_000, GridAloneUcoin: 500_000, Outcome: 1,
+		// sun makes home whole: 500 Wh at retail less price and fee.
+		ReceivedUcoin: 147_500, MakeWholeReceivedUcoin: 147_500,
 	})
-	// The shop itself took 400 of 1000: g = 400 < s = 500; it falls short by 600.
+	// The shop itself took 400 of 1000: g = 400 < s = 500; it falls short by 600, of which
+	// sun could deliver 100: price less feed-in.
 	check(m, "shop", &settlementv1.Statement{
-		Version: 1, ImportWh: 400, BoughtWh: 400, PaidUcoin: 80_000 + 2_000, FeesUcoin: 2_000, GridAloneUcoin: 200_000, Outcome: -10,
+		Version: 1, ImportWh: 400, BoughtWh: 400, PaidUcoin: 80_000 + 2_000 + 10_000, FeesUcoin: 2_000, GridAloneUcoin: 200_000, Outcome: -10,
+		MakeWholePaidUcoin: 10_000,
 	})
 	check(m, "sun", &settlementv1.Statement{
 		Version: 1, ImportWh: 10, ExportWh: 1000, SoldWh: 900, GridImportWh: 10, GridExportWh: 100,
-		PaidUcoin: 5_000, GridPaidUcoin: 5_000, ReceivedUcoin: 180_000 + 10_000, GridReceivedUcoin: 10_000,
+		PaidUcoin: 5_000 + 147_500, GridPaidUcoin: 5_000, ReceivedUcoin: 180_000 + 10_000 + 10_000, GridReceivedUcoin: 10_000,
+		MakeWholePaidUcoin: 147_500, MakeWholeReceivedUcoin: 10_000,
 		GridAloneUcoin: 5_000 - 100_000, Outcome: -10,
 	})
 	if got := reputation.ValueOf(m.Store, market.Address("sun")); got != 50 {
@@ -82,12 +87,13 @@ func TestHeavyLoss(t *testing.T) {
 	// n = 900, b = 450, g = 500.
 	deliver(m, map[string]flow{"sun": {0, 1000}, "home": {450, 0}}, "sun", "home")
 	check(m, "home", &settlementv1.Statement{
-		Version: 1, ImportWh: 450, BoughtWh: 450, PaidUcoin: 100_000 + 2_500, FeesUcoin: 2_500, GridAloneUcoin: 225_000,
-		Outcome: 1, // short by 450 <= violation_wh 500
+		Version: 1, ImportWh: 450, BoughtWh: 450, PaidUcoin: 100_000 + 2_500 + 50_000, FeesUcoin: 2_500, GridAloneUcoin: 225_000,
+		MakeWholePaidUcoin: 50_000, // for 500 Wh that sun could deliver
+		Outcome:            1,      // short by 450 <= violation_wh 500
 	})
 	checkTotals(m, 1, &settlementv1.Totals{
 		SoldWh: 500, BoughtWh: 450, LossWh: 50, CleanWh: 500, AmountUcoin: 100_000, FeesUcoin: 2_500,
-		GridBoughtWh: 500, GridPaidUcoin: 50_000, PaidUcoin: 152_500, ReceivedUcoin: 152_500, GridAloneUcoin: 225_000 - 100_000,
+		GridBoughtWh: 500, GridPaidUcoin: 50_000, MakeWholeUcoin: 50_000, PaidUcoin: 202_500, ReceivedUcoin: 202_500, GridAloneUcoin: 225_000 - 100_000,
 	})
 }
 

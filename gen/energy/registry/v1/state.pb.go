@@ -140,6 +140,56 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{1}
 }
 
+// FreezeCause tells who thaws a frozen account.
+type FreezeCause int32
+
+const (
+	// Frozen by the authority, which alone thaws it; or not frozen.
+	FreezeCause_FREEZE_CAUSE_UNSPECIFIED FreezeCause = 0
+	// Frozen by settlement after repeated violations, which thaws it once it reads
+	// its meters again and owes nothing.
+	FreezeCause_FREEZE_CAUSE_VIOLATIONS FreezeCause = 1
+)
+
+// Enum value maps for FreezeCause.
+var (
+	FreezeCause_name = map[int32]string{
+		0: "FREEZE_CAUSE_UNSPECIFIED",
+		1: "FREEZE_CAUSE_VIOLATIONS",
+	}
+	FreezeCause_value = map[string]int32{
+		"FREEZE_CAUSE_UNSPECIFIED": 0,
+		"FREEZE_CAUSE_VIOLATIONS":  1,
+	}
+)
+
+func (x FreezeCause) Enum() *FreezeCause {
+	p := new(FreezeCause)
+	*p = x
+	return p
+}
+
+func (x FreezeCause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FreezeCause) Descriptor() protoreflect.EnumDescriptor {
+	return file_energy_registry_v1_state_proto_enumTypes[2].Descriptor()
+}
+
+func (FreezeCause) Type() protoreflect.EnumType {
+	return &file_energy_registry_v1_state_proto_enumTypes[2]
+}
+
+func (x FreezeCause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FreezeCause.Descriptor instead.
+func (FreezeCause) EnumDescriptor() ([]byte, []int) {
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
 type EnergyType int32
 
 const (
@@ -185,11 +235,11 @@ func (x EnergyType) String() string {
 }
 
 func (EnergyType) Descriptor() protoreflect.EnumDescriptor {
-	return file_energy_registry_v1_state_proto_enumTypes[2].Descriptor()
+	return file_energy_registry_v1_state_proto_enumTypes[3].Descriptor()
 }
 
 func (EnergyType) Type() protoreflect.EnumType {
-	return &file_energy_registry_v1_state_proto_enumTypes[2]
+	return &file_energy_registry_v1_state_proto_enumTypes[3]
 }
 
 func (x EnergyType) Number() protoreflect.EnumNumber {
@@ -198,7 +248,7 @@ func (x EnergyType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EnergyType.Descriptor instead.
 func (EnergyType) EnumDescriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{3}
 }
 
 // Account is a participant (SPEC 2). Its id is the address of its first key.
@@ -225,7 +275,9 @@ type Account struct {
 	// had begun by then. 0 unless revoked.
 	RevokedAtMs int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
 	// Number of the market in which it trades, 0 to 255.
-	Market        int64 `protobuf:"varint,15,opt,name=market,proto3" json:"market,omitempty"`
+	Market int64 `protobuf:"varint,15,opt,name=market,proto3" json:"market,omitempty"`
+	// Of a frozen account.
+	FreezeCause   FreezeCause `protobuf:"varint,30,opt,name=freeze_cause,json=freezeCause,proto3,enum=energy.registry.v1.FreezeCause" json:"freeze_cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -363,6 +415,13 @@ func (x *Account) GetMarket() int64 {
 		return x.Market
 	}
 	return 0
+}
+
+func (x *Account) GetFreezeCause() FreezeCause {
+	if x != nil {
+		return x.FreezeCause
+	}
+	return FreezeCause_FREEZE_CAUSE_UNSPECIFIED
 }
 
 // Meter belongs to one account and is read by one gateway (SPEC 1, 7).
@@ -799,8 +858,30 @@ type Params struct {
 	// Bilateral contracts in force or proposed by an account, and as many again
 	// that are proposed to it; 0: none.
 	MaxContractsPerAccount int64 `protobuf:"varint,40,opt,name=max_contracts_per_account,json=maxContractsPerAccount,proto3" json:"max_contracts_per_account,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// The most that an account may owe to the guarantee fund by what the fund pays
+	// in its place; 0: the fund pays nothing.
+	GuaranteeLimitUcoin int64 `protobuf:"varint,50,opt,name=guarantee_limit_ucoin,json=guaranteeLimitUcoin,proto3" json:"guarantee_limit_ucoin,omitempty"`
+	// Charged to the guarantee fund for a violation; 0: nothing.
+	ViolationPenaltyUcoin int64 `protobuf:"varint,51,opt,name=violation_penalty_ucoin,json=violationPenaltyUcoin,proto3" json:"violation_penalty_ucoin,omitempty"`
+	// An account is frozen after so many violations in its last freeze_window
+	// outcomes; 0: never.
+	FreezeViolations int64 `protobuf:"varint,52,opt,name=freeze_violations,json=freezeViolations,proto3" json:"freeze_violations,omitempty"`
+	FreezeWindow     int64 `protobuf:"varint,53,opt,name=freeze_window,json=freezeWindow,proto3" json:"freeze_window,omitempty"`
+	// Credit banks: the most that an account may owe in principal, by tens of its
+	// credit value: the first entry for 0 to 9, and so on; the last one holds for
+	// all above. None: nothing is lent.
+	CreditCapsUcoin []int64 `protobuf:"varint,70,rep,packed,name=credit_caps_ucoin,json=creditCapsUcoin,proto3" json:"credit_caps_ucoin,omitempty"`
+	// Bounds of what a bank may ask per term, of its terms and grace times, and of
+	// the demands stated to it.
+	CreditRateMinPpm      int64 `protobuf:"varint,71,opt,name=credit_rate_min_ppm,json=creditRateMinPpm,proto3" json:"credit_rate_min_ppm,omitempty"`
+	CreditRateMaxPpm      int64 `protobuf:"varint,72,opt,name=credit_rate_max_ppm,json=creditRateMaxPpm,proto3" json:"credit_rate_max_ppm,omitempty"`
+	CreditMaxTermPeriods  int64 `protobuf:"varint,73,opt,name=credit_max_term_periods,json=creditMaxTermPeriods,proto3" json:"credit_max_term_periods,omitempty"`
+	CreditMaxGracePeriods int64 `protobuf:"varint,74,opt,name=credit_max_grace_periods,json=creditMaxGracePeriods,proto3" json:"credit_max_grace_periods,omitempty"`
+	CreditMaxDemands      int64 `protobuf:"varint,75,opt,name=credit_max_demands,json=creditMaxDemands,proto3" json:"credit_max_demands,omitempty"`
+	// A loan of less makes no outcome when it is repaid on time.
+	CreditMinOutcomeUcoin int64 `protobuf:"varint,76,opt,name=credit_min_outcome_ucoin,json=creditMinOutcomeUcoin,proto3" json:"credit_min_outcome_ucoin,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1050,6 +1131,83 @@ func (x *Params) GetMaxContractsPerAccount() int64 {
 	return 0
 }
 
+func (x *Params) GetGuaranteeLimitUcoin() int64 {
+	if x != nil {
+		return x.GuaranteeLimitUcoin
+	}
+	return 0
+}
+
+func (x *Params) GetViolationPenaltyUcoin() int64 {
+	if x != nil {
+		return x.ViolationPenaltyUcoin
+	}
+	return 0
+}
+
+func (x *Params) GetFreezeViolations() int64 {
+	if x != nil {
+		return x.FreezeViolations
+	}
+	return 0
+}
+
+func (x *Params) GetFreezeWindow() int64 {
+	if x != nil {
+		return x.FreezeWindow
+	}
+	return 0
+}
+
+func (x *Params) GetCreditCapsUcoin() []int64 {
+	if x != nil {
+		return x.CreditCapsUcoin
+	}
+	return nil
+}
+
+func (x *Params) GetCreditRateMinPpm() int64 {
+	if x != nil {
+		return x.CreditRateMinPpm
+	}
+	return 0
+}
+
+func (x *Params) GetCreditRateMaxPpm() int64 {
+	if x != nil {
+		return x.CreditRateMaxPpm
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMaxTermPeriods() int64 {
+	if x != nil {
+		return x.CreditMaxTermPeriods
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMaxGracePeriods() int64 {
+	if x != nil {
+		return x.CreditMaxGracePeriods
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMaxDemands() int64 {
+	if x != nil {
+		return x.CreditMaxDemands
+	}
+	return 0
+}
+
+func (x *Params) GetCreditMinOutcomeUcoin() int64 {
+	if x != nil {
+		return x.CreditMinOutcomeUcoin
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1200,7 +1358,7 @@ var File_energy_registry_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\xa6\x04\n" +
+	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\xea\x04\n" +
 	"\aAccount\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x1b\n" +
@@ -1217,7 +1375,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\rvalidator_key\x18\f \x01(\fR\fvalidatorKey\x12'\n" +
 	"\x0fvalidator_power\x18\r \x01(\x03R\x0evalidatorPower\x12\"\n" +
 	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\x12\x16\n" +
-	"\x06market\x18\x0f \x01(\x03R\x06market\"\x87\x02\n" +
+	"\x06market\x18\x0f \x01(\x03R\x06market\x12B\n" +
+	"\ffreeze_cause\x18\x1e \x01(\x0e2\x1f.energy.registry.v1.FreezeCauseR\vfreezeCause\"\x87\x02\n" +
 	"\x05Meter\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x18\n" +
@@ -1244,8 +1403,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xa6\n" +
-	"\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xc5\x0e\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1284,7 +1442,18 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"max_rounds\x18\x1d \x01(\x03R\tmaxRounds\x12\x1f\n" +
 	"\vlapse_limit\x18\x1e \x01(\x03R\n" +
 	"lapseLimit\x129\n" +
-	"\x19max_contracts_per_account\x18( \x01(\x03R\x16maxContractsPerAccount\"b\n" +
+	"\x19max_contracts_per_account\x18( \x01(\x03R\x16maxContractsPerAccount\x122\n" +
+	"\x15guarantee_limit_ucoin\x182 \x01(\x03R\x13guaranteeLimitUcoin\x126\n" +
+	"\x17violation_penalty_ucoin\x183 \x01(\x03R\x15violationPenaltyUcoin\x12+\n" +
+	"\x11freeze_violations\x184 \x01(\x03R\x10freezeViolations\x12#\n" +
+	"\rfreeze_window\x185 \x01(\x03R\ffreezeWindow\x12*\n" +
+	"\x11credit_caps_ucoin\x18F \x03(\x03R\x0fcreditCapsUcoin\x12-\n" +
+	"\x13credit_rate_min_ppm\x18G \x01(\x03R\x10creditRateMinPpm\x12-\n" +
+	"\x13credit_rate_max_ppm\x18H \x01(\x03R\x10creditRateMaxPpm\x125\n" +
+	"\x17credit_max_term_periods\x18I \x01(\x03R\x14creditMaxTermPeriods\x127\n" +
+	"\x18credit_max_grace_periods\x18J \x01(\x03R\x15creditMaxGracePeriods\x12,\n" +
+	"\x12credit_max_demands\x18K \x01(\x03R\x10creditMaxDemands\x127\n" +
+	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
@@ -1310,7 +1479,10 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x0eSTATUS_PENDING\x10\x01\x12\x11\n" +
 	"\rSTATUS_ACTIVE\x10\x02\x12\x11\n" +
 	"\rSTATUS_FROZEN\x10\x03\x12\x12\n" +
-	"\x0eSTATUS_REVOKED\x10\x04*\xb7\x01\n" +
+	"\x0eSTATUS_REVOKED\x10\x04*H\n" +
+	"\vFreezeCause\x12\x1c\n" +
+	"\x18FREEZE_CAUSE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17FREEZE_CAUSE_VIOLATIONS\x10\x01*\xb7\x01\n" +
 	"\n" +
 	"EnergyType\x12\x1b\n" +
 	"\x17ENERGY_TYPE_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -1333,42 +1505,44 @@ func file_energy_registry_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_registry_v1_state_proto_rawDescData
 }
 
-var file_energy_registry_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_energy_registry_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_registry_v1_state_proto_goTypes = []any{
 	(Role)(0),            // 0: energy.registry.v1.Role
 	(Status)(0),          // 1: energy.registry.v1.Status
-	(EnergyType)(0),      // 2: energy.registry.v1.EnergyType
-	(*Account)(nil),      // 3: energy.registry.v1.Account
-	(*Meter)(nil),        // 4: energy.registry.v1.Meter
-	(*KeyOwner)(nil),     // 5: energy.registry.v1.KeyOwner
-	(*Authority)(nil),    // 6: energy.registry.v1.Authority
-	(*Chain)(nil),        // 7: energy.registry.v1.Chain
-	(*EnginePower)(nil),  // 8: energy.registry.v1.EnginePower
-	(*Proposal)(nil),     // 9: energy.registry.v1.Proposal
-	(*Params)(nil),       // 10: energy.registry.v1.Params
-	(*ParamsEntry)(nil),  // 11: energy.registry.v1.ParamsEntry
-	(*GenesisState)(nil), // 12: energy.registry.v1.GenesisState
-	(*v1.Msg)(nil),       // 13: energy.tx.v1.Msg
+	(FreezeCause)(0),     // 2: energy.registry.v1.FreezeCause
+	(EnergyType)(0),      // 3: energy.registry.v1.EnergyType
+	(*Account)(nil),      // 4: energy.registry.v1.Account
+	(*Meter)(nil),        // 5: energy.registry.v1.Meter
+	(*KeyOwner)(nil),     // 6: energy.registry.v1.KeyOwner
+	(*Authority)(nil),    // 7: energy.registry.v1.Authority
+	(*Chain)(nil),        // 8: energy.registry.v1.Chain
+	(*EnginePower)(nil),  // 9: energy.registry.v1.EnginePower
+	(*Proposal)(nil),     // 10: energy.registry.v1.Proposal
+	(*Params)(nil),       // 11: energy.registry.v1.Params
+	(*ParamsEntry)(nil),  // 12: energy.registry.v1.ParamsEntry
+	(*GenesisState)(nil), // 13: energy.registry.v1.GenesisState
+	(*v1.Msg)(nil),       // 14: energy.tx.v1.Msg
 }
 var file_energy_registry_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.registry.v1.Account.roles:type_name -> energy.registry.v1.Role
 	1,  // 1: energy.registry.v1.Account.status:type_name -> energy.registry.v1.Status
-	2,  // 2: energy.registry.v1.Meter.energy_type:type_name -> energy.registry.v1.EnergyType
-	13, // 3: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
-	10, // 4: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
-	7,  // 5: energy.registry.v1.GenesisState.chain:type_name -> energy.registry.v1.Chain
-	6,  // 6: energy.registry.v1.GenesisState.authority:type_name -> energy.registry.v1.Authority
-	11, // 7: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
-	3,  // 8: energy.registry.v1.GenesisState.accounts:type_name -> energy.registry.v1.Account
-	4,  // 9: energy.registry.v1.GenesisState.meters:type_name -> energy.registry.v1.Meter
-	5,  // 10: energy.registry.v1.GenesisState.removed_keys:type_name -> energy.registry.v1.KeyOwner
-	9,  // 11: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	2,  // 2: energy.registry.v1.Account.freeze_cause:type_name -> energy.registry.v1.FreezeCause
+	3,  // 3: energy.registry.v1.Meter.energy_type:type_name -> energy.registry.v1.EnergyType
+	14, // 4: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
+	11, // 5: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
+	8,  // 6: energy.registry.v1.GenesisState.chain:type_name -> energy.registry.v1.Chain
+	7,  // 7: energy.registry.v1.GenesisState.authority:type_name -> energy.registry.v1.Authority
+	12, // 8: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
+	4,  // 9: energy.registry.v1.GenesisState.accounts:type_name -> energy.registry.v1.Account
+	5,  // 10: energy.registry.v1.GenesisState.meters:type_name -> energy.registry.v1.Meter
+	6,  // 11: energy.registry.v1.GenesisState.removed_keys:type_name -> energy.registry.v1.KeyOwner
+	10, // 12: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_energy_registry_v1_state_proto_init() }
@@ -1381,7 +1555,7 @@ func file_energy_registry_v1_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_state_proto_rawDesc), len(file_energy_registry_v1_state_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,

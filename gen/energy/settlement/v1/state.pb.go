@@ -49,8 +49,17 @@ type Trade struct {
 	// paid from escrow and leave none.
 	UnpaidAmountUcoin int64 `protobuf:"varint,15,opt,name=unpaid_amount_ucoin,json=unpaidAmountUcoin,proto3" json:"unpaid_amount_ucoin,omitempty"`
 	UnpaidFeeUcoin    int64 `protobuf:"varint,16,opt,name=unpaid_fee_ucoin,json=unpaidFeeUcoin,proto3" json:"unpaid_fee_ucoin,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What of amount and fee the guarantee fund paid in the buyer's place.
+	GuaranteedAmountUcoin int64 `protobuf:"varint,20,opt,name=guaranteed_amount_ucoin,json=guaranteedAmountUcoin,proto3" json:"guaranteed_amount_ucoin,omitempty"`
+	GuaranteedFeeUcoin    int64 `protobuf:"varint,21,opt,name=guaranteed_fee_ucoin,json=guaranteedFeeUcoin,proto3" json:"guaranteed_fee_ucoin,omitempty"`
+	// Make-whole payment of the seller, short of what the buyer could take, to the
+	// buyer, or of the buyer, short of what the seller could deliver, to the
+	// seller; one of them at most. What of it became debt.
+	MakeWholeBySellerUcoin int64 `protobuf:"varint,22,opt,name=make_whole_by_seller_ucoin,json=makeWholeBySellerUcoin,proto3" json:"make_whole_by_seller_ucoin,omitempty"`
+	MakeWholeByBuyerUcoin  int64 `protobuf:"varint,23,opt,name=make_whole_by_buyer_ucoin,json=makeWholeByBuyerUcoin,proto3" json:"make_whole_by_buyer_ucoin,omitempty"`
+	UnpaidMakeWholeUcoin   int64 `protobuf:"varint,24,opt,name=unpaid_make_whole_ucoin,json=unpaidMakeWholeUcoin,proto3" json:"unpaid_make_whole_ucoin,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -195,6 +204,41 @@ func (x *Trade) GetUnpaidFeeUcoin() int64 {
 	return 0
 }
 
+func (x *Trade) GetGuaranteedAmountUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedAmountUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetGuaranteedFeeUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedFeeUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetMakeWholeBySellerUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeBySellerUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetMakeWholeByBuyerUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeByBuyerUcoin
+	}
+	return 0
+}
+
+func (x *Trade) GetUnpaidMakeWholeUcoin() int64 {
+	if x != nil {
+		return x.UnpaidMakeWholeUcoin
+	}
+	return 0
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
 // first; a late arrival of missing registers makes version 2.
 type Statement struct {
@@ -223,12 +267,13 @@ type Statement struct {
 	GridPaidUcoin int64 `protobuf:"varint,16,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
 	// Part of received.
 	GridReceivedUcoin int64 `protobuf:"varint,17,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
-	// What should have been paid and became debt; not in paid.
+	// What should have been paid and became debt, to the guarantee fund included;
+	// not in paid.
 	DebtUcoin int64 `protobuf:"varint,18,opt,name=debt_ucoin,json=debtUcoin,proto3" json:"debt_ucoin,omitempty"`
 	// What of receipts and of escrow that came back repaid older debts at once.
 	RepaidUcoin int64 `protobuf:"varint,19,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
 	// Free + escrow when the statement was made, and that without this
-	// settlement: after = before + received - paid - repaid.
+	// settlement: after = before + received + drawn - paid - repaid - loans repaid.
 	BalanceBeforeUcoin int64 `protobuf:"varint,20,opt,name=balance_before_ucoin,json=balanceBeforeUcoin,proto3" json:"balance_before_ucoin,omitempty"`
 	BalanceAfterUcoin  int64 `protobuf:"varint,21,opt,name=balance_after_ucoin,json=balanceAfterUcoin,proto3" json:"balance_after_ucoin,omitempty"`
 	// What the same energy would have cost with the grid alone; negative: earned.
@@ -237,10 +282,23 @@ type Statement struct {
 	FeedInUcoinPerKwh int64    `protobuf:"varint,24,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
 	Trades            []*Trade `protobuf:"bytes,25,rep,name=trades,proto3" json:"trades,omitempty"`
 	// Change of the credit value by this period's outcome, and the value.
-	Outcome       int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	Reputation    int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Outcome    int64 `protobuf:"varint,26,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Reputation int64 `protobuf:"varint,27,opt,name=reputation,proto3" json:"reputation,omitempty"`
+	// Part of debt: what the guarantee fund paid in the account's place.
+	GuaranteedUcoin int64 `protobuf:"varint,40,opt,name=guaranteed_ucoin,json=guaranteedUcoin,proto3" json:"guaranteed_ucoin,omitempty"`
+	// Charged for the period's violation, and what of it was paid: part of paid.
+	PenaltyUcoin     int64 `protobuf:"varint,41,opt,name=penalty_ucoin,json=penaltyUcoin,proto3" json:"penalty_ucoin,omitempty"`
+	PenaltyPaidUcoin int64 `protobuf:"varint,42,opt,name=penalty_paid_ucoin,json=penaltyPaidUcoin,proto3" json:"penalty_paid_ucoin,omitempty"`
+	// Make-whole payments to and by the account when they were settled: part of
+	// received and of paid.
+	MakeWholeReceivedUcoin int64 `protobuf:"varint,43,opt,name=make_whole_received_ucoin,json=makeWholeReceivedUcoin,proto3" json:"make_whole_received_ucoin,omitempty"`
+	MakeWholePaidUcoin     int64 `protobuf:"varint,44,opt,name=make_whole_paid_ucoin,json=makeWholePaidUcoin,proto3" json:"make_whole_paid_ucoin,omitempty"`
+	// Part of paid: what the credit bank paid, on loan.
+	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
+	// What of receipts repaid loans at once.
+	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -458,6 +516,55 @@ func (x *Statement) GetOutcome() int64 {
 func (x *Statement) GetReputation() int64 {
 	if x != nil {
 		return x.Reputation
+	}
+	return 0
+}
+
+func (x *Statement) GetGuaranteedUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetPenaltyUcoin() int64 {
+	if x != nil {
+		return x.PenaltyUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetPenaltyPaidUcoin() int64 {
+	if x != nil {
+		return x.PenaltyPaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetMakeWholeReceivedUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetMakeWholePaidUcoin() int64 {
+	if x != nil {
+		return x.MakeWholePaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetDrawnUcoin() int64 {
+	if x != nil {
+		return x.DrawnUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetLoansRepaidUcoin() int64 {
+	if x != nil {
+		return x.LoansRepaidUcoin
 	}
 	return 0
 }
@@ -971,11 +1078,13 @@ func (x *Component) GetOpenAccounts() int64 {
 // matches: energy at the seller's meter that it could deliver (s_k of SPEC 8)
 // or take (g_k).
 type Share struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
-	Match         []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
-	EnergyWh      int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Account  []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period   int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Match    []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
+	EnergyWh int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	// The registers are estimated: no make-whole payment follows from them.
+	Estimated     bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1038,6 +1147,13 @@ func (x *Share) GetEnergyWh() int64 {
 	return 0
 }
 
+func (x *Share) GetEstimated() bool {
+	if x != nil {
+		return x.Estimated
+	}
+	return false
+}
+
 // AccountTrade is a settled trade that waits for an account's statement.
 type AccountTrade struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1045,9 +1161,13 @@ type AccountTrade struct {
 	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
 	Trade   *Trade                 `protobuf:"bytes,3,opt,name=trade,proto3" json:"trade,omitempty"`
 	// What of the account's money in it repaid older debts at once.
-	RepaidUcoin   int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RepaidUcoin int64 `protobuf:"varint,4,opt,name=repaid_ucoin,json=repaidUcoin,proto3" json:"repaid_ucoin,omitempty"`
+	// What of a buyer's payment its credit bank lent, and what of a seller's
+	// receipt repaid its loans.
+	DrawnUcoin       int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
+	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AccountTrade) Reset() {
@@ -1108,6 +1228,20 @@ func (x *AccountTrade) GetRepaidUcoin() int64 {
 	return 0
 }
 
+func (x *AccountTrade) GetDrawnUcoin() int64 {
+	if x != nil {
+		return x.DrawnUcoin
+	}
+	return 0
+}
+
+func (x *AccountTrade) GetLoansRepaidUcoin() int64 {
+	if x != nil {
+		return x.LoansRepaidUcoin
+	}
+	return 0
+}
+
 // Totals are a period's sums: sold = bought + loss, paid = received.
 type Totals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1125,14 +1259,19 @@ type Totals struct {
 	GridSoldWh        int64 `protobuf:"varint,8,opt,name=grid_sold_wh,json=gridSoldWh,proto3" json:"grid_sold_wh,omitempty"`
 	GridPaidUcoin     int64 `protobuf:"varint,9,opt,name=grid_paid_ucoin,json=gridPaidUcoin,proto3" json:"grid_paid_ucoin,omitempty"`
 	GridReceivedUcoin int64 `protobuf:"varint,10,opt,name=grid_received_ucoin,json=gridReceivedUcoin,proto3" json:"grid_received_ucoin,omitempty"`
-	// Accounts and grid; received includes the fee ledger.
+	// Accounts, grid and guarantee fund; received includes the fee ledger.
 	PaidUcoin      int64 `protobuf:"varint,11,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
 	ReceivedUcoin  int64 `protobuf:"varint,12,opt,name=received_ucoin,json=receivedUcoin,proto3" json:"received_ucoin,omitempty"`
 	GridAloneUcoin int64 `protobuf:"varint,13,opt,name=grid_alone_ucoin,json=gridAloneUcoin,proto3" json:"grid_alone_ucoin,omitempty"`
 	// Part of sold_wh: by contract.
-	ContractWh    int64 `protobuf:"varint,14,opt,name=contract_wh,json=contractWh,proto3" json:"contract_wh,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ContractWh int64 `protobuf:"varint,14,opt,name=contract_wh,json=contractWh,proto3" json:"contract_wh,omitempty"`
+	// The guarantee fund's: what it paid in others' place, and penalties.
+	FundPaidUcoin     int64 `protobuf:"varint,20,opt,name=fund_paid_ucoin,json=fundPaidUcoin,proto3" json:"fund_paid_ucoin,omitempty"`
+	FundReceivedUcoin int64 `protobuf:"varint,21,opt,name=fund_received_ucoin,json=fundReceivedUcoin,proto3" json:"fund_received_ucoin,omitempty"`
+	// Make-whole payments between accounts.
+	MakeWholeUcoin int64 `protobuf:"varint,22,opt,name=make_whole_ucoin,json=makeWholeUcoin,proto3" json:"make_whole_ucoin,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
@@ -1259,6 +1398,27 @@ func (x *Totals) GetGridAloneUcoin() int64 {
 func (x *Totals) GetContractWh() int64 {
 	if x != nil {
 		return x.ContractWh
+	}
+	return 0
+}
+
+func (x *Totals) GetFundPaidUcoin() int64 {
+	if x != nil {
+		return x.FundPaidUcoin
+	}
+	return 0
+}
+
+func (x *Totals) GetFundReceivedUcoin() int64 {
+	if x != nil {
+		return x.FundReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Totals) GetMakeWholeUcoin() int64 {
+	if x != nil {
+		return x.MakeWholeUcoin
 	}
 	return 0
 }
@@ -1624,6 +1784,69 @@ func (x *Due) GetPeriod() int64 {
 	return 0
 }
 
+// Freeze is an account that settlement froze for violations.
+type Freeze struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The latest period in which it was violated.
+	Period int64 `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	// Measured registers of a later period came since.
+	ReadAgain     bool `protobuf:"varint,3,opt,name=read_again,json=readAgain,proto3" json:"read_again,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Freeze) Reset() {
+	*x = Freeze{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Freeze) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Freeze) ProtoMessage() {}
+
+func (x *Freeze) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Freeze.ProtoReflect.Descriptor instead.
+func (*Freeze) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Freeze) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Freeze) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Freeze) GetReadAgain() bool {
+	if x != nil {
+		return x.ReadAgain
+	}
+	return false
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clock         *Clock                 `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
@@ -1638,13 +1861,14 @@ type GenesisState struct {
 	Contracts     []*Contract            `protobuf:"bytes,10,rep,name=contracts,proto3" json:"contracts,omitempty"`
 	ContractTerms []*ContractTerms       `protobuf:"bytes,11,rep,name=contract_terms,json=contractTerms,proto3" json:"contract_terms,omitempty"`
 	Components    []*Component           `protobuf:"bytes,12,rep,name=components,proto3" json:"components,omitempty"`
+	Freezes       []*Freeze              `protobuf:"bytes,13,rep,name=freezes,proto3" json:"freezes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1880,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1893,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -1756,11 +1980,18 @@ func (x *GenesisState) GetComponents() []*Component {
 	return nil
 }
 
+func (x *GenesisState) GetFreezes() []*Freeze {
+	if x != nil {
+		return x.Freezes
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\x97\x04\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xae\x06\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -1778,7 +2009,13 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\rgrid_stood_in\x18\r \x01(\bR\vgridStoodIn\x12\x1a\n" +
 	"\bcontract\x18\x0e \x01(\fR\bcontract\x12.\n" +
 	"\x13unpaid_amount_ucoin\x18\x0f \x01(\x03R\x11unpaidAmountUcoin\x12(\n" +
-	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\"\xcb\a\n" +
+	"\x10unpaid_fee_ucoin\x18\x10 \x01(\x03R\x0eunpaidFeeUcoin\x126\n" +
+	"\x17guaranteed_amount_ucoin\x18\x14 \x01(\x03R\x15guaranteedAmountUcoin\x120\n" +
+	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\x12:\n" +
+	"\x1amake_whole_by_seller_ucoin\x18\x16 \x01(\x03R\x16makeWholeBySellerUcoin\x128\n" +
+	"\x19make_whole_by_buyer_ucoin\x18\x17 \x01(\x03R\x15makeWholeByBuyerUcoin\x125\n" +
+	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\x86\n" +
+	"\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -1812,7 +2049,15 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aoutcome\x18\x1a \x01(\x03R\aoutcome\x12\x1e\n" +
 	"\n" +
 	"reputation\x18\x1b \x01(\x03R\n" +
-	"reputation\"\xcc\x02\n" +
+	"reputation\x12)\n" +
+	"\x10guaranteed_ucoin\x18( \x01(\x03R\x0fguaranteedUcoin\x12#\n" +
+	"\rpenalty_ucoin\x18) \x01(\x03R\fpenaltyUcoin\x12,\n" +
+	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\x129\n" +
+	"\x19make_whole_received_ucoin\x18+ \x01(\x03R\x16makeWholeReceivedUcoin\x121\n" +
+	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x1f\n" +
+	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
+	"drawnUcoin\x12,\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -1860,17 +2105,21 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tComponent\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\fR\tcomponent\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
-	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"l\n" +
+	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"\x8a\x01\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
-	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\"\x96\x01\n" +
+	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1c\n" +
+	"\testimated\x18\x05 \x01(\bR\testimated\"\xe5\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
 	"\x05trade\x18\x03 \x01(\v2\x1b.energy.settlement.v1.TradeR\x05trade\x12!\n" +
-	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\"\xe5\x03\n" +
+	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\x12\x1f\n" +
+	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
+	"drawnUcoin\x12,\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xe7\x04\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -1890,7 +2139,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x0ereceived_ucoin\x18\f \x01(\x03R\rreceivedUcoin\x12(\n" +
 	"\x10grid_alone_ucoin\x18\r \x01(\x03R\x0egridAloneUcoin\x12\x1f\n" +
 	"\vcontract_wh\x18\x0e \x01(\x03R\n" +
-	"contractWh\"\x8a\x02\n" +
+	"contractWh\x12&\n" +
+	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\x12.\n" +
+	"\x13fund_received_ucoin\x18\x15 \x01(\x03R\x11fundReceivedUcoin\x12(\n" +
+	"\x10make_whole_ucoin\x18\x16 \x01(\x03R\x0emakeWholeUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
@@ -1917,7 +2169,12 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tstatement\x18\x03 \x01(\v2\x1f.energy.settlement.v1.StatementR\tstatement\"3\n" +
 	"\x03Due\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\x03R\x06period\"\xdf\x05\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\"Y\n" +
+	"\x06Freeze\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
+	"\n" +
+	"read_again\x18\x03 \x01(\bR\treadAgain\"\x97\x06\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
@@ -1935,7 +2192,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x0econtract_terms\x18\v \x03(\v2#.energy.settlement.v1.ContractTermsR\rcontractTerms\x12?\n" +
 	"\n" +
 	"components\x18\f \x03(\v2\x1f.energy.settlement.v1.ComponentR\n" +
-	"componentsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"components\x126\n" +
+	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_state_proto_rawDescOnce sync.Once
@@ -1949,7 +2207,7 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
@@ -1966,7 +2224,8 @@ var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Clock)(nil),          // 12: energy.settlement.v1.Clock
 	(*Missing)(nil),        // 13: energy.settlement.v1.Missing
 	(*Due)(nil),            // 14: energy.settlement.v1.Due
-	(*GenesisState)(nil),   // 15: energy.settlement.v1.GenesisState
+	(*Freeze)(nil),         // 15: energy.settlement.v1.Freeze
+	(*GenesisState)(nil),   // 16: energy.settlement.v1.GenesisState
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
@@ -1986,11 +2245,12 @@ var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	3,  // 14: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
 	5,  // 15: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
 	6,  // 16: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	15, // 17: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -2004,7 +2264,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
