@@ -69,10 +69,7 @@ func events[E proto.Message](t *testing.T, n *node) (found []E) {
 		if made == nil {
 			continue // the genesis has none
 		}
-		block := client.Block{Height: height, Events: made.events}
-		for _, result := range made.results {
-			block.Results = append(block.Results, result)
-		}
+		block := client.Block{Height: height, Results: made.results, Events: made.events}
 		all, err := block.AllEvents()
 		if err != nil {
 			t.Fatal(err)
