@@ -1,9 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/clearing"
@@ -26,20 +29,12 @@ func sealable(order proto.Message) error {
 		if err := clearing.CheckRatedBuy(&matchingv1.BuyOrder{PriceUcoinPerKwh: 1, OpenWh: 1, Preferences: order.Preferences}); err != nil {
 			return usage("--%v", err)
 		}
-		w := order.Weights
-		for _, wish := range []wish{
-			{"wanted-loss", order.WantedLossPpm, units.PPM},
-			{"max-loss", order.GetMaxLossPpm(), units.PPM},
-			{"wanted-environment", order.GetWantedEnvironment(), 1},
-			{"wanted-credit", order.GetWantedCredit(), 100},
-			{"weights.price", w.GetPrice(), 1000},
-			{"weights.energy", w.GetEnergy(), 1000},
-			{"weights.environment", w.GetEnvironment(), 1000},
-			{"weights.credit", w.GetCredit(), 1000},
-			{"weights.loss", w.GetLoss(), 1000},
-			{"weights.energy-type", w.GetEnergyType(), 1000},
-		} {
-			if err := wish.check(); err != nil {
+		if _, known := registryv1.EnergyType_name[int32(order.WantedEnergyType)]; !known {
+			return usage("--wanted-energy-type: expected a known energy type, got %d", order.WantedEnergyType)
+		}
+		for _, r := range clearing.Ranges(order) {
+			flag := strings.ReplaceAll(strings.TrimSuffix(r.Field, "_ppm"), "_", "-")
+			if err := (wish{flag, r.Value, r.Most}).check(); err != nil {
 				return err
 			}
 		}

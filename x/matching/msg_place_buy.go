@@ -10,11 +10,6 @@ import (
 	"github.com/energyd/energyd/x/reputation"
 )
 
-const (
-	maxWeight = 1000
-	maxCredit = 100
-)
-
 func checkPlaceBuy(_ string, m *matchingv1.MsgPlaceBuy) error {
 	if err := checkPeriod(m.Period); err != nil {
 		return err
@@ -34,23 +29,8 @@ func checkStatedBuy(order *matchingv1.BuyOrder) error {
 	if err := clearing.CheckRatedBuy(stated); err != nil {
 		return ErrMalformed.With("%v", err)
 	}
-	w := order.Weights
-	for _, field := range []struct {
-		name        string
-		value, most int64
-	}{
-		{"wanted_loss_ppm", order.WantedLossPpm, units.PPM},
-		{"max_loss_ppm", order.GetMaxLossPpm(), units.PPM},
-		{"wanted_environment", order.GetWantedEnvironment(), 1},
-		{"wanted_credit", order.GetWantedCredit(), maxCredit},
-		{"weights.price", w.GetPrice(), maxWeight},
-		{"weights.energy", w.GetEnergy(), maxWeight},
-		{"weights.environment", w.GetEnvironment(), maxWeight},
-		{"weights.credit", w.GetCredit(), maxWeight},
-		{"weights.loss", w.GetLoss(), maxWeight},
-		{"weights.energy_type", w.GetEnergyType(), maxWeight},
-	} {
-		if err := checkRange(field.name, field.value, field.most); err != nil {
+	for _, field := range clearing.Ranges(order) {
+		if err := checkRange(field.Field, field.Value, field.Most); err != nil {
 			return err
 		}
 	}
