@@ -151,3 +151,22 @@ func short(t *testing.T) *world {
 	w.next(drawn, "home")
 	return w
 }
+
+// lineOf is what a member may draw in the k-th period.
+func (w *world) lineOf(name string, k int64) int64 {
+	w.T.Helper()
+	address, borrower := market.Address(agg), market.Address(name)
+	answer, err := market.Query[*creditv1.QueryOffersResponse](w.Market, &creditv1.QueryOffersRequest{Aggregator: address[:], Period: at(k)})
+	if is(err, "credit/unknown_offer") {
+		return 0
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	for _, line := range answer.Lines {
+		if string(line.Borrower) == string(borrower[:]) {
+			return line.UndrawnUcoin
+		}
+	}
+	return 0
+}
