@@ -52,6 +52,28 @@ func TestRepayEarly(t *testing.T) {
 	}
 }
 
+// TestSmallLoan: less than credit_min_outcome_ucoin brings no +1.
+func TestSmallLoan(t *testing.T) {
+	for ucoin, want := range map[int64]int64{99_999: 60, 100_000: 61} {
+		w := newWorld(t, nil, map[string]int64{"home": 8 * million}, "home")
+		w.openBank(50 * million)
+		w.Must("home", demand())
+		w.End()
+		w.next(nil, "home")
+		w.next(map[string]flow{"home": {10_000, 0}}, "home")
+		w.open(nil, "home")
+		if lent, _, err := drawFor(w, market.Address("home"), ucoin); err != nil || lent != ucoin {
+			t.Fatalf("lent %d, %v", lent, err)
+		}
+		w.End()
+		w.next(nil, "home")
+		w.next(nil, "home")
+		if got, value := w.loans("home"), reputation.ValueOf(w.Store, market.Address("home")); got.Borrower.Loans != 1 || value != want {
+			t.Errorf("%d lent and repaid: a credit value of %d, want %d", ucoin, value, want)
+		}
+	}
+}
+
 // TestRepayOldestFirst: of two loans the older is repaid in full before the newer
 // gets anything.
 func TestRepayOldestFirst(t *testing.T) {
