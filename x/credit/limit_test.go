@@ -65,3 +65,23 @@ func TestLimitAtRetailToCome(t *testing.T) {
 		t.Errorf("got %d, want 10 kWh at 0.7", got)
 	}
 }
+
+// TestLimitOfSilentMeter: each period that the meters have not closed is one more
+// bill to expect, until the deadline at which the account is settled as missing.
+func TestLimitOfSilentMeter(t *testing.T) {
+	w := newWorld(t, func(g *market.Genesis) { g.Params().CreditCapsUcoin = []int64{50 * million} },
+		map[string]int64{"home": 5 * million}, "home")
+	w.openBank(90 * million)
+	w.Must("home", demand())
+	w.End()
+	w.next(nil, "home")
+	w.next(map[string]flow{"home": {10_000, 0}}, "home") // 5 coins: all it has
+	for i, want := range []int64{5, 10, 15, 15, 15} {    // the deadline is two periods later
+		if i > 0 {
+			w.next(nil)
+		}
+		if got := w.limit(); got != want*million {
+			t.Errorf("silent for %d periods: got %d, want %d coins", i, got, want)
+		}
+	}
+}
