@@ -51,8 +51,8 @@ func ParseAddress(text string) (Address, error) {
 	switch a.Kind {
 	case TCP, RTUOverTCP:
 		host, port, err := net.SplitHostPort(u.Host)
-		n, _ := strconv.ParseUint(port, 10, 16)
-		if err != nil || host == "" || n == 0 || !plain || u.Path != "" && u.Path != "/" {
+		n, badPort := strconv.ParseUint(port, 10, 16)
+		if err != nil || host == "" || badPort != nil || n == 0 || !plain || u.Path != "" && u.Path != "/" {
 			return Address{}, fmt.Errorf("expected %s://HOST:PORT, got %q", a.Kind, text)
 		}
 		a.Target = u.Host
