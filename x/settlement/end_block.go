@@ -44,6 +44,10 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		}
 		work.countLeaves(ctx.Store, due.Period)
 	}
+	// After all statements: what a freeze gives back is of none of their periods.
+	if err := stopFrozen(ctx); err != nil {
+		return fmt.Errorf("orders of frozen accounts: %w", err)
+	}
 	if ended != 0 {
 		thaw(ctx)
 	}

@@ -71,8 +71,7 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 	period.OpenAccounts--
 	issue(ctx, statement)
 	if statement.Outcome == reputation.Violated {
-		// After the statement: what a freeze gives back is not of this period.
-		return freezeViolator(ctx, statement)
+		freezeViolator(ctx, statement)
 	}
 	return nil
 }
