@@ -23,6 +23,8 @@
 //	13 terms       period, component, contract  ContractTerms: what it means in an open period
 //	14 components  period, component         Component that waits for accounts
 //	15 freezes     account                   Freeze: whom settlement froze and has to thaw
+//	16 groups      period, gateway or home aggregator  Group: its accounts, until the period is complete
+//	17 group waits period, group, account    GroupWait: a statement that waits for what its group shows
 //
 // Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
 //
@@ -39,7 +41,8 @@
 //     matches. A match settles when both sides' registers are here, an account
 //     when its registers are here and its matches have settled: its residual
 //     with the grid is paid, its credit value changes, its statement is made.
-//     One with contracts waits before that for its component (below).
+//     One with contracts waits before that for its component, one with matches
+//     and estimated registers for its groups (below).
 //  3. At the deadline what is open settles for good. It passes in the first
 //     block after n = deadline_periods whole periods with blocks that followed
 //     the period; a period that was opened late counts from then. Seller
@@ -124,7 +127,7 @@
 //
 // The outcome of an account with matches is -10 if its registers are missing at
 // the deadline or fall short of its matches by more than violation_ppm of
-// them and violation_wh or are estimated, else +1. To deliver or to
+// them and violation_wh or are estimated, unless that is waived, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
 //
 // Make-whole. In a match whose registers are measured on both sides, a seller that
@@ -138,12 +141,33 @@
 // and fees only. Nothing is due where a side is estimated, or missing when the
 // deadline passes, nor for contracts, which have no fixed energy.
 //
+// Waiver. A violation by missing or estimated registers is waived when most meters
+// of a gateway or aggregator fail together (SPEC 9): no -10, no penalty, nothing
+// that counts for a freeze, and no +1. The accounts with billing meters that settle
+// in the period behind one gateway are a group, and those of one home aggregator;
+// an account fails if its registers are estimated or, at the deadline, missing,
+// whether it has matches or not. One is excused if more than half of a group of its
+// own fail, itself included, and three at least, it and two others: the gateway of
+// one household, or of two that agree, does not excuse itself. An account with
+// matches and estimated registers waits for its statement until enough others are
+// in to show it, or the deadline; its matches and contracts settle before, so that
+// nobody waits for it. A shortfall of measured registers is never waived: late ones
+// that show one end the waiver, with -10, penalty and freeze in their version of
+// the statement.
+//
+// What an operator gains that silences its gateways on purpose: its members are
+// not violated, but are paid only once registers come, at most for what they show;
+// a seller gets no +1, and saves the make-whole payment of a shortfall only where
+// registers stay estimated or come after the deadline, as anybody does who is late.
+// The others are not hurt, the grid stands in. waived in statements tells the
+// authority, which revokes the gateway.
+//
 // A violation is charged violation_penalty_ucoin of its period's parameters, paid to
 // the guarantee fund from the free balance, else owed to it, after the residual
 // and in the same statement. After freeze_violations of them in its last
 // freeze_window outcomes the account is frozen, in the block of the statement:
 // its orders are cancelled as by a freeze of the authority. Parameters of 0 switch
-// either off. The freeze ends by itself with the first block of a period once
+// either off. All freezes of a block cancel orders in one pass at its end. The freeze ends by itself with the first block of a period once
 // measured registers of a period after the latest violation have come since, and
 // the account owes nothing: a scan of those frozen, once in a period. The
 // authority may thaw it before, or freeze it on top: then the authority thaws it.
@@ -159,5 +183,5 @@
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,
-// settlement.contracts, settlement.freezes.
+// settlement.contracts, settlement.freezes, settlement.groups.
 package settlement

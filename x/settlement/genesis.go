@@ -54,6 +54,9 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		}
 		freezes.Set(ctx.Store, freezeKey(frozen.Account), frozen)
 	}
+	if err := initGroups(ctx.Store, genesis); err != nil {
+		return err
+	}
 	if err := checkFreezes(ctx.Store); err != nil {
 		return ErrMalformed.With("settlement.freezes: %v", err)
 	}
@@ -143,6 +146,25 @@ func initAccounts(s state.Store, genesis *settlementv1.GenesisState) error {
 	return nil
 }
 
+// initGroups takes the groups of open periods and who waits for them.
+func initGroups(s state.Store, genesis *settlementv1.GenesisState) error {
+	for i, g := range genesis.Groups {
+		if err := checkIDs(fmt.Sprintf("groups[%d]", i), g.Group); err != nil {
+			return err
+		}
+		groups.Set(s, groupKey(g.Period, g.Group), g)
+	}
+	for i, wait := range genesis.GroupWaits {
+		for _, account := range [][]byte{wait.Group, wait.Account} {
+			if err := checkIDs(fmt.Sprintf("group_waits[%d]", i), account); err != nil {
+				return err
+			}
+		}
+		groupWaits.Set(s, groupWaitKey(wait.Period, wait.Group, wait.Account), wait)
+	}
+	return checkGroups(s)
+}
+
 // checkIDs keeps keys of another width out of the tables.
 func checkIDs(field string, account []byte, matches ...[]byte) error {
 	if _, err := protocol.AddressFrom(account); err != nil {
@@ -175,5 +197,7 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		ContractTerms: collect(values(contractTerms.All(r, contractTerms.Key()))),
 		Freezes:       collect(values(freezes.All(r, freezes.Key()))),
 		Components:    collect(values(components.All(r, components.Key()))),
+		Groups:        collect(values(groups.All(r, groups.Key()))),
+		GroupWaits:    collect(values(groupWaits.All(r, groupWaits.Key()))),
 	})
 }

@@ -23,6 +23,11 @@ func settleComponent(ctx *module.Ctx, start int64, component []byte) error {
 		if !ok {
 			return ErrNoRecord.With("period %d: no tally of %v", start, protocol.Address(party))
 		}
+		tally.Component, tally.Ready = nil, false
+		if awaitsGroups(ctx.Store, tally) {
+			tallies.Set(ctx.Store, tallyKey(start, party), tally)
+			continue
+		}
 		if err := closeForGood(ctx, tally); err != nil {
 			return err
 		}

@@ -104,12 +104,10 @@ func (s *simulation) step() {
 func (s *simulation) end() {
 	s.m.End()
 	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
-		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
-	}
-	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
-		if event.Statement.Version == 1 { // later versions carry it along
-			s.fund += event.Statement.PenaltyUcoin
-		}
+		key := fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)
+		// Later versions carry it along, or are the first to charge it.
+		s.fund += event.Statement.PenaltyUcoin - s.made[key].GetPenaltyUcoin()
+		s.made[key] = event.Statement
 	}
 	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
 		s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin

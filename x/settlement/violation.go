@@ -22,8 +22,11 @@ const (
 
 const forViolations = registryv1.FreezeCause_FREEZE_CAUSE_VIOLATIONS
 
-// punish charges a violation's penalty to the guarantee fund (SPEC 8).
-func punish(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
+// violate records a violation and charges its penalty to the guarantee fund
+// (SPEC 8, 9).
+func violate(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
+	statement.Outcome = reputation.Violated
+	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
 	penalty := registry.ParamsAt(ctx.Store, statement.Period).ViolationPenaltyUcoin
 	paid, _, err := bank.Pay(ctx, protocol.Address(statement.Account), protocol.GuaranteeAddress, penalty)
 	if err != nil {
