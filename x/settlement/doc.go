@@ -85,6 +85,29 @@
 // from its credit line (x/credit), then the guarantee fund in its place, as for
 // energy of the grid; the rest becomes debt to the seller and the fee ledger.
 //
+// Contract years (S4 3.3). A contract may say what the buyer takes in a year, at the
+// seller's meter, where its price counts, with an excess and a penalty price. A
+// contract year is 365 days from its first period, or the time that was proposed if
+// that is shorter; it covers the periods that start in it. One that is cut short, as
+// the last of several may be, by a cancellation, by acceptance after its start or
+// because a side was revoked, has its part of the quantity, rounded down. Purchases
+// are paid period by period at the contract's price. When the year is closed, what
+// was delivered beyond 110 % of the quantity costs the difference to the excess
+// price, which is no lower, as well. What is missing to 90 % costs the penalty price
+// as far as the seller had it left for the grid in the year's periods: who had
+// nothing to sell is owed nothing. With several contracts what was left counts for
+// each. Both are judged once, at the end: only then the quantity is
+// certain (a cancellation cuts it), the order in which late registers come does not
+// matter, and the money is rounded once. Limits are rounded in favour of the buyer,
+// and what is within the greatest step of both sides' meters is no deviation. Excess
+// is energy, paid from the balance, the credit line and by the guarantee fund; the
+// penalty only from the balance, since neither bank nor fund pays for energy that
+// never flowed; the rest becomes debt to the seller. That is in no statement but in
+// ContractYearClosed. A year is closed in the first block of a period with blocks,
+// once one has ended that it does not cover and nothing of it is in settlement.
+// Registers that come by then count, a contract stays until then, and a period of
+// an outage that is opened later does not count.
+//
 // All contracts are read once in a block that opens a period, and the graph of
 // the grid if any covers it; each account has at most max_contracts_per_account
 // of its own and as many proposals that wait for it. A contract goes after a
@@ -179,7 +202,8 @@
 //
 // An item that fails is isolated: registers that cannot be settled count as
 // missing, a match that cannot be settled at the deadline gives its escrow back,
-// the contracts of a component deliver nothing (event SettlementFailed).
+// the contracts of a component deliver nothing, a contract's year costs nothing
+// (event SettlementFailed).
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,

@@ -98,12 +98,22 @@ func checkContractRecord(field string, c *settlementv1.Contract) error {
 	err := checkProposeContract("", &settlementv1.MsgProposeContract{
 		Seller: c.Seller, Buyer: c.Buyer, PriceUcoinPerKwh: c.PriceUcoinPerKwh, Priority: c.Priority, Rank: c.Rank,
 		FromPeriod: c.FromPeriod, UntilPeriod: c.UntilPeriod,
+		YearWh: c.YearWh, ExcessPriceUcoinPerKwh: c.ExcessPriceUcoinPerKwh, PenaltyPriceUcoinPerKwh: c.PenaltyPriceUcoinPerKwh,
 	})
 	if err != nil {
 		return ErrMalformed.With("settlement.%s: %v", field, err)
 	}
 	if !bytes.Equal(c.Proposer, c.Seller) && !bytes.Equal(c.Proposer, c.Buyer) {
 		return ErrMalformed.With("settlement.%s.proposer: expected the seller or the buyer", field)
+	}
+	if (c.YearMs > 0) != (c.YearWh > 0) || c.YearMs < 0 || c.YearMs > maxYearMs || c.YearWh == 0 && len(c.Years) > 0 {
+		return ErrMalformed.With("settlement.%s.year_ms: expected up to 365 days with a year's quantity, else none and no years", field)
+	}
+	for i, year := range c.Years {
+		if year.FromPeriod < c.FromPeriod || (year.FromPeriod-c.FromPeriod)%c.YearMs != 0 || year.FromPeriod >= c.UntilPeriod ||
+			i > 0 && year.FromPeriod != c.Years[i-1].FromPeriod+c.YearMs || year.DeliveredWh < 0 || year.LeftWh < 0 {
+			return ErrMalformed.With("settlement.%s.years[%d]: expected the contract's years in order, with energies of 0 or more", field, i)
+		}
 	}
 	return nil
 }

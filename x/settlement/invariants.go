@@ -236,6 +236,9 @@ func checkContracts(r state.Reader) error {
 	if rows != 0 {
 		return fmt.Errorf("%w: expected two rows for each contract, got %d more", errContracts, rows)
 	}
+	if err := checkYears(r); err != nil {
+		return err
+	}
 	waiting := map[string]int64{} // accounts that are not ready, by component
 	for tally := range values(tallies.All(r, tallies.Key())) {
 		if len(tally.Component) == 0 {
@@ -255,6 +258,28 @@ func checkContracts(r state.Reader) error {
 		}
 	}
 	return checkTerms(r)
+}
+
+// checkYears says that contract years know how many periods settle with them.
+func checkYears(r state.Reader) error {
+	settling := map[string][]int64{} // periods, by contract
+	for t := range values(contractTerms.All(r, contractTerms.Key())) {
+		settling[string(t.Contract)] = append(settling[string(t.Contract)], t.Period)
+	}
+	for c := range values(contracts.All(r, contracts.Key())) {
+		for _, year := range c.Years {
+			open := int64(0)
+			for _, period := range settling[string(c.Id)] {
+				if period >= year.FromPeriod && period < yearEnd(c, year) {
+					open++
+				}
+			}
+			if open != year.OpenPeriods {
+				return fmt.Errorf("%w: contract %x, %v has %d periods in settlement", errContracts, c.Id, year, open)
+			}
+		}
+	}
+	return nil
 }
 
 // checkTerms says that contracts in open periods are those of accounts that

@@ -46,6 +46,7 @@ func serve(ctx *module.Ctx, period int64, component []byte) [][]byte {
 	terms := collect(values(contractTerms.All(ctx.Store, termsOf(period, component))))
 	for _, t := range terms {
 		contractTerms.Delete(ctx.Store, termsKey(period, component, t.Contract))
+		countOpenPeriod(ctx.Store, t, -1)
 	}
 	components.Delete(ctx.Store, componentKey(period, component))
 	parties := partiesOf(terms)
@@ -77,6 +78,9 @@ func shareOutRest(ctx *module.Ctx, start int64, terms []*settlementv1.ContractTe
 		pairs[i] = pricematrix.Pair{Seller: seller, Buyer: buyer, LossPPM: t.LossPpm}
 	}
 	for i, deliveredWh := range pricematrix.Share(pairs, left, need) {
+		if err := countDelivered(ctx.Store, terms[i], deliveredWh, left[pairs[i].Seller]); err != nil {
+			return err
+		}
 		if deliveredWh == 0 {
 			continue
 		}
