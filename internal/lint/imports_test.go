@@ -50,7 +50,7 @@ var table = []room{
 	{name: "x/registry", ours: contract},
 	{name: "x/bank", ours: list(contract, "x/registry")},
 	{name: "x/grid", ours: list(contract, "x/registry", "x/grid/*")},
-	{name: "x/reputation", ours: list(contract, "x/registry")},
+	{name: "x/reputation", ours: list(contract, "x/registry", "x/bank")},
 	{name: "x/metering", ours: list(contract, trade)},
 	{name: "x/credit", ours: list(contract, trade, "x/metering", "x/credit/*")},
 	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/grid/*", "x/matching/*")},

@@ -142,6 +142,10 @@
 // statement in which it happens. What the credit bank lent is paid, and in
 // drawn_ucoin; what of receipts repaid loans is in loans_repaid_ucoin.
 //
+// What a match escrowed pays first, the amount before the fee. Where the grid stands
+// in for a seller it bears what the buyer does not pay: it is owed that, and the
+// seller has all of its money when its registers come.
+//
 // Energy and fees are paid from escrow, the free balance, the credit line, by the
 // guarantee fund (bank.PayGuaranteed), and else become debt. What the fund paid is received by
 // the creditor and in the totals' paid; for the account it is no payment but a
@@ -160,7 +164,7 @@
 // the seller's, both of the period. Common shortfalls cost nothing. The tolerance
 // is in s_k and g_k, judged at the account: who is within a step of its meters or
 // sigma_ppm is not short of any match. It is paid when the match settles, after
-// the escrow, from the free balance, else owed; the guarantee fund pays for energy
+// the escrow, of a seller from its security, then from the free balance, else owed; the guarantee fund pays for energy
 // and fees only. Nothing is due where a side is estimated, or missing when the
 // deadline passes, nor for contracts, which have no fixed energy.
 //
@@ -196,6 +200,11 @@
 // authority may thaw it before, or freeze it on top: then the authority thaws it.
 // Late registers take no penalty back. A deadline counts periods with blocks, so
 // readings that an outage of the chain held up are no violation.
+//
+// A revoked account is closed in the first block of a period in which nothing is
+// open any more: no period that had begun when it was revoked, no match, contract,
+// escrow, debt or loan. Registers that are missing are waited for as long as the
+// statements of their period are kept. All that wait are read once in a period.
 //
 // An account whose class has no tariff exchanges with the grid for nothing
 // (event TariffMissing).

@@ -52,6 +52,9 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		thaw(ctx)
 	}
 	prune(ctx, clock)
+	if ended != 0 {
+		closeRevoked(ctx, clock.LastPeriod)
+	}
 	return nil
 }
 

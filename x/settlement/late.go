@@ -79,6 +79,8 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 func passOn(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, trade *settlementv1.Trade, partWh int64) error {
 	trade.SoldWh = min(trade.SoldWh, partWh)
 	trade.BoughtWh = units.Net(trade.SoldWh, trade.LossPpm)
+	// The grid pays in full, whatever it got of the buyer, who owes it the rest.
+	trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin, trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin = 0, 0, 0, 0
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, trade.SoldWh); err != nil {
 		return err

@@ -71,9 +71,14 @@ func void(ctx *module.Ctx, match *matchingv1.Match) error {
 	}
 	takeShare(ctx, match, match.Seller)
 	takeShare(ctx, match, match.Buyer)
-	matching.Take(ctx, match)
+	if err := matching.Take(ctx, match); err != nil {
+		return err
+	}
 	period.OpenMatches--
 	periods.Set(ctx.Store, periodKey(period.Period), period)
+	if err := bank.Release(ctx, protocol.Address(match.Seller), match.SecurityUcoin); err != nil {
+		return err
+	}
 	return bank.Release(ctx, protocol.Address(match.Buyer), match.EscrowUcoin)
 }
 

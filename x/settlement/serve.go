@@ -185,27 +185,14 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 	if trade.FeeUcoin, err = units.Amount(t.FeeUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
-	seller, bill := protocol.Address(t.Seller), purchase{
-		payer: protocol.Address(t.Buyer), payee: protocol.Address(t.Seller), ucoin: trade.AmountUcoin, period: period.Period,
-		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(t.Buyer), period.Period),
-	}
-	amount, err := pay(ctx, bill)
-	if err != nil {
+	var repaid repayments
+	if err := payRest(ctx, period.Period, trade, protocol.Address(t.Seller), 0, 0, &repaid); err != nil {
 		return err
 	}
-	bill.payee, bill.ucoin = protocol.FeeAddress, trade.FeeUcoin
-	feePaid, err := pay(ctx, bill)
-	if err != nil {
+	if repaid.loans, err = credit.RepayFromSale(ctx, protocol.Address(t.Seller), receivedAmount(trade)-repaid.seller); err != nil {
 		return err
 	}
-	trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin = amount.fund, feePaid.fund
-	trade.UnpaidAmountUcoin = trade.AmountUcoin - amount.ucoin - amount.fund
-	trade.UnpaidFeeUcoin = trade.FeeUcoin - feePaid.ucoin - feePaid.fund
-	loans, err := credit.RepayFromSale(ctx, seller, amount.ucoin+amount.fund-amount.repaid)
-	if err != nil {
-		return err
-	}
-	recordTrade(ctx, period.Period, trade, repayments{seller: amount.repaid, loans: loans, drawn: amount.drawn + feePaid.drawn})
+	recordTrade(ctx, period.Period, trade, repaid)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	return addTrade(period.Totals, trade)
 }

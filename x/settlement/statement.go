@@ -103,8 +103,17 @@ func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *sett
 	case unread || tally.Violated:
 		return violate(ctx, totals, statement)
 	}
-	statement.Outcome = reputation.Fulfilled
-	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
+	var dealings []reputation.Dealing
+	for _, trade := range matchTrades(statement) {
+		other := trade.Seller
+		if bytes.Equal(other, statement.Account) {
+			other = trade.Buyer
+		}
+		dealings = append(dealings, reputation.Dealing{With: protocol.Address(other), Amount: trade.SoldWh})
+	}
+	if reputation.Fulfil(ctx, protocol.Address(statement.Account), dealings, registry.ParamsAt(ctx.Store, statement.Period).LeastOutcomeWh) {
+		statement.Outcome = reputation.Fulfilled
+	}
 	return nil
 }
 

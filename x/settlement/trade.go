@@ -114,7 +114,7 @@ type delivered struct {
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
 // the match's escrow, and the rest of the escrow goes back. Who fell short of the
-// other then makes it whole.
+// other then makes it whole, a seller out of its security first.
 func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) error {
 	deliveredWh := min(d.seller, d.buyer)
 	trade := &settlementv1.Trade{
@@ -130,15 +130,20 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 	if trade.FeeUcoin, err = units.Amount(match.FeeUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
-	matching.Take(ctx, match)
+	if err := matching.Take(ctx, match); err != nil {
+		return err
+	}
 	repaid, err := payOut(ctx, match, trade)
 	if err != nil {
 		return err
 	}
 	if d.measured && d.seller != d.buyer {
-		if err := makeWhole(ctx, period.Period, trade, d, &repaid); err != nil {
+		if err := assess(ctx, period.Period, trade, d); err != nil {
 			return err
 		}
+	}
+	if err := makeWhole(ctx, trade, match.SecurityUcoin, &repaid); err != nil {
+		return err
 	}
 	recordTrade(ctx, period.Period, trade, repaid)
 	countSettled(ctx, match)
@@ -153,27 +158,61 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 // buyer's payment was lent.
 type repayments struct{ seller, buyer, loans, drawn int64 }
 
-// payOut moves the money of a trade out of the match's escrow, which covers it.
+// payOut pays for a trade out of the match's escrow; what the escrow does not
+// cover the buyer owes as for any energy (pay).
 func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repayments, error) {
 	payee := protocol.Address(trade.Seller)
 	if trade.GridStoodIn {
 		payee = protocol.GridAddress
 	}
-	payments := []bank.Payment{
-		{To: payee, AmountUcoin: trade.AmountUcoin}, {To: protocol.FeeAddress, AmountUcoin: trade.FeeUcoin},
+	if covered := match.EscrowUcoin + match.ExposedUcoin; trade.AmountUcoin+trade.FeeUcoin > covered {
+		return repayments{}, ErrUnpaid.With("match %x: expected a cost of at most %d ucoin, in escrow or exposed, got %d",
+			match.Id, covered, trade.AmountUcoin+trade.FeeUcoin)
 	}
-	repaid, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
+	amount := min(trade.AmountUcoin, match.EscrowUcoin)
+	fee := min(trade.FeeUcoin, match.EscrowUcoin-amount)
+	payments := []bank.Payment{{To: payee, AmountUcoin: amount}, {To: protocol.FeeAddress, AmountUcoin: fee}}
+	returned, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
 	if err != nil {
 		return repayments{}, ErrUnpaid.With("match %x: %v", match.Id, err)
 	}
+	repaid := repayments{seller: payments[0].RepaidUcoin, buyer: returned}
+	if amount < trade.AmountUcoin || fee < trade.FeeUcoin {
+		if err := payRest(ctx, match.Period, trade, payee, amount, fee, &repaid); err != nil {
+			return repayments{}, err
+		}
+	}
 	if trade.GridStoodIn {
-		return repayments{buyer: repaid}, nil
+		return repayments{buyer: repaid.buyer, drawn: repaid.drawn}, nil
 	}
-	loans, err := credit.RepayFromSale(ctx, payee, trade.AmountUcoin-payments[0].RepaidUcoin)
+	repaid.loans, err = credit.RepayFromSale(ctx, payee, receivedAmount(trade)-repaid.seller)
+	return repaid, err
+}
+
+// payRest pays what is left of a trade's amount and fee after so much was paid out
+// of escrow.
+func payRest(ctx *module.Ctx, period int64, trade *settlementv1.Trade, payee protocol.Address, amount, fee int64, repaid *repayments) error {
+	bill := purchase{
+		payer: protocol.Address(trade.Buyer), payee: payee, ucoin: trade.AmountUcoin - amount, period: period,
+		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(trade.Buyer), period),
+	}
+	forEnergy, err := pay(ctx, bill)
 	if err != nil {
-		return repayments{}, err
+		return err
 	}
-	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid, loans: loans}, nil
+	trade.GuaranteedAmountUcoin = forEnergy.fund
+	trade.UnpaidAmountUcoin = bill.ucoin - forEnergy.ucoin - forEnergy.fund
+	bill.payee, bill.ucoin = protocol.FeeAddress, trade.FeeUcoin-fee
+	forFee, err := pay(ctx, bill)
+	if err != nil {
+		return err
+	}
+	trade.GuaranteedFeeUcoin = forFee.fund
+	trade.UnpaidFeeUcoin = bill.ucoin - forFee.ucoin - forFee.fund
+	var sums adder
+	sums.add(&repaid.seller, forEnergy.repaid)
+	sums.add(&repaid.drawn, forEnergy.drawn, forFee.drawn)
+	return sums.err
 }
 
 // recordTrade keeps a trade for the statements of both sides.
@@ -221,7 +260,7 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 	sums.add(&totals.FundPaidUcoin, trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin)
 	if trade.GridStoodIn {
 		sums.add(&totals.GridSoldWh, trade.SoldWh)
-		sums.add(&totals.GridReceivedUcoin, trade.AmountUcoin)
+		sums.add(&totals.GridReceivedUcoin, amount)
 	}
 	return sums.err
 }
