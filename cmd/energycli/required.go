@@ -24,20 +24,23 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.settlement.v1.MsgProposeContract.priority":  true, // first
 	"energy.settlement.v1.MsgProposeContract.rank":      true,
 
-	"energy.grid.v1.QueryTariffRequest.period":              true, // the present one
-	"energy.grid.v1.QueryZoneFeeRequest.period":             true,
-	"energy.matching.v1.QueryOrdersRequest.account":         true, // all
-	"energy.matching.v1.QueryMatchesRequest.account":        true,
-	"energy.matching.v1.QueryMarketsRequest.period":         true, // the present one
-	"energy.matching.v1.QueryMarketRequest.market":          true, // market 0
-	"energy.matching.v1.QueryBookRequest.market":            true,
-	"energy.matching.v1.QueryOrdersRequest.market":          true,
-	"energy.matching.v1.QueryCertificateRequest.market":     true,
-	"energy.matching.v1.QueryCertificateRequest.round":      true, // the latest
-	"energy.registry.v1.QueryAccountsRequest.status":        true, // any
-	"energy.registry.v1.QueryParamsRequest.period":          true, // the present one
-	"energy.settlement.v1.QueryRootsRequest.from_period":    true, // from the first
-	"energy.matching.v1.QueryStandingOrdersRequest.account": true,
+	"energy.grid.v1.QueryTariffRequest.period":                  true, // the present one
+	"energy.grid.v1.QueryZoneFeeRequest.period":                 true,
+	"energy.matching.v1.QueryOrdersRequest.account":             true, // all
+	"energy.matching.v1.QueryMatchesRequest.account":            true,
+	"energy.matching.v1.QueryMarketsRequest.period":             true, // the present one
+	"energy.matching.v1.QueryMarketRequest.market":              true, // market 0
+	"energy.matching.v1.QueryBookRequest.market":                true,
+	"energy.matching.v1.QueryOrdersRequest.market":              true,
+	"energy.matching.v1.QueryCertificateRequest.market":         true,
+	"energy.matching.v1.QueryCertificateRequest.round":          true, // the latest
+	"energy.registry.v1.QueryAccountsRequest.status":            true, // any
+	"energy.registry.v1.QueryParamsRequest.period":              true, // the present one
+	"energy.settlement.v1.QueryRootsRequest.from_period":        true, // from the first
+	"energy.matching.v1.QueryStandingOrdersRequest.account":     true,
+	"energy.settlement.v1.QueryZoneFeesRequest.from_month":      true, // from the first
+	"energy.origin.v1.QueryCertificatesRequest.from_month":      true,
+	"energy.origin.v1.QueryCertificateTotalsRequest.from_month": true,
 }
 
 // required says whether the field must be stated: without presence of its own,

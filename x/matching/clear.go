@@ -106,6 +106,7 @@ func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *match
 		SellerSatisfactionPpm: trade.SellerPPM, BuyerSatisfactionPpm: trade.BuyerPPM,
 		EscrowUcoin: escrow, Meter: sell.Meter, Round: book.Round,
 	}
+	ways.zoneFee(match, sell.GridNode, buy.GridNode)
 	match.SellerConfirmed = consents(sell.Consent, match.SellerSatisfactionPpm)
 	match.BuyerConfirmed = consents(buy.Consent, match.BuyerSatisfactionPpm)
 	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {

@@ -23,6 +23,7 @@
 //	13 terms       period, component, contract  ContractTerms: what it means in an open period
 //	14 components  period, component         Component that waits for accounts
 //	15 freezes     account                   Freeze: whom settlement froze and has to thaw
+//	30 zone fees   month, from zone, to zone ZoneFees: the grid-fee ledger, for ever
 //
 // Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
 //
@@ -150,6 +151,24 @@
 // Late registers take no penalty back. A deadline counts periods with blocks, so
 // readings that an outage of the chain held up are no violation.
 //
+// Certificates (SPEC 15; x/origin keeps them). Of a trade, by match or contract,
+// min(v_f, what the seller's meter shows of it) is certified if the registers of
+// both sides are measured: what of v_f follows from estimated registers, or stands
+// in for missing ones, was seen by nobody, and late registers certify nothing
+// more. What the tolerance made up for was not measured either: a seller within it
+// has its export shared out pro rata to its matches. All billing meters of the
+// seller must be of one clean type (wind, hydro, solar or biomass), but for those of
+// consumption, which have none; so who has a fossil meter or a battery beside a
+// clean one gets no certificates under that account. The buyer is issued them with
+// its first statement, which names them; a correction issues the difference
+// (certify).
+//
+// Grid fees. Where a fee between zones is part of a trade's fee, the trade names
+// the zones, those of when it was cleared or its contract's period was opened, and
+// the part. With the buyer's first statement it is booked per pair of zones and
+// month (bookZoneFee), as charged: what the buyer could not pay it owes. The coins
+// are in the fee ledger's account with the chain's fee.
+//
 // An account whose class has no tariff exchanges with the grid for nothing
 // (event TariffMissing).
 //
@@ -159,5 +178,5 @@
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,
-// settlement.contracts, settlement.freezes.
+// settlement.contracts, settlement.freezes, settlement.zone_fees.
 package settlement

@@ -57,6 +57,9 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := checkFreezes(ctx.Store); err != nil {
 		return ErrMalformed.With("settlement.freezes: %v", err)
 	}
+	if err := initZoneFees(ctx.Store, genesis.ZoneFees); err != nil {
+		return err
+	}
 	return checkCounts(ctx.Store)
 }
 
@@ -175,5 +178,6 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		ContractTerms: collect(values(contractTerms.All(r, contractTerms.Key()))),
 		Freezes:       collect(values(freezes.All(r, freezes.Key()))),
 		Components:    collect(values(components.All(r, components.Key()))),
+		ZoneFees:      collect(values(zoneFees.All(r, zoneFees.Key()))),
 	})
 }

@@ -20,6 +20,7 @@ func (Module) Invariants() []module.Invariant {
 		{Name: "settlement.counts", Check: checkCounts},
 		{Name: "settlement.contracts", Check: checkContracts},
 		{Name: "settlement.freezes", Check: checkFreezes},
+		{Name: "settlement.zone_fees", Check: checkZoneFees},
 	}
 }
 
@@ -67,6 +68,7 @@ func checkStatement(s *settlementv1.Statement) error {
 	paid, received, fees := s.GridPaidUcoin+s.PenaltyPaidUcoin, s.GridReceivedUcoin, int64(0)
 	debt, byFund := s.PenaltyUcoin-s.PenaltyPaidUcoin, int64(0)
 	whole := settlementv1.Statement{Account: s.Account}
+	certified := s.CertificatesReclaimedWh - s.CertificatesWh - s.CertificatesLostWh - s.CertificatesNettedWh
 	for _, trade := range s.Trades {
 		addMakeWhole(new(adder), &whole, trade)
 		switch {
@@ -75,12 +77,13 @@ func checkStatement(s *settlementv1.Statement) error {
 			fees += paidFee(trade)
 			debt += owed(trade)
 			byFund += guaranteed(trade)
+			certified += trade.CertifiedWh
 		case !s.Missing || !trade.GridStoodIn:
 			received += receivedAmount(trade)
 		}
 	}
 	paid, received, debt = paid+whole.PaidUcoin, received+whole.ReceivedUcoin, debt+whole.DebtUcoin
-	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
+	if certified != 0 || paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
 		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
 		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
 		s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
@@ -112,13 +115,18 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 			switch {
 			case bytes.Equal(trade.Buyer, s.Account):
 				got.FeesUcoin += trade.GuaranteedFeeUcoin
+				zoneFee, err := zoneFeeOf(trade)
+				if err != nil {
+					return err
+				}
+				got.ZoneFeesUcoin += zoneFee
 			case len(trade.Contract) > 0:
 				got.ContractWh += trade.SoldWh
 			}
 		}
 	}
 	stoodIn := want.SoldWh - accounts.SoldWh
-	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ContractWh != want.ContractWh ||
+	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ZoneFeesUcoin != want.ZoneFeesUcoin || got.ContractWh != want.ContractWh ||
 		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
 		got.MakeWholeUcoin != want.MakeWholeUcoin || accounts.MakeWholeUcoin != want.MakeWholeUcoin ||
 		got.FundPaidUcoin != want.FundPaidUcoin || got.FundReceivedUcoin != want.FundReceivedUcoin ||

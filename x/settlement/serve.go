@@ -168,7 +168,9 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 	trade := &settlementv1.Trade{
 		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
 		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: t.FeeUcoinPerKwh, Environment: t.Environment,
+		FromZone: t.FromZone, ToZone: t.ToZone, ZoneFeeUcoinPerKwh: t.ZoneFeeUcoinPerKwh,
 	}
+	nameContractOrigin(ctx.Store, period.Period, trade)
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, deliveredWh); err != nil {
 		return err

@@ -67,6 +67,12 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 			return err
 		}
 	}
+	if err := certifyPurchases(ctx, statement); err != nil {
+		return err
+	}
+	if err := bookZoneFees(ctx, period.Totals, statement); err != nil {
+		return err
+	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
 	period.OpenAccounts--
 	issue(ctx, statement)

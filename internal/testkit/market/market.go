@@ -20,6 +20,7 @@ import (
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/metering"
+	"github.com/energyd/energyd/x/origin"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 	"github.com/energyd/energyd/x/settlement"
@@ -61,7 +62,7 @@ type Market struct {
 // modules are in the order in which genesis needs them.
 func modules() []module.Module {
 	return []module.Module{
-		registry.New(), bank.New(), grid.New(), reputation.New(),
+		registry.New(), bank.New(), grid.New(), reputation.New(), origin.New(),
 		metering.New(), credit.New(), matching.New(), settlement.New(),
 	}
 }

@@ -1319,10 +1319,14 @@ type Match struct {
 	EscrowUcoin int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
 	Meter       string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
 	// The round in which it was found, from 1.
-	Round         int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
-	Market        int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Round  int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
+	Market int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
+	// Where a fee between zones is part of fee_ucoin_per_kwh: the zones, and it.
+	FromZone           string `protobuf:"bytes,40,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,41,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,42,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Match) Reset() {
@@ -1491,6 +1495,27 @@ func (x *Match) GetRound() int64 {
 func (x *Match) GetMarket() int64 {
 	if x != nil {
 		return x.Market
+	}
+	return 0
+}
+
+func (x *Match) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *Match) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *Match) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
 	}
 	return 0
 }
@@ -2655,7 +2680,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x06market\x18\x16 \x01(\x03R\x06marketB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\xb7\x05\n" +
+	"\x0e_wanted_credit\"\xa1\x06\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -2679,7 +2704,10 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
 	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
 	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
-	"\x06market\x18\x15 \x01(\x03R\x06market\"\x92\a\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\x12\x1b\n" +
+	"\tfrom_zone\x18( \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18) \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18* \x01(\x03R\x12zoneFeeUcoinPerKwh\"\x92\a\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +
