@@ -36,7 +36,12 @@ var (
 		"MsgProposeContract.from_period":   "first period that the contract covers",
 		"MsgProposeContract.until_period":  "first period that it covers no more",
 		"MsgProposeContract.expires_at_ms": "until when the other side may accept",
+		"MsgProposeContract.year_wh":       "what the buyer takes in 365 days, or in the contract's time if that is shorter",
 
+		"MsgProposeContract.excess_price_ucoin_per_kwh":  "price of what it takes beyond 110 % of that",
+		"MsgProposeContract.penalty_price_ucoin_per_kwh": "price of what it leaves of 90 % of that",
+
+		"MsgRepayLoan.amount_ucoin":    "what to repay; energycli query credit loans says what is left",
 		"MsgStateDemand.bank":          "the home aggregator, whose bank lends",
 		"MsgStateDemand.amount_ucoin":  "what to borrow at the rate; 0 takes the demand back",
 		"MsgStateDemand.rate_ppm":      "rate per loan term at which to borrow the amount",
@@ -95,6 +100,7 @@ var (
 		"MsgSetBank":             "Open your credit bank or set its terms, as an aggregator",
 		"MsgFundBank":            "Pay free coins into your credit bank's capital",
 		"MsgWithdrawCapital":     "Take capital that no line needs out of your credit bank",
+		"MsgRepayLoan":           "Repay your loans before they are due, the oldest first",
 		"MsgStateDemand":         "State what you would borrow when short of coins for energy",
 		"MsgTransferCertificate": "Pass certificates of origin on to another account",
 		"MsgRetireCertificate":   "Use certificates of origin up, once, for a purpose",
@@ -130,6 +136,7 @@ var (
 		"tx MsgStateDemand":         "  energycli tx credit state-demand --from alice --bank energy1... --amount 20 --rate 3 --none-from 9",
 		"tx MsgTransferCertificate": "  energycli tx origin transfer-certificate --from alice --to energy1... --energy-type solar --month 2026-11 --energy 12.5",
 		"tx MsgRetireCertificate":   "  energycli tx origin retire-certificate --from alice --energy-type solar --month 2026-11 --energy 12.5 --purpose 'green hour of the bakery'",
+		"tx MsgRepayLoan":           "  energycli tx credit repay-loan --from alice --amount 2.15",
 		"tx MsgCancelContract":      "  energycli tx settlement cancel-contract --from alice --contract 0123...",
 		"propose MsgApply":          "  energycli propose registry apply --from authority --json application.json",
 		"tx MsgApply":               "  energycli tx registry apply --from aggregator --json application.json",

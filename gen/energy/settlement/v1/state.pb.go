@@ -337,6 +337,9 @@ type Statement struct {
 	// received and of paid.
 	MakeWholeReceivedUcoin int64 `protobuf:"varint,43,opt,name=make_whole_received_ucoin,json=makeWholeReceivedUcoin,proto3" json:"make_whole_received_ucoin,omitempty"`
 	MakeWholePaidUcoin     int64 `protobuf:"varint,44,opt,name=make_whole_paid_ucoin,json=makeWholePaidUcoin,proto3" json:"make_whole_paid_ucoin,omitempty"`
+	// Registers are missing or estimated, with those of most others behind a gateway
+	// of the account or of its home aggregator: no outcome and no penalty (SPEC 9).
+	Waived bool `protobuf:"varint,45,opt,name=waived,proto3" json:"waived,omitempty"`
 	// Part of paid: what the credit bank paid, on loan.
 	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
 	// What of receipts repaid loans at once.
@@ -607,6 +610,13 @@ func (x *Statement) GetMakeWholePaidUcoin() int64 {
 	return 0
 }
 
+func (x *Statement) GetWaived() bool {
+	if x != nil {
+		return x.Waived
+	}
+	return false
+}
+
 func (x *Statement) GetDrawnUcoin() int64 {
 	if x != nil {
 		return x.DrawnUcoin
@@ -670,6 +680,9 @@ type Tally struct {
 	Ready bool `protobuf:"varint,11,opt,name=ready,proto3" json:"ready,omitempty"`
 	// What the account exports is certified as, none without certificates.
 	CertifiedType v1.EnergyType `protobuf:"varint,30,opt,name=certified_type,json=certifiedType,proto3,enum=energy.registry.v1.EnergyType" json:"certified_type,omitempty"`
+	// The groups that the account belongs to: those of the gateways of its billing
+	// meters and that of its home aggregator.
+	Groups        [][]byte `protobuf:"bytes,12,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -788,6 +801,155 @@ func (x *Tally) GetCertifiedType() v1.EnergyType {
 	return v1.EnergyType(0)
 }
 
+func (x *Tally) GetGroups() [][]byte {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// Group is the accounts with billing meters that settle in a period behind one
+// gateway, or with one home aggregator: they may fail together (SPEC 9).
+type Group struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account of the gateway or aggregator.
+	Group    []byte `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Period   int64  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Accounts int64  `protobuf:"varint,3,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// Of those: registers are not here, and are here but estimated.
+	Open          int64 `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	Estimated     int64 `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Group) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *Group) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Group) GetAccounts() int64 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *Group) GetOpen() int64 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Group) GetEstimated() int64 {
+	if x != nil {
+		return x.Estimated
+	}
+	return 0
+}
+
+// GroupWait is an account with estimated registers that waits for its statement
+// until it shows whether most of a group fail.
+type GroupWait struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         []byte                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Account       []byte                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupWait) Reset() {
+	*x = GroupWait{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupWait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupWait) ProtoMessage() {}
+
+func (x *GroupWait) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupWait.ProtoReflect.Descriptor instead.
+func (*GroupWait) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GroupWait) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *GroupWait) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *GroupWait) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
 // Contract is a bilateral contract of the price matrix (SPEC 6.3; S3 2.3.2): in
 // every period that it covers the seller's surplus goes to the buyer's need at
 // its price, without a fixed energy.
@@ -805,16 +967,25 @@ type Contract struct {
 	FromPeriod  int64 `protobuf:"varint,7,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	UntilPeriod int64 `protobuf:"varint,8,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
 	// Who proposed it, until when the other side may accept, and whether it has.
-	Proposer      []byte `protobuf:"bytes,9,opt,name=proposer,proto3" json:"proposer,omitempty"`
-	ExpiresAtMs   int64  `protobuf:"varint,10,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
-	Accepted      bool   `protobuf:"varint,11,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Proposer    []byte `protobuf:"bytes,9,opt,name=proposer,proto3" json:"proposer,omitempty"`
+	ExpiresAtMs int64  `protobuf:"varint,10,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	Accepted    bool   `protobuf:"varint,11,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// Quantity of a contract year, 0 without, and the prices of what is beyond
+	// 110 % and below 90 % of it (S4 3.3).
+	YearWh                  int64 `protobuf:"varint,12,opt,name=year_wh,json=yearWh,proto3" json:"year_wh,omitempty"`
+	ExcessPriceUcoinPerKwh  int64 `protobuf:"varint,13,opt,name=excess_price_ucoin_per_kwh,json=excessPriceUcoinPerKwh,proto3" json:"excess_price_ucoin_per_kwh,omitempty"`
+	PenaltyPriceUcoinPerKwh int64 `protobuf:"varint,14,opt,name=penalty_price_ucoin_per_kwh,json=penaltyPriceUcoinPerKwh,proto3" json:"penalty_price_ucoin_per_kwh,omitempty"`
+	// Length of a contract year: 365 days, or the proposal's time if that is shorter.
+	YearMs int64 `protobuf:"varint,15,opt,name=year_ms,json=yearMs,proto3" json:"year_ms,omitempty"`
+	// Contract years that have begun and are not closed, in order.
+	Years         []*ContractYear `protobuf:"bytes,16,rep,name=years,proto3" json:"years,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Contract) Reset() {
 	*x = Contract{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +997,7 @@ func (x *Contract) String() string {
 func (*Contract) ProtoMessage() {}
 
 func (x *Contract) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +1010,7 @@ func (x *Contract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contract.ProtoReflect.Descriptor instead.
 func (*Contract) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Contract) GetId() []byte {
@@ -919,6 +1090,114 @@ func (x *Contract) GetAccepted() bool {
 	return false
 }
 
+func (x *Contract) GetYearWh() int64 {
+	if x != nil {
+		return x.YearWh
+	}
+	return 0
+}
+
+func (x *Contract) GetExcessPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ExcessPriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Contract) GetPenaltyPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PenaltyPriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Contract) GetYearMs() int64 {
+	if x != nil {
+		return x.YearMs
+	}
+	return 0
+}
+
+func (x *Contract) GetYears() []*ContractYear {
+	if x != nil {
+		return x.Years
+	}
+	return nil
+}
+
+// ContractYear is what is known of a contract's year. It covers the periods that
+// start within year_ms of from_period and before the contract ends.
+type ContractYear struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	FromPeriod int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
+	// What the buyer took by the contract, at the seller's meter.
+	DeliveredWh int64 `protobuf:"varint,2,opt,name=delivered_wh,json=deliveredWh,proto3" json:"delivered_wh,omitempty"`
+	// What it could have taken besides: what the seller had left for the grid.
+	LeftWh int64 `protobuf:"varint,3,opt,name=left_wh,json=leftWh,proto3" json:"left_wh,omitempty"`
+	// Periods that are in settlement with the contract.
+	OpenPeriods   int64 `protobuf:"varint,4,opt,name=open_periods,json=openPeriods,proto3" json:"open_periods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractYear) Reset() {
+	*x = ContractYear{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractYear) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractYear) ProtoMessage() {}
+
+func (x *ContractYear) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractYear.ProtoReflect.Descriptor instead.
+func (*ContractYear) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ContractYear) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+func (x *ContractYear) GetDeliveredWh() int64 {
+	if x != nil {
+		return x.DeliveredWh
+	}
+	return 0
+}
+
+func (x *ContractYear) GetLeftWh() int64 {
+	if x != nil {
+		return x.LeftWh
+	}
+	return 0
+}
+
+func (x *ContractYear) GetOpenPeriods() int64 {
+	if x != nil {
+		return x.OpenPeriods
+	}
+	return 0
+}
+
 // ContractOf leads from an account to a contract of it.
 type ContractOf struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -930,7 +1209,7 @@ type ContractOf struct {
 
 func (x *ContractOf) Reset() {
 	*x = ContractOf{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +1221,7 @@ func (x *ContractOf) String() string {
 func (*ContractOf) ProtoMessage() {}
 
 func (x *ContractOf) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1234,7 @@ func (x *ContractOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContractOf.ProtoReflect.Descriptor instead.
 func (*ContractOf) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ContractOf) GetAccount() []byte {
@@ -999,7 +1278,7 @@ type ContractTerms struct {
 
 func (x *ContractTerms) Reset() {
 	*x = ContractTerms{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1290,7 @@ func (x *ContractTerms) String() string {
 func (*ContractTerms) ProtoMessage() {}
 
 func (x *ContractTerms) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1303,7 @@ func (x *ContractTerms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContractTerms.ProtoReflect.Descriptor instead.
 func (*ContractTerms) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ContractTerms) GetContract() []byte {
@@ -1139,7 +1418,7 @@ type Component struct {
 
 func (x *Component) Reset() {
 	*x = Component{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1430,7 @@ func (x *Component) String() string {
 func (*Component) ProtoMessage() {}
 
 func (x *Component) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1443,7 @@ func (x *Component) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Component.ProtoReflect.Descriptor instead.
 func (*Component) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Component) GetComponent() []byte {
@@ -1209,7 +1488,7 @@ type Share struct {
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1500,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1513,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Share) GetAccount() []byte {
@@ -1304,7 +1583,7 @@ type AccountTrade struct {
 
 func (x *AccountTrade) Reset() {
 	*x = AccountTrade{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1595,7 @@ func (x *AccountTrade) String() string {
 func (*AccountTrade) ProtoMessage() {}
 
 func (x *AccountTrade) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1608,7 @@ func (x *AccountTrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountTrade.ProtoReflect.Descriptor instead.
 func (*AccountTrade) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AccountTrade) GetAccount() []byte {
@@ -1410,7 +1689,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1701,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1714,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Totals) GetSoldWh() int64 {
@@ -1585,7 +1864,7 @@ type Period struct {
 
 func (x *Period) Reset() {
 	*x = Period{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1876,7 @@ func (x *Period) String() string {
 func (*Period) ProtoMessage() {}
 
 func (x *Period) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1889,7 @@ func (x *Period) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Period.ProtoReflect.Descriptor instead.
 func (*Period) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Period) GetPeriod() int64 {
@@ -1684,7 +1963,7 @@ type StatementsRoot struct {
 
 func (x *StatementsRoot) Reset() {
 	*x = StatementsRoot{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1696,7 +1975,7 @@ func (x *StatementsRoot) String() string {
 func (*StatementsRoot) ProtoMessage() {}
 
 func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1709,7 +1988,7 @@ func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementsRoot.ProtoReflect.Descriptor instead.
 func (*StatementsRoot) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatementsRoot) GetPeriod() int64 {
@@ -1759,7 +2038,7 @@ type Clock struct {
 
 func (x *Clock) Reset() {
 	*x = Clock{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +2050,7 @@ func (x *Clock) String() string {
 func (*Clock) ProtoMessage() {}
 
 func (x *Clock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +2063,7 @@ func (x *Clock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clock.ProtoReflect.Descriptor instead.
 func (*Clock) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{12}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Clock) GetFirstPeriod() int64 {
@@ -1822,7 +2101,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2113,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +2126,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{13}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Missing) GetAccount() []byte {
@@ -1883,7 +2162,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +2174,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2187,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Due) GetCount() int64 {
@@ -1939,7 +2218,7 @@ type Freeze struct {
 
 func (x *Freeze) Reset() {
 	*x = Freeze{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2230,7 @@ func (x *Freeze) String() string {
 func (*Freeze) ProtoMessage() {}
 
 func (x *Freeze) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2243,7 @@ func (x *Freeze) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Freeze.ProtoReflect.Descriptor instead.
 func (*Freeze) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Freeze) GetAccount() []byte {
@@ -2004,7 +2283,7 @@ type ZoneFees struct {
 
 func (x *ZoneFees) Reset() {
 	*x = ZoneFees{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2295,7 @@ func (x *ZoneFees) String() string {
 func (*ZoneFees) ProtoMessage() {}
 
 func (x *ZoneFees) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2308,7 @@ func (x *ZoneFees) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneFees.ProtoReflect.Descriptor instead.
 func (*ZoneFees) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ZoneFees) GetMonth() int64 {
@@ -2082,6 +2361,8 @@ type GenesisState struct {
 	ContractTerms []*ContractTerms       `protobuf:"bytes,11,rep,name=contract_terms,json=contractTerms,proto3" json:"contract_terms,omitempty"`
 	Components    []*Component           `protobuf:"bytes,12,rep,name=components,proto3" json:"components,omitempty"`
 	Freezes       []*Freeze              `protobuf:"bytes,13,rep,name=freezes,proto3" json:"freezes,omitempty"`
+	Groups        []*Group               `protobuf:"bytes,14,rep,name=groups,proto3" json:"groups,omitempty"`
+	GroupWaits    []*GroupWait           `protobuf:"bytes,15,rep,name=group_waits,json=groupWaits,proto3" json:"group_waits,omitempty"`
 	ZoneFees      []*ZoneFees            `protobuf:"bytes,30,rep,name=zone_fees,json=zoneFees,proto3" json:"zone_fees,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2089,7 +2370,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[17]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2382,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[17]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2395,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{17}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -2208,6 +2489,20 @@ func (x *GenesisState) GetFreezes() []*Freeze {
 	return nil
 }
 
+func (x *GenesisState) GetGroups() []*Group {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *GenesisState) GetGroupWaits() []*GroupWait {
+	if x != nil {
+		return x.GroupWaits
+	}
+	return nil
+}
+
 func (x *GenesisState) GetZoneFees() []*ZoneFees {
 	if x != nil {
 		return x.ZoneFees
@@ -2248,7 +2543,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"energyType\x12\x1b\n" +
 	"\tfrom_zone\x18* \x01(\tR\bfromZone\x12\x17\n" +
 	"\ato_zone\x18+ \x01(\tR\x06toZone\x122\n" +
-	"\x16zone_fee_ucoin_per_kwh\x18, \x01(\x03R\x12zoneFeeUcoinPerKwh\"\xd3\v\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18, \x01(\x03R\x12zoneFeeUcoinPerKwh\"\xeb\v\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -2287,14 +2582,15 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\rpenalty_ucoin\x18) \x01(\x03R\fpenaltyUcoin\x12,\n" +
 	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\x129\n" +
 	"\x19make_whole_received_ucoin\x18+ \x01(\x03R\x16makeWholeReceivedUcoin\x121\n" +
-	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x1f\n" +
+	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x16\n" +
+	"\x06waived\x18- \x01(\bR\x06waived\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
 	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\x12'\n" +
 	"\x0fcertificates_wh\x187 \x01(\x03R\x0ecertificatesWh\x120\n" +
 	"\x14certificates_lost_wh\x188 \x01(\x03R\x12certificatesLostWh\x124\n" +
 	"\x16certificates_netted_wh\x189 \x01(\x03R\x14certificatesNettedWh\x12:\n" +
-	"\x19certificates_reclaimed_wh\x18: \x01(\x03R\x17certificatesReclaimedWh\"\x93\x03\n" +
+	"\x19certificates_reclaimed_wh\x18: \x01(\x03R\x17certificatesReclaimedWh\"\xab\x03\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -2308,7 +2604,18 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tcomponent\x18\n" +
 	" \x01(\fR\tcomponent\x12\x14\n" +
 	"\x05ready\x18\v \x01(\bR\x05ready\x12E\n" +
-	"\x0ecertified_type\x18\x1e \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\"\xc7\x02\n" +
+	"\x0ecertified_type\x18\x1e \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\x12\x16\n" +
+	"\x06groups\x18\f \x03(\fR\x06groups\"\x83\x01\n" +
+	"\x05Group\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1a\n" +
+	"\baccounts\x18\x03 \x01(\x03R\baccounts\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\x03R\x04open\x12\x1c\n" +
+	"\testimated\x18\x05 \x01(\x03R\testimated\"S\n" +
+	"\tGroupWait\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\fR\aaccount\"\xad\x04\n" +
 	"\bContract\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -2322,7 +2629,18 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\bproposer\x18\t \x01(\fR\bproposer\x12\"\n" +
 	"\rexpires_at_ms\x18\n" +
 	" \x01(\x03R\vexpiresAtMs\x12\x1a\n" +
-	"\baccepted\x18\v \x01(\bR\baccepted\"B\n" +
+	"\baccepted\x18\v \x01(\bR\baccepted\x12\x17\n" +
+	"\ayear_wh\x18\f \x01(\x03R\x06yearWh\x12:\n" +
+	"\x1aexcess_price_ucoin_per_kwh\x18\r \x01(\x03R\x16excessPriceUcoinPerKwh\x12<\n" +
+	"\x1bpenalty_price_ucoin_per_kwh\x18\x0e \x01(\x03R\x17penaltyPriceUcoinPerKwh\x12\x17\n" +
+	"\ayear_ms\x18\x0f \x01(\x03R\x06yearMs\x128\n" +
+	"\x05years\x18\x10 \x03(\v2\".energy.settlement.v1.ContractYearR\x05years\"\x8e\x01\n" +
+	"\fContractYear\x12\x1f\n" +
+	"\vfrom_period\x18\x01 \x01(\x03R\n" +
+	"fromPeriod\x12!\n" +
+	"\fdelivered_wh\x18\x02 \x01(\x03R\vdeliveredWh\x12\x17\n" +
+	"\aleft_wh\x18\x03 \x01(\x03R\x06leftWh\x12!\n" +
+	"\fopen_periods\x18\x04 \x01(\x03R\vopenPeriods\"B\n" +
 	"\n" +
 	"ContractOf\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
@@ -2424,7 +2742,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tfrom_zone\x18\x02 \x01(\tR\bfromZone\x12\x17\n" +
 	"\ato_zone\x18\x03 \x01(\tR\x06toZone\x12\x17\n" +
 	"\asold_wh\x18\x04 \x01(\x03R\x06soldWh\x12\x1b\n" +
-	"\tfee_ucoin\x18\x05 \x01(\x03R\bfeeUcoin\"\xd4\x06\n" +
+	"\tfee_ucoin\x18\x05 \x01(\x03R\bfeeUcoin\"\xcb\a\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
@@ -2443,7 +2761,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"components\x18\f \x03(\v2\x1f.energy.settlement.v1.ComponentR\n" +
 	"components\x126\n" +
-	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezes\x12;\n" +
+	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezes\x123\n" +
+	"\x06groups\x18\x0e \x03(\v2\x1b.energy.settlement.v1.GroupR\x06groups\x12@\n" +
+	"\vgroup_waits\x18\x0f \x03(\v2\x1f.energy.settlement.v1.GroupWaitR\n" +
+	"groupWaits\x12;\n" +
 	"\tzone_fees\x18\x1e \x03(\v2\x1e.energy.settlement.v1.ZoneFeesR\bzoneFeesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
@@ -2458,56 +2779,62 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
 	(*Tally)(nil),          // 2: energy.settlement.v1.Tally
-	(*Contract)(nil),       // 3: energy.settlement.v1.Contract
-	(*ContractOf)(nil),     // 4: energy.settlement.v1.ContractOf
-	(*ContractTerms)(nil),  // 5: energy.settlement.v1.ContractTerms
-	(*Component)(nil),      // 6: energy.settlement.v1.Component
-	(*Share)(nil),          // 7: energy.settlement.v1.Share
-	(*AccountTrade)(nil),   // 8: energy.settlement.v1.AccountTrade
-	(*Totals)(nil),         // 9: energy.settlement.v1.Totals
-	(*Period)(nil),         // 10: energy.settlement.v1.Period
-	(*StatementsRoot)(nil), // 11: energy.settlement.v1.StatementsRoot
-	(*Clock)(nil),          // 12: energy.settlement.v1.Clock
-	(*Missing)(nil),        // 13: energy.settlement.v1.Missing
-	(*Due)(nil),            // 14: energy.settlement.v1.Due
-	(*Freeze)(nil),         // 15: energy.settlement.v1.Freeze
-	(*ZoneFees)(nil),       // 16: energy.settlement.v1.ZoneFees
-	(*GenesisState)(nil),   // 17: energy.settlement.v1.GenesisState
-	(v1.EnergyType)(0),     // 18: energy.registry.v1.EnergyType
+	(*Group)(nil),          // 3: energy.settlement.v1.Group
+	(*GroupWait)(nil),      // 4: energy.settlement.v1.GroupWait
+	(*Contract)(nil),       // 5: energy.settlement.v1.Contract
+	(*ContractYear)(nil),   // 6: energy.settlement.v1.ContractYear
+	(*ContractOf)(nil),     // 7: energy.settlement.v1.ContractOf
+	(*ContractTerms)(nil),  // 8: energy.settlement.v1.ContractTerms
+	(*Component)(nil),      // 9: energy.settlement.v1.Component
+	(*Share)(nil),          // 10: energy.settlement.v1.Share
+	(*AccountTrade)(nil),   // 11: energy.settlement.v1.AccountTrade
+	(*Totals)(nil),         // 12: energy.settlement.v1.Totals
+	(*Period)(nil),         // 13: energy.settlement.v1.Period
+	(*StatementsRoot)(nil), // 14: energy.settlement.v1.StatementsRoot
+	(*Clock)(nil),          // 15: energy.settlement.v1.Clock
+	(*Missing)(nil),        // 16: energy.settlement.v1.Missing
+	(*Due)(nil),            // 17: energy.settlement.v1.Due
+	(*Freeze)(nil),         // 18: energy.settlement.v1.Freeze
+	(*ZoneFees)(nil),       // 19: energy.settlement.v1.ZoneFees
+	(*GenesisState)(nil),   // 20: energy.settlement.v1.GenesisState
+	(v1.EnergyType)(0),     // 21: energy.registry.v1.EnergyType
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
-	18, // 0: energy.settlement.v1.Trade.energy_type:type_name -> energy.registry.v1.EnergyType
+	21, // 0: energy.settlement.v1.Trade.energy_type:type_name -> energy.registry.v1.EnergyType
 	0,  // 1: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
-	18, // 2: energy.settlement.v1.Tally.certified_type:type_name -> energy.registry.v1.EnergyType
-	18, // 3: energy.settlement.v1.Share.certified_type:type_name -> energy.registry.v1.EnergyType
-	0,  // 4: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
-	9,  // 5: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
-	9,  // 6: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
-	1,  // 7: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
-	12, // 8: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	10, // 9: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
-	2,  // 10: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	8,  // 11: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
-	7,  // 12: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
-	1,  // 13: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	11, // 14: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	13, // 15: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
-	14, // 16: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
-	3,  // 17: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
-	5,  // 18: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
-	6,  // 19: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
-	15, // 20: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
-	16, // 21: energy.settlement.v1.GenesisState.zone_fees:type_name -> energy.settlement.v1.ZoneFees
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	21, // 2: energy.settlement.v1.Tally.certified_type:type_name -> energy.registry.v1.EnergyType
+	6,  // 3: energy.settlement.v1.Contract.years:type_name -> energy.settlement.v1.ContractYear
+	21, // 4: energy.settlement.v1.Share.certified_type:type_name -> energy.registry.v1.EnergyType
+	0,  // 5: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
+	12, // 6: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
+	12, // 7: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
+	1,  // 8: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
+	15, // 9: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	13, // 10: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	2,  // 11: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
+	11, // 12: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	10, // 13: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	1,  // 14: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
+	14, // 15: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	16, // 16: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	17, // 17: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	5,  // 18: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
+	8,  // 19: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
+	9,  // 20: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
+	18, // 21: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
+	3,  // 22: energy.settlement.v1.GenesisState.groups:type_name -> energy.settlement.v1.Group
+	4,  // 23: energy.settlement.v1.GenesisState.group_waits:type_name -> energy.settlement.v1.GroupWait
+	19, // 24: energy.settlement.v1.GenesisState.zone_fees:type_name -> energy.settlement.v1.ZoneFees
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -2521,7 +2848,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
