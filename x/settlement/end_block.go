@@ -44,6 +44,9 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		}
 		work.countLeaves(ctx.Store, due.Period)
 	}
+	if err := work.takeCorrections(ctx); err != nil {
+		return fmt.Errorf("take corrections: %w", err)
+	}
 	if ended != 0 {
 		thaw(ctx)
 	}

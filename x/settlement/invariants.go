@@ -80,7 +80,12 @@ func checkStatement(s *settlementv1.Statement) error {
 		}
 	}
 	paid, received, debt = paid+whole.PaidUcoin, received+whole.ReceivedUcoin, debt+whole.DebtUcoin
-	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
+	due, err := dueTo(s)
+	if err != nil {
+		return err
+	}
+	corrected := s.CorrectsVersion > 0 // then items are as they stand, paid and received what moved
+	if !corrected && (paid != s.PaidUcoin || received != s.ReceivedUcoin) || s.ReceivedUcoin-s.PaidUcoin != due+s.DebtUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
 		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
 		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
 		s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
@@ -89,6 +94,32 @@ func checkStatement(s *settlementv1.Statement) error {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
 	}
 	return nil
+}
+
+// dueTo is what an account was to get for a period, in ucoin, less what it was to
+// pay, and less what others came to owe to it.
+func dueTo(s *settlementv1.Statement) (int64, error) {
+	due, err := gridOwes(s)
+	if err != nil {
+		return 0, err
+	}
+	due -= s.PenaltyUcoin + s.ClaimsUcoin
+	for _, trade := range s.Trades {
+		if whole := trade.MakeWholeBySellerUcoin + trade.MakeWholeByBuyerUcoin; whole > 0 {
+			if from, _, _ := makeWholeOf(trade); bytes.Equal(from, s.Account) {
+				due -= whole
+			} else {
+				due += whole - trade.UnpaidMakeWholeUcoin
+			}
+		}
+		switch {
+		case bytes.Equal(trade.Buyer, s.Account):
+			due -= trade.AmountUcoin + trade.FeeUcoin
+		case !s.Missing || !trade.GridStoodIn:
+			due += trade.AmountUcoin - trade.UnpaidAmountUcoin
+		}
+	}
+	return due, nil
 }
 
 // checkTotals adds up statements. What the grid sold in place of others is the
@@ -138,7 +169,7 @@ func checkRegisters(r state.Reader) error {
 		}
 		// A buyer that was missing at the deadline took all it had contracted.
 		matched := matchTrades(s)
-		takenUnseen := s.Version > 1 && len(matched) > 0 && bytes.Equal(matched[0].Buyer, s.Account)
+		takenUnseen := len(matched) > 0 && matched[0].BuyerMissing && bytes.Equal(matched[0].Buyer, s.Account)
 		if s.SoldWh > s.ExportWh+s.ToleranceWh || s.BoughtWh > s.ImportWh+s.ToleranceWh && !takenUnseen {
 			return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errOverrun, s)
 		}

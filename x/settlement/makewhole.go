@@ -16,21 +16,27 @@ import (
 // price. It pays from its free balance; the rest becomes debt. The guarantee fund
 // pays for energy only. What of it repaid older debts is added to repaid.
 func makeWhole(ctx *module.Ctx, period int64, trade *settlementv1.Trade, d delivered, repaid *repayments) error {
-	var err error
-	if d.buyer > d.seller {
-		tariff, _ := tariffAt(ctx.Store, trade.Buyer, period)
-		extra := max(0, tariff.GetRetailUcoinPerKwh()-trade.PriceUcoinPerKwh-trade.FeeUcoinPerKwh)
-		if trade.MakeWholeBySellerUcoin, err = units.Amount(extra, d.buyer-d.seller); err != nil {
-			return err
-		}
-		return compensate(ctx, trade, &repaid.buyer)
-	}
-	tariff, _ := tariffAt(ctx.Store, trade.Seller, period)
-	lost := max(0, trade.PriceUcoinPerKwh-tariff.GetFeedInUcoinPerKwh())
-	if trade.MakeWholeByBuyerUcoin, err = units.Amount(lost, d.seller-d.buyer); err != nil {
+	buyers, _ := tariffAt(ctx.Store, trade.Buyer, period)
+	sellers, _ := tariffAt(ctx.Store, trade.Seller, period)
+	if err := setMakeWhole(trade, d, buyers.GetRetailUcoinPerKwh(), sellers.GetFeedInUcoinPerKwh()); err != nil {
 		return err
 	}
+	if d.buyer > d.seller {
+		return compensate(ctx, trade, &repaid.buyer)
+	}
 	return compensate(ctx, trade, &repaid.seller)
+}
+
+// setMakeWhole writes down what the side of a trade that fell short of the other
+// owes it, by the buyer's retail and the seller's feed-in price.
+func setMakeWhole(trade *settlementv1.Trade, d delivered, retail, feedIn int64) (err error) {
+	extra := max(0, retail-trade.PriceUcoinPerKwh-trade.FeeUcoinPerKwh)
+	if trade.MakeWholeBySellerUcoin, err = units.Amount(extra, max(0, d.buyer-d.seller)); err != nil {
+		return err
+	}
+	lost := max(0, trade.PriceUcoinPerKwh-feedIn)
+	trade.MakeWholeByBuyerUcoin, err = units.Amount(lost, max(0, d.seller-d.buyer))
+	return err
 }
 
 // compensate pays a trade's make-whole payment.

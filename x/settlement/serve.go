@@ -166,7 +166,7 @@ func place(queue []queued, side int) {
 // the seller and the fee ledger.
 func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh int64) error {
 	trade := &settlementv1.Trade{
-		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
+		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, ServedWh: deliveredWh, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
 		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: t.FeeUcoinPerKwh, Environment: t.Environment,
 	}
 	var err error

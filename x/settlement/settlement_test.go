@@ -40,6 +40,19 @@ type flow struct{ in, out int64 }
 // and, if it has a flow, at the end of p.
 func deliver(m *market.Market, flows map[string]flow, names ...string) {
 	m.T.Helper()
+	deliverUntil(m, names...)
+	m.Begin(p + length + 500)
+	for _, name := range names {
+		if f, ok := flows[name]; ok {
+			m.Read(name, p+length, f.in, f.out)
+		}
+	}
+	m.End()
+}
+
+// deliverUntil is deliver until the block after the start of p.
+func deliverUntil(m *market.Market, names ...string) {
+	m.T.Helper()
 	m.Begin(start + length + 500)
 	for _, name := range names {
 		m.Read(name, start, 0, 0)
@@ -50,13 +63,6 @@ func deliver(m *market.Market, flows map[string]flow, names ...string) {
 	m.Begin(p + 500)
 	for _, name := range names {
 		m.Read(name, p, 0, 0)
-	}
-	m.End()
-	m.Begin(p + length + 500)
-	for _, name := range names {
-		if f, ok := flows[name]; ok {
-			m.Read(name, p+length, f.in, f.out)
-		}
 	}
 	m.End()
 }

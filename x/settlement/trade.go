@@ -105,8 +105,9 @@ type delivered struct {
 	// measured says that both are measured: not estimated, and of no side that
 	// is missing.
 	measured bool
-	// gridStandsIn for the seller, whose registers are missing: it gets the money.
-	gridStandsIn bool
+	// Whose registers are missing at the deadline. For a seller the grid stands in
+	// and gets the money, if the buyer's are here.
+	sellerMissing, buyerMissing bool
 }
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
@@ -118,7 +119,8 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 		Match: match.Id, Seller: match.Seller, Buyer: match.Buyer, ContractedWh: match.EnergyWh,
 		SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, match.LossPpm), LossPpm: match.LossPpm,
 		PriceUcoinPerKwh: match.PriceUcoinPerKwh, FeeUcoinPerKwh: match.FeeUcoinPerKwh,
-		Environment: match.Environment, GridStoodIn: d.gridStandsIn,
+		Environment: match.Environment, GridStoodIn: d.sellerMissing && !d.buyerMissing,
+		SellerMissing: d.sellerMissing, BuyerMissing: d.buyerMissing,
 	}
 	var err error
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {

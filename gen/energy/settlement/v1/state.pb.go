@@ -58,8 +58,14 @@ type Trade struct {
 	MakeWholeBySellerUcoin int64 `protobuf:"varint,22,opt,name=make_whole_by_seller_ucoin,json=makeWholeBySellerUcoin,proto3" json:"make_whole_by_seller_ucoin,omitempty"`
 	MakeWholeByBuyerUcoin  int64 `protobuf:"varint,23,opt,name=make_whole_by_buyer_ucoin,json=makeWholeByBuyerUcoin,proto3" json:"make_whole_by_buyer_ucoin,omitempty"`
 	UnpaidMakeWholeUcoin   int64 `protobuf:"varint,24,opt,name=unpaid_make_whole_ucoin,json=unpaidMakeWholeUcoin,proto3" json:"unpaid_make_whole_ucoin,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// The side's registers were missing when the match settled for good: it counts
+	// as contracted for ever. With both missing nothing was delivered.
+	SellerMissing bool `protobuf:"varint,27,opt,name=seller_missing,json=sellerMissing,proto3" json:"seller_missing,omitempty"`
+	BuyerMissing  bool `protobuf:"varint,28,opt,name=buyer_missing,json=buyerMissing,proto3" json:"buyer_missing,omitempty"`
+	// What a contract delivered at first; corrections never raise it.
+	ServedWh      int64 `protobuf:"varint,29,opt,name=served_wh,json=servedWh,proto3" json:"served_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -239,8 +245,31 @@ func (x *Trade) GetUnpaidMakeWholeUcoin() int64 {
 	return 0
 }
 
+func (x *Trade) GetSellerMissing() bool {
+	if x != nil {
+		return x.SellerMissing
+	}
+	return false
+}
+
+func (x *Trade) GetBuyerMissing() bool {
+	if x != nil {
+		return x.BuyerMissing
+	}
+	return false
+}
+
+func (x *Trade) GetServedWh() int64 {
+	if x != nil {
+		return x.ServedWh
+	}
+	return 0
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
-// first; a late arrival of missing registers makes version 2.
+// first; a late arrival of missing registers makes the next one, and so does each
+// correction. Energies, trades and prices are as they stand; paid, received and
+// debt are sums over all versions.
 type Statement struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -297,8 +326,16 @@ type Statement struct {
 	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
 	// What of receipts repaid loans at once.
 	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Version before the latest correction; 0: never corrected.
+	CorrectsVersion int64 `protobuf:"varint,60,opt,name=corrects_version,json=correctsVersion,proto3" json:"corrects_version,omitempty"`
+	// What that correction moved: part of paid, received and debt.
+	CorrectionPaidUcoin     int64 `protobuf:"varint,61,opt,name=correction_paid_ucoin,json=correctionPaidUcoin,proto3" json:"correction_paid_ucoin,omitempty"`
+	CorrectionReceivedUcoin int64 `protobuf:"varint,62,opt,name=correction_received_ucoin,json=correctionReceivedUcoin,proto3" json:"correction_received_ucoin,omitempty"`
+	CorrectionDebtUcoin     int64 `protobuf:"varint,63,opt,name=correction_debt_ucoin,json=correctionDebtUcoin,proto3" json:"correction_debt_ucoin,omitempty"`
+	// What corrections made others owe to it: in nobody's received.
+	ClaimsUcoin   int64 `protobuf:"varint,64,opt,name=claims_ucoin,json=claimsUcoin,proto3" json:"claims_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -565,6 +602,41 @@ func (x *Statement) GetDrawnUcoin() int64 {
 func (x *Statement) GetLoansRepaidUcoin() int64 {
 	if x != nil {
 		return x.LoansRepaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectsVersion() int64 {
+	if x != nil {
+		return x.CorrectsVersion
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionPaidUcoin() int64 {
+	if x != nil {
+		return x.CorrectionPaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionReceivedUcoin() int64 {
+	if x != nil {
+		return x.CorrectionReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionDebtUcoin() int64 {
+	if x != nil {
+		return x.CorrectionDebtUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetClaimsUcoin() int64 {
+	if x != nil {
+		return x.ClaimsUcoin
 	}
 	return 0
 }
@@ -1991,7 +2063,7 @@ var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xae\x06\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\x97\a\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -2014,8 +2086,10 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\x12:\n" +
 	"\x1amake_whole_by_seller_ucoin\x18\x16 \x01(\x03R\x16makeWholeBySellerUcoin\x128\n" +
 	"\x19make_whole_by_buyer_ucoin\x18\x17 \x01(\x03R\x15makeWholeByBuyerUcoin\x125\n" +
-	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\x86\n" +
-	"\n" +
+	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\x12%\n" +
+	"\x0eseller_missing\x18\x1b \x01(\bR\rsellerMissing\x12#\n" +
+	"\rbuyer_missing\x18\x1c \x01(\bR\fbuyerMissing\x12\x1b\n" +
+	"\tserved_wh\x18\x1d \x01(\x03R\bservedWh\"\xf8\v\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -2057,7 +2131,12 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
-	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xcc\x02\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\x12)\n" +
+	"\x10corrects_version\x18< \x01(\x03R\x0fcorrectsVersion\x122\n" +
+	"\x15correction_paid_ucoin\x18= \x01(\x03R\x13correctionPaidUcoin\x12:\n" +
+	"\x19correction_received_ucoin\x18> \x01(\x03R\x17correctionReceivedUcoin\x122\n" +
+	"\x15correction_debt_ucoin\x18? \x01(\x03R\x13correctionDebtUcoin\x12!\n" +
+	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\xcc\x02\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
