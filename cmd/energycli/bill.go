@@ -133,6 +133,9 @@ func billText(b *client.Bill) string {
 		case s.Estimated:
 			remark = "estimated"
 		}
+		if s.CorrectsVersion > 0 {
+			remark = strings.TrimPrefix(fmt.Sprintf("%s, corrected (version %d)", remark, s.Version), ", ")
+		}
 		if s.DrawnUcoin > 0 {
 			remark = strings.TrimPrefix(remark+", "+coins(s.DrawnUcoin)+" on loan", ", ")
 		}
@@ -185,7 +188,7 @@ func billCSV(b *client.Bill) (string, error) {
 		"period", "version", "missing", "estimated", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
 		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",
 		"guaranteed_coin", "penalty_coin", "make_whole_paid_coin", "make_whole_received_coin",
-		"drawn_coin", "loans_repaid_coin",
+		"drawn_coin", "loans_repaid_coin", "corrects_version", "correction_paid_coin", "correction_received_coin", "correction_debt_coin",
 	}}
 	for _, section := range b.Sections {
 		s := section.Statement
@@ -201,6 +204,10 @@ func billCSV(b *client.Bill) (string, error) {
 			s.GuaranteedUcoin, s.PenaltyUcoin, s.MakeWholePaidUcoin, s.MakeWholeReceivedUcoin,
 			s.DrawnUcoin, s.LoansRepaidUcoin,
 		} {
+			row = append(row, units.FormatScaled(ucoin, 6))
+		}
+		row = append(row, strconv.FormatInt(s.CorrectsVersion, 10))
+		for _, ucoin := range []int64{s.CorrectionPaidUcoin, s.CorrectionReceivedUcoin, s.CorrectionDebtUcoin} {
 			row = append(row, units.FormatScaled(ucoin, 6))
 		}
 		rows = append(rows, row)

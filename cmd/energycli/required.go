@@ -16,6 +16,8 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.MsgSetStandingOrder.keep_wh":    true, // nothing
 	"energy.matching.v1.MsgSetStandingOrder.until_ms":   true, // no end
 	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
+	"energy.metering.v1.MsgCorrectReadings.gateway_key": true,
+	"energy.metering.v1.Reading.version":                true, // the boundary's next one
 	"energy.metering.v1.Reading.sequence":               true, // the next one
 	"energy.metering.v1.Reading.time_ms":                true, // now
 	"energy.metering.v1.Reading.quality":                true, // measured
@@ -34,6 +36,7 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.QueryOrdersRequest.market":          true,
 	"energy.matching.v1.QueryCertificateRequest.market":     true,
 	"energy.matching.v1.QueryCertificateRequest.round":      true, // the latest
+	"energy.metering.v1.QueryBoundariesRequest.from_ms":     true, // from the first
 	"energy.registry.v1.QueryAccountsRequest.status":        true, // any
 	"energy.registry.v1.QueryParamsRequest.period":          true, // the present one
 	"energy.settlement.v1.QueryRootsRequest.from_period":    true, // from the first
