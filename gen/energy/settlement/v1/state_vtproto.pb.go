@@ -48,6 +48,37 @@ func (m *Trade) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.ServedWh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ServedWh))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe8
+	}
+	if m.BuyerMissing {
+		i--
+		if m.BuyerMissing {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe0
+	}
+	if m.SellerMissing {
+		i--
+		if m.SellerMissing {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd8
+	}
 	if m.UnpaidMakeWholeUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.UnpaidMakeWholeUcoin))
 		i--
@@ -210,6 +241,41 @@ func (m *Statement) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.ClaimsUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ClaimsUcoin))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.CorrectionDebtUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectionDebtUcoin))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xf8
+	}
+	if m.CorrectionReceivedUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectionReceivedUcoin))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xf0
+	}
+	if m.CorrectionPaidUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectionPaidUcoin))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xe8
+	}
+	if m.CorrectsVersion != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectsVersion))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xe0
 	}
 	if m.LoansRepaidUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LoansRepaidUcoin))
@@ -1721,6 +1787,15 @@ func (m *Trade) SizeVT() (n int) {
 	if m.UnpaidMakeWholeUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.UnpaidMakeWholeUcoin))
 	}
+	if m.SellerMissing {
+		n += 3
+	}
+	if m.BuyerMissing {
+		n += 3
+	}
+	if m.ServedWh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ServedWh))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -1836,6 +1911,21 @@ func (m *Statement) SizeVT() (n int) {
 	}
 	if m.LoansRepaidUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.LoansRepaidUcoin))
+	}
+	if m.CorrectsVersion != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectsVersion))
+	}
+	if m.CorrectionPaidUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectionPaidUcoin))
+	}
+	if m.CorrectionReceivedUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectionReceivedUcoin))
+	}
+	if m.CorrectionDebtUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectionDebtUcoin))
+	}
+	if m.ClaimsUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ClaimsUcoin))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2849,6 +2939,65 @@ func (m *Trade) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 27:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SellerMissing", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.SellerMissing = bool(v != 0)
+		case 28:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BuyerMissing", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.BuyerMissing = bool(v != 0)
+		case 29:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ServedWh", wireType)
+			}
+			m.ServedWh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ServedWh |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -3574,6 +3723,101 @@ func (m *Statement) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.LoansRepaidUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 60:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CorrectsVersion", wireType)
+			}
+			m.CorrectsVersion = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CorrectsVersion |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 61:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CorrectionPaidUcoin", wireType)
+			}
+			m.CorrectionPaidUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CorrectionPaidUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 62:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CorrectionReceivedUcoin", wireType)
+			}
+			m.CorrectionReceivedUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CorrectionReceivedUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 63:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CorrectionDebtUcoin", wireType)
+			}
+			m.CorrectionDebtUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CorrectionDebtUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 64:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClaimsUcoin", wireType)
+			}
+			m.ClaimsUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClaimsUcoin |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
