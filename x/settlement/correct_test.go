@@ -365,3 +365,21 @@ func TestCorrectWithoutStatements(t *testing.T) {
 		t.Errorf("got %v, want %v", got, before)
 	}
 }
+
+// TestCorrectUnpaidMakeWhole: what of a make-whole payment became debt stays owed;
+// the corrected trade does not count it again.
+func TestCorrectUnpaidMakeWhole(t *testing.T) {
+	m := corrected(t, poor("sun", 7_000), map[string]flow{"sun": {0, 400}, "home": {1000, 0}})
+	if trade := statement(m, "home").Trades[0]; trade.MakeWholeBySellerUcoin != 177_000 || trade.UnpaidMakeWholeUcoin != 90_000 {
+		t.Fatalf("want 90 000 of 177 000 owed: %v", trade)
+	}
+	correctEnd(m, "sun", flow{out: 200})
+	s := statement(m, "home")
+	if trade := s.Trades[0]; s.ClaimsUcoin != 90_000 || trade.MakeWholeBySellerUcoin != 118_000 || trade.UnpaidMakeWholeUcoin != 0 {
+		t.Errorf("home: %v", s)
+	}
+	// The price of 200 Wh and 59 000 less to be made whole, the fee; 200 Wh less of the grid come first.
+	if s.CorrectionPaidUcoin != 99_000+1_000 || s.CorrectionReceivedUcoin != 100_000 {
+		t.Errorf("home: %v", s)
+	}
+}
