@@ -133,6 +133,9 @@ func billText(b *client.Bill) string {
 		case s.Estimated:
 			remark = "estimated"
 		}
+		if s.Waived {
+			remark += ", waived"
+		}
 		if s.CorrectsVersion > 0 {
 			remark = strings.TrimPrefix(fmt.Sprintf("%s, corrected (version %d)", remark, s.Version), ", ")
 		}
@@ -185,7 +188,7 @@ func tradesText(b *client.Bill) string {
 // billCSV writes a bill's periods with commas, in kWh and coins.
 func billCSV(b *client.Bill) (string, error) {
 	rows := [][]string{{
-		"period", "version", "missing", "estimated", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
+		"period", "version", "missing", "estimated", "waived", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
 		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",
 		"guaranteed_coin", "penalty_coin", "make_whole_paid_coin", "make_whole_received_coin",
 		"drawn_coin", "loans_repaid_coin", "corrects_version", "correction_paid_coin", "correction_received_coin", "correction_debt_coin",
@@ -194,7 +197,7 @@ func billCSV(b *client.Bill) (string, error) {
 		s := section.Statement
 		row := []string{
 			time.UnixMilli(s.Period).UTC().Format(time.RFC3339), strconv.FormatInt(s.Version, 10),
-			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated),
+			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated), strconv.FormatBool(s.Waived),
 		}
 		for _, wh := range []int64{s.ImportWh, s.ExportWh, s.BoughtWh, s.SoldWh, s.GridImportWh, s.GridExportWh} {
 			row = append(row, units.FormatScaled(wh, 3))

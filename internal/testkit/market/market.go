@@ -5,6 +5,7 @@
 package market
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 
@@ -52,6 +53,10 @@ type Market struct {
 	Events []proto.Message
 	// SkipInvariants is set by benchmarks.
 	SkipInvariants bool
+
+	// Gateways are those that read a member's meter instead of the one that reads
+	// all others.
+	Gateways map[string]string
 
 	modules   []module.Module
 	sequence  uint64
@@ -223,7 +228,8 @@ func (m *Market) Read(name string, timeMs, importWh, exportWh int64) {
 		Quality: meteringv1.Quality_QUALITY_MEASURED, Signature: make([]byte, protocol.SignatureSize),
 	}
 	m.registers[name] = reading
-	m.Must(gateway, &meteringv1.MsgSubmitReadings{GatewayKey: key(gateway), Readings: []*meteringv1.Reading{reading}})
+	by := cmp.Or(m.Gateways[name], gateway)
+	m.Must(by, &meteringv1.MsgSubmitReadings{GatewayKey: key(by), Readings: []*meteringv1.Reading{reading}})
 }
 
 // Correct submits the next version of a member's boundary: by how much its
