@@ -52,6 +52,8 @@ type Market struct {
 	Events []proto.Message
 	// SkipInvariants is set by benchmarks.
 	SkipInvariants bool
+	// AfterHook, if set, is told of each module whose hook ran.
+	AfterHook func(module string)
 
 	modules   []module.Module
 	sequence  uint64
@@ -176,6 +178,9 @@ func (m *Market) End() {
 		if err := hook.EndBlock(m.hookCtx()); err != nil {
 			m.T.Fatalf("height %d: %T: %v", m.Height, hook, err)
 		}
+		if m.AfterHook != nil {
+			m.AfterHook(hook.(module.Module).Name())
+		}
 	}
 	if !m.SkipInvariants {
 		m.CheckInvariants()
@@ -213,10 +218,22 @@ func (m *Market) Read(name string, timeMs, importWh, exportWh int64) {
 	reading := &meteringv1.Reading{
 		Meter: Meter(name), Sequence: last.GetSequence() + 1, TimeMs: timeMs,
 		ImportWh: last.GetImportWh() + importWh, ExportWh: last.GetExportWh() + exportWh,
-		Quality: meteringv1.Quality_QUALITY_MEASURED, Signature: make([]byte, protocol.SignatureSize),
+		Quality: meteringv1.Quality_QUALITY_MEASURED,
 	}
 	m.registers[name] = reading
-	m.Must(gateway, &meteringv1.MsgSubmitReadings{GatewayKey: key(gateway), Readings: []*meteringv1.Reading{reading}})
+	if err := m.Submit(reading); err != nil {
+		m.T.Fatalf("%s reads at %d: %v", name, timeMs, err)
+	}
+}
+
+// Submit lets the gateway submit readings, which are not signed here.
+func (m *Market) Submit(readings ...*meteringv1.Reading) error {
+	m.T.Helper()
+	for _, reading := range readings {
+		reading.Signature = make([]byte, protocol.SignatureSize)
+	}
+	_, err := m.Send(gateway, &meteringv1.MsgSubmitReadings{GatewayKey: key(gateway), Readings: readings})
+	return err
 }
 
 // Query asks the modules and decodes into answer, a pointer to the response.
