@@ -228,7 +228,9 @@ func (m *model) formRoot(p *period) {
 		}
 		leaves = append(leaves, hash(0, encoded))
 	}
-	m.roots = append(m.roots, &settlementv1.StatementsRoot{Period: p.start, Version: p.version, Root: merkle(leaves), Accounts: int64(p.members)})
+	m.roots = append(m.roots, &settlementv1.StatementsRoot{
+		Period: p.start, Version: p.version, Root: merkle(leaves), Accounts: int64(p.members), Totals: p.totals(),
+	})
 }
 
 // merkle is the RFC 6962 root: the left subtree has the greatest power of two that

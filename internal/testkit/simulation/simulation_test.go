@@ -52,7 +52,9 @@ type simulation struct {
 
 func sequence(rt *rapid.T) {
 	s := begin(rt)
-	s.end()
+	for range s.model.names {
+		s.demand()
+	}
 	for range operationsPerSequence {
 		s.operation()
 	}
@@ -104,6 +106,9 @@ func drawParams(rt *rapid.T, g *market.Genesis) {
 	p.SigmaPpm = draw("sigma", 0, 50_000)
 	p.GuaranteeLimitUcoin = draw("limit of the fund", 200_000, 0, 10_000_000)
 	p.ViolationPenaltyUcoin = draw("penalty", 0, 30_000, 5_000_000)
+	if few := draw("loans", 0, 1); few > 0 { // so that the cap counts, not only the need
+		p.CreditCapsUcoin = []int64{0, 0, 100_000, 150_000, 200_000, 250_000, 300_000, 350_000, 400_000, 450_000, 500_000}
+	}
 	p.FreezeWindow, p.FreezeViolations = 5, draw("violations until frozen", 0, 1, 3)
 }
 
