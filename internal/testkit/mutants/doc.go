@@ -11,7 +11,7 @@
 //	+	what they become
 //
 // The lines with - must be found in the file exactly once. The test is what
-// follows "go test"; "simulation" stands for 100 sequences of the simulation with a
+// follows "go test"; "simulation" stands for 300 sequences of the simulation with a
 // fixed seed. Nothing is written into the tree: the changed file reaches the
 // compiler by -overlay.
 //

@@ -17,7 +17,7 @@ const root = "../../.." // top folder of the module
 
 // simulation is the test that the word stands for: not shortened, since all that
 // counts is that it fails.
-const simulation = "./internal/testkit/simulation -run TestSimulation/all/0 -rapid.seed=1 -rapid.shrinktime=1ms -rapid.nofailfile"
+const simulation = "./internal/testkit/simulation -run TestSimulation/all/0 -rapid.seed=1 -rapid.checks=300 -rapid.shrinktime=1ms -rapid.nofailfile"
 
 // mutant is a bug and the test that finds it.
 type mutant struct {

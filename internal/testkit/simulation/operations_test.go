@@ -28,7 +28,7 @@ var operations = []struct {
 	{2, "reading again", (*simulation).readAgain},
 	{2, "bad reading", (*simulation).readBadly},
 	{3, "transfer", (*simulation).transfer},
-	{6, "recharge", (*simulation).recharge},
+	{8, "recharge", (*simulation).recharge},
 	{6, "demand", (*simulation).demand},
 	{2, "capital", (*simulation).capital},
 	{1, "freeze", (*simulation).freeze},
@@ -44,7 +44,9 @@ var deck = func() (deck []int) {
 }()
 
 func (s *simulation) operation() {
-	operations[deck[below(s.rt, "operation", int64(len(deck)))]].do(s)
+	next := operations[deck[below(s.rt, "operation", int64(len(deck)))]]
+	s.rt.Logf("height %d: %s", s.Height, next.name)
+	next.do(s)
 }
 
 // below draws one of 0..n-1, all alike: rapid prefers small numbers, the more so
@@ -219,7 +221,7 @@ func (s *simulation) transfer() {
 }
 
 func (s *simulation) recharge() {
-	name, ucoin := s.pick("recharged"), 1+below(s.rt, "recharged with", 8_000_000)
+	name, ucoin := s.pick("recharged"), 1+below(s.rt, "recharged with", 3_000_000)
 	address := market.Address(name)
 	s.references++
 	s.Decree(&bankv1.MsgRecharge{Account: address[:], AmountUcoin: ucoin, Reference: fmt.Sprint("deposit ", s.references)})
