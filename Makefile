@@ -41,9 +41,12 @@ lint: build $(BUILD)/golangci-lint
 $(BUILD)/golangci-lint: tools/go.mod
 	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+# What the state stores gets codecs of its own as well (docs/adr/001-state.md).
+STORED := $(patsubst %,--path %,$(wildcard proto/energy/*/v1/state.proto) proto/energy/tx/v1/envelope.proto)
 gen:
 	$(GO) tool -modfile=tools/go.mod buf lint
 	$(GO) tool -modfile=tools/go.mod buf generate
+	$(GO) tool -modfile=tools/go.mod buf generate --template buf.gen.state.yaml $(STORED)
 
 # Generated code is checked in and never edited.
 gen-check: gen

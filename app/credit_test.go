@@ -51,6 +51,15 @@ func TestLoanOnTheChain(t *testing.T) {
 	if len(loans.Loans) != 1 || loans.Loans[0].PrincipalUcoin != 2_000_000 {
 		t.Errorf("loans: %v", loans.Loans)
 	}
+	// Of 6 coins 2 repay the debt; an early repayment of the loan pays its interest
+	// and the rest of 1 coin.
+	rate := loans.Loans[0].RatePpm
+	c.Must(time.Second, c.Propose(&bankv1.MsgRecharge{Account: account[:], AmountUcoin: 6_000_000, Reference: "one"}))
+	c.Must(time.Second, c.Tx(member.Key, &creditv1.MsgRepayLoan{AmountUcoin: 1_000_000}))
+	c.Query(&creditv1.QueryLoansRequest{Account: account[:]}, &loans)
+	if want := 1_000_000 + 2*rate; loans.OwedUcoin != want || loans.Loans[0].PrincipalUcoin != want {
+		t.Errorf("at %d ppm: %v", rate, &loans)
+	}
 	if broken := c.Invariants(); len(broken) > 0 {
 		t.Error(broken)
 	}

@@ -109,9 +109,31 @@ func (i Item[V]) Set(s Store, v V) { i.m.Set(s, i.m.prefix, v) }
 // Delete removes the value.
 func (i Item[V]) Delete(s Store) { i.m.Delete(s, i.m.prefix) }
 
+// codec is what generated messages have that are stored: the same encoding as that
+// of package proto, without its reflection (docs/adr/001-state.md). Well-known
+// types have none.
+type codec interface {
+	MarshalVTStrict() ([]byte, error)
+	UnmarshalVT([]byte) error
+}
+
+func marshal(v proto.Message) ([]byte, error) {
+	if own, ok := v.(codec); ok {
+		return own.MarshalVTStrict()
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(v)
+}
+
+func unmarshal(b []byte, v proto.Message) error {
+	if own, ok := v.(codec); ok {
+		return own.UnmarshalVT(b)
+	}
+	return proto.Unmarshal(b, v)
+}
+
 func encode(k Key, v proto.Message) []byte {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(v)
-	if err != nil { // only invalid UTF-8 and missing required fields: a bug of the caller
+	b, err := marshal(v)
+	if err != nil { // a bug of the caller
 		panic(fmt.Sprintf("state: encode the value of key %x: %v", []byte(k), err))
 	}
 	if len(b) == 0 {
@@ -125,7 +147,7 @@ func (m Map[V]) decode(k Key, b []byte) V {
 	if bytes.Equal(b, emptyMessage) {
 		return v
 	}
-	if err := proto.Unmarshal(b, v); err != nil {
+	if err := unmarshal(b, v); err != nil {
 		panic(Fault{fmt.Errorf("decode the value of key %x as %T: %w", []byte(k), v, err)})
 	}
 	return v

@@ -37,6 +37,7 @@ var (
 		"MsgProposeContract.until_period":  "first period that it covers no more",
 		"MsgProposeContract.expires_at_ms": "until when the other side may accept",
 
+		"MsgRepayLoan.amount_ucoin":    "what to repay; energycli query credit loans says what is left",
 		"MsgStateDemand.bank":          "the home aggregator, whose bank lends",
 		"MsgStateDemand.amount_ucoin":  "what to borrow at the rate; 0 takes the demand back",
 		"MsgStateDemand.rate_ppm":      "rate per loan term at which to borrow the amount",
@@ -89,6 +90,7 @@ var (
 		"MsgSetBank":             "Open your credit bank or set its terms, as an aggregator",
 		"MsgFundBank":            "Pay free coins into your credit bank's capital",
 		"MsgWithdrawCapital":     "Take capital that no line needs out of your credit bank",
+		"MsgRepayLoan":           "Repay your loans before they are due, the oldest first",
 		"MsgStateDemand":         "State what you would borrow when short of coins for energy",
 		"MsgSubmitReadings":      "Send signed readings, as a gateway",
 		"MsgSwapMeter":           "Record that a meter was exchanged (authority)",
@@ -120,6 +122,7 @@ var (
 		"tx MsgAcceptContract":      "  energycli tx settlement accept-contract --from bob --contract 0123...",
 		"tx MsgSetBank":             "  energycli tx credit set-bank --from region-1 --terms.rate-min 0.1 --terms.rate-max 5 --terms.cost 0.2 --terms.prior-default 1 --terms.term-periods 96 --terms.grace-periods 96",
 		"tx MsgStateDemand":         "  energycli tx credit state-demand --from alice --bank energy1... --amount 20 --rate 3 --none-from 9",
+		"tx MsgRepayLoan":           "  energycli tx credit repay-loan --from alice --amount 2.15",
 		"tx MsgCancelContract":      "  energycli tx settlement cancel-contract --from alice --contract 0123...",
 		"propose MsgApply":          "  energycli propose registry apply --from authority --json application.json",
 		"tx MsgApply":               "  energycli tx registry apply --from aggregator --json application.json",

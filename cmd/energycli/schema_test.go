@@ -40,7 +40,7 @@ func TestSchemaIsWhole(t *testing.T) {
 	}
 	want := []string{
 		"bank recharge", "bank transfer", "bank withdraw",
-		"credit fund-bank", "credit set-bank", "credit state-demand", "credit withdraw-capital", "grid set-tariff", "grid set-topology", "grid set-zone-fee",
+		"credit fund-bank", "credit repay-loan", "credit set-bank", "credit state-demand", "credit withdraw-capital", "grid set-tariff", "grid set-topology", "grid set-zone-fee",
 		"matching cancel", "matching cancel-standing-order", "matching confirm", "matching place-buy", "matching place-sell", "matching reveal-order",
 		"matching seal-order", "matching set-market", "matching set-standing-order", "metering submit-readings", "metering swap-meter",
 		"registry apply", "registry approve", "registry approve-proposal", "registry bind-meter", "registry freeze", "registry propose", "registry reject",

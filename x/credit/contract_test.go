@@ -1,9 +1,12 @@
 package credit_test
 
 import (
+	"fmt"
 	"testing"
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/protocol"
@@ -122,5 +125,53 @@ func TestSaleRepaysFirst(t *testing.T) {
 	w.next(nil, "home", "shop")
 	if got := w.loans("home"); len(got.Loans) != 0 || got.Borrower.Loans != 1 {
 		t.Errorf("when the term ends: %v", got)
+	}
+}
+
+// TestMatchRepays: what a borrower gets for a match repays its loan, also when its
+// meter is so late that the grid held the money for it. 12 kWh at 0.2 are 2.4
+// coins; 2 were lent at 7.5 %.
+func TestMatchRepays(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("late %v", late), func(t *testing.T) {
+			w := newWorld(t, func(g *market.Genesis) { g.NodeOf("home").PathMm, g.NodeOf("shop").PathMm = new(int64), new(int64) },
+				map[string]int64{"home": 8 * million}, "home", "shop")
+			w.openBank(50 * million)
+			longer := terms()
+			longer.TermPeriods = 10
+			w.Must(agg, &creditv1.MsgSetBank{Terms: longer})
+			w.Must("home", demand())
+			consent := &matchingv1.Consent{Standing: true}
+			w.Must("home", &matchingv1.MsgPlaceSell{Period: at(4), PriceUcoinPerKwh: 200_000, EnergyWh: 12_000, Meter: market.Meter("home"), Consent: consent})
+			w.Must("shop", &matchingv1.MsgPlaceBuy{Period: at(4), PriceUcoinPerKwh: 300_000, EnergyWh: 12_000, Consent: consent})
+			w.End()
+			drawn := map[string]flow{"home": {10_000, 0}}
+			w.next(nil, "home", "shop")
+			w.next(drawn, "home", "shop")
+			w.next(drawn, "home", "shop")
+			if got := w.loans("home").OwedUcoin; got != 2_150_000 {
+				t.Fatalf("owed: %d", got)
+			}
+			w.Block(at(4) - 4000) // the gate
+			w.next(nil, "home", "shop")
+			delivered := map[string]flow{"home": {0, 12_000}, "shop": {12_000, 0}}
+			if late {
+				w.next(delivered, "shop")
+				w.next(nil, "shop")
+				w.next(nil, "shop") // the deadline
+				if s, _ := settlement.StatementOf(w.Store, at(4), market.Address("home")); !s.GetMissing() {
+					t.Fatalf("not missing: %v", s)
+				}
+				w.Begin(at(w.k) + 5000)
+				w.Read("home", at(5), 0, 12_000)
+				w.End()
+			} else {
+				w.next(delivered, "home", "shop")
+			}
+			s, _ := settlement.StatementOf(w.Store, at(4), market.Address("home"))
+			if s.GetReceivedUcoin() != 2_400_000 || s.GetLoansRepaidUcoin() != 2_150_000 || w.free("home") != 250_000 || w.loans("home").OwedUcoin != 0 {
+				t.Errorf("statement %v, %d ucoin, loans %v", s, w.free("home"), w.loans("home"))
+			}
+		})
 	}
 }

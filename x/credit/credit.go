@@ -67,6 +67,7 @@ func (Module) Routes() []module.Route {
 		module.Handle(module.LaneRest, byAggregator, checkSetBank, setBank),
 		module.Handle(module.LaneRest, byAggregator, checkFundBank, fundBank),
 		module.Handle(module.LaneRest, byAggregator, checkWithdrawCapital, withdrawCapital),
+		module.Handle(module.LaneRest, byProsumer, checkRepayLoan, repayLoan).AllowFrozen(),
 		module.Handle(module.LaneRest, byProsumer, checkStateDemand, stateDemand),
 	}
 }

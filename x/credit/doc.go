@@ -18,7 +18,8 @@
 // can send to it, and what repays a debt to the bank arrives there.
 //
 // Messages: MsgSetBank, MsgFundBank, MsgWithdrawCapital by an aggregator for its
-// own bank, MsgStateDemand by a prosumer to its home aggregator's.
+// own bank, MsgStateDemand by a prosumer to its home aggregator's, MsgRepayLoan by
+// a borrower.
 //
 // The hook, each block, after settlement (which draws by Draw and repays by
 // RepayFromSale):
@@ -34,7 +35,7 @@
 // each is the lesser of
 //
 //   - its cap (parameter credit_caps_ucoin, by tens of the credit value) less the
-//     principal that it owes, and
+//     principal that it owes and what its line of p may still draw, and
 //   - its uncovered obligations: what it imported in the last period that its
 //     meters closed, at its retail price of p + 1, for each period since (p
 //     included, deadline_periods + 1 at most), less its coins, free and in
@@ -59,7 +60,11 @@
 //
 // Repayment. Whatever a borrower gets for energy, from buyers or the grid, first
 // repays its debts (SPEC 3: they are overdue), then its loans, oldest first,
-// interest before principal, and only then is its own. A loan is judged in the
+// interest before principal, and only then is its own. By MsgRepayLoan it may pay
+// more, in the same order, out of its free coins, frozen or not, but not while it
+// owes. Interest is that of the whole term however early a loan is repaid, for
+// rates are per loan term (SPEC 10); what is repaid does not go back to its line,
+// and the loan is judged no earlier. A loan is judged in the
 // first block of the period that begins term_periods after the one it was drawn
 // in, and what is left is taken from the free balance:
 //

@@ -30,6 +30,8 @@ var (
 	ErrOverflow     = codespace.New(13, "overflow")
 	// ErrNoRecord is a broken expectation of our own.
 	ErrNoRecord = codespace.New(14, "no_record")
+	// ErrBeyondOwed: the sender's loans have less left to repay, or nothing.
+	ErrBeyondOwed = codespace.New(15, "beyond_owed")
 )
 
 // Refusals of draws, in LoanRefused.

@@ -3,6 +3,7 @@ package credit_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -72,17 +73,27 @@ func (l *ledger) follow(t *rapid.T, w *world) {
 	}
 }
 
-// TestModel: random members draw, sell, get coins, and change their demands while
-// the bank's capital comes and goes. All invariants hold after each block (the
+// without returns the names that are not among others.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+}
+
+// TestModel: random members draw, sell, get coins, repay early, read late, and
+// change their demands while the bank's capital comes and goes. Nobody borrows
+// more than its cap. All invariants hold after each block (the
 // testkit looks), and the bank's books are those of a plain model.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		const limit = 5 * million // whatever the credit value
 		names := []string{"a", "b", "c", "d"}
 		balances := map[string]int64{}
 		for _, name := range names {
 			balances[name] = rapid.Int64Range(1, 6*million).Draw(rt, "balance")
 		}
-		w := newWorld(rt, func(g *market.Genesis) { g.Params().CreditMaxDemands = 3 }, balances, names...)
+		w := newWorld(rt, func(g *market.Genesis) {
+			g.Params().CreditMaxDemands = 3
+			g.Params().CreditCapsUcoin = []int64{limit}
+		}, balances, names...)
 		w.openBank(rapid.Int64Range(1, 30*million).Draw(rt, "capital"))
 		books := &ledger{capital: w.capital(), owed: map[string]int64{}}
 		send := func(name string, msg proto.Message) error {
@@ -113,11 +124,20 @@ func TestModel(t *testing.T) {
 					flows[name] = flow{importWh: flows[name].importWh}
 				}
 			}
-			w.open(flows, names...)
+			late := rapid.SliceOfDistinct(rapid.SampledFrom(names), func(name string) string { return name }).Draw(rt, "late")
+			w.open(flows, without(names, late)...)
 			state()
 			name := rapid.SampledFrom(names).Draw(rt, "who")
 			if rapid.IntRange(0, 2).Draw(rt, "recharge") == 0 {
 				w.recharge(name, rapid.Int64Range(1, 8*million).Draw(rt, "coins"), fmt.Sprint(k))
+			}
+			if rapid.IntRange(0, 2).Draw(rt, "repays") == 0 {
+				payer := rapid.SampledFrom(names).Draw(rt, "payer")
+				most := min(w.free(payer), w.loans(payer).OwedUcoin)
+				err := send(payer, repay(rapid.Int64Range(1, most+1).Draw(rt, "early")))
+				if err != nil && !is(err, "credit/in_debt") && !is(err, "credit/beyond_owed") && !is(err, "bank/insufficient_funds") {
+					rt.Fatal(err)
+				}
 			}
 			amount := rapid.Int64Range(1, 10*million).Draw(rt, "capital")
 			if rapid.Bool().Draw(rt, "fund") {
@@ -131,6 +151,12 @@ func TestModel(t *testing.T) {
 			}
 			w.End()
 			books.follow(rt, w)
+			w.Begin(at(w.k) + 5000) // those that are late for the pricing
+			for _, name := range late {
+				w.Read(name, at(w.k), flows[name].importWh, flows[name].exportWh)
+			}
+			w.End()
+			books.follow(rt, w)
 			if got := w.capital(); got != books.capital || got < 0 {
 				rt.Fatalf("period %d: capital %d, the model's %d", k, got, books.capital)
 			}
@@ -139,6 +165,9 @@ func TestModel(t *testing.T) {
 			}
 			open := 0
 			for _, name := range names {
+				if got := credit.BorrowerOf(w.Store, market.Address(name)).OutstandingUcoin; got > limit {
+					rt.Fatalf("period %d: %s borrowed %d, beyond the cap", k, name, got)
+				}
 				for loan := range credit.LoansOf(w.Store, market.Address(name)) {
 					if open++; books.owed[loanName(loan)] != loan.PrincipalUcoin+loan.InterestUcoin {
 						rt.Fatalf("period %d: %v, the model's %d", k, loan, books.owed[loanName(loan)])

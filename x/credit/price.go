@@ -70,10 +70,11 @@ func curveOf(ctx *module.Ctx, demand *creditv1.Demand, period int64) *creditv1.P
 }
 
 // limitOf is the most that an account may draw in a period (SPEC 10): the lesser
-// of its cap less what it owes, and of its uncovered obligations. What it will
-// have to pay is not known before its meters are read: each period since the last
-// one that they closed, the running one included, is taken to cost what that one
-// imported, at retail. The account's coins, escrow included, cover that first.
+// of its cap less what it owes and may still draw in the running period, and of
+// its uncovered obligations. What it will have to pay is not known before its
+// meters are read: each period since the last one that they closed, the running
+// one included, is taken to cost what that one imported, at retail. The account's
+// coins, escrow included, cover that first.
 func limitOf(ctx *module.Ctx, borrower *creditv1.Borrower, period int64) int64 {
 	account := protocol.Address(borrower.Borrower)
 	now := registry.PeriodOf(ctx.Store, ctx.TimeMs)
@@ -98,7 +99,9 @@ func limitOf(ctx *module.Ctx, borrower *creditv1.Borrower, period int64) int64 {
 	}
 	held := bank.BalanceOf(ctx.Store, account)
 	uncovered := bill - held.FreeUcoin - held.EscrowUcoin
-	return max(0, min(capOf(ctx.Store, account, period)-borrower.OutstandingUcoin, uncovered))
+	running, _ := lines.Get(ctx.Store, lineKey(registered.GetHomeAggregator(), now, account[:]))
+	room := capOf(ctx.Store, account, period) - borrower.OutstandingUcoin - running.GetUndrawnUcoin()
+	return max(0, min(room, uncovered))
 }
 
 // capOf is the most that an account may owe in principal, by its credit value.

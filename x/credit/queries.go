@@ -66,6 +66,7 @@ func queryLoans(ctx module.QueryCtx, q *creditv1.QueryLoansRequest) (*creditv1.Q
 	answer.Line, _ = lines.Get(ctx.Store, lineKey(account.HomeAggregator, registry.PeriodOf(ctx.Store, ctx.TimeMs), address[:]))
 	for loan := range LoansOf(ctx.Store, address) {
 		answer.Loans = append(answer.Loans, loan)
+		answer.OwedUcoin += left(loan) // fits: caps bound what an account owes
 	}
 	return answer, nil
 }

@@ -58,13 +58,7 @@ func TestRefusedDraws(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, func(g *market.Genesis) {
 				g.Account("other").Identity = g.Account("home").Identity
-				// A second validator, so that the bank's may be frozen.
-				second := proto.Clone(g.Account(agg)).(*registryv1.Account)
-				address := protocol.KeyAddress(make([]byte, 32))
-				second.Account, second.Keys, second.ValidatorKey = address[:], [][]byte{make([]byte, 32)}, address[:12:12]
-				second.ValidatorKey = append(second.ValidatorKey, address[:]...)
-				second.HomeAggregator = address[:]
-				g.Registry.Accounts = append(g.Registry.Accounts, second)
+				secondAggregator(g)
 			}, map[string]int64{"home": 8 * million}, "home", "other")
 			w.openBank(50 * million)
 			w.Must("home", demand())
@@ -206,13 +200,7 @@ func TestPromisedCapital(t *testing.T) {
 
 // TestRevokedAggregator: its bank lends no more and gives its capital back.
 func TestRevokedAggregator(t *testing.T) {
-	w := newWorld(t, func(g *market.Genesis) {
-		second := proto.Clone(g.Account(agg)).(*registryv1.Account)
-		address := protocol.KeyAddress(make([]byte, 32))
-		second.Account, second.Keys, second.HomeAggregator = address[:], [][]byte{make([]byte, 32)}, address[:]
-		second.ValidatorKey = append(append([]byte{}, address[:]...), address[:12]...)
-		g.Registry.Accounts = append(g.Registry.Accounts, second)
-	}, nil, "home")
+	w := newWorld(t, secondAggregator, nil, "home")
 	w.openBank(50 * million)
 	w.Must("home", demand())
 	w.End()
@@ -226,5 +214,26 @@ func TestRevokedAggregator(t *testing.T) {
 	w.wantBank(0, 0, 0, 0, 0)
 	if _, err := w.Send("home", demand()); !is(err, "credit/not_active") {
 		t.Errorf("a demand to it: %v", err)
+	}
+}
+
+// TestRevokedKeepsPromised: what a running line might draw stays with the bank
+// until the line lapses, then it goes back too.
+func TestRevokedKeepsPromised(t *testing.T) {
+	w := newWorld(t, secondAggregator, map[string]int64{"home": 8 * million}, "home")
+	w.openBank(50 * million)
+	w.Must("home", demand())
+	w.End()
+	w.next(nil, "home")
+	w.next(map[string]flow{"home": {10_000, 0}}, "home")
+	w.open(nil, "home")
+	address := market.Address(agg)
+	w.Decree(&registryv1.MsgRevoke{Account: address[:], Reason: "test"})
+	w.End()
+	w.wantBank(2*million, 0, 0, 2*million, 2*million)
+	w.next(nil, "home")
+	w.wantBank(0, 0, 0, 0, 0)
+	if got := w.free(agg); got != 100*million {
+		t.Errorf("got %d ucoin, want all of it back", got)
 	}
 }

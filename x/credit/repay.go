@@ -19,30 +19,35 @@ func RepayFromSale(ctx *module.Ctx, seller protocol.Address, received int64) (in
 	if !ok || known.OpenLoans == 0 {
 		return 0, nil
 	}
+	return payOldest(ctx, seller, min(received, bank.BalanceOf(ctx.Store, seller).FreeUcoin), true)
+}
+
+// payOldest repays a borrower's loans, oldest first, with at most so much of its
+// free coins, which it has. It returns what it took. It reads all loans that have
+// not ended: one a period at most, for the terms and grace times of its bank.
+func payOldest(ctx *module.Ctx, borrower protocol.Address, most int64, fromSale bool) (int64, error) {
 	var open []*creditv1.Loan
-	for loan := range LoansOf(ctx.Store, seller) {
+	for loan := range LoansOf(ctx.Store, borrower) {
 		open = append(open, loan)
 	}
-	left := min(received, bank.BalanceOf(ctx.Store, seller).FreeUcoin)
 	var total int64
 	for _, loan := range open {
-		if left <= 0 {
-			break
-		}
-		paid, err := payLoan(ctx, loan, left)
+		paid, err := payLoan(ctx, loan, most-total)
 		if err != nil {
 			return 0, err
 		}
 		if paid == 0 {
 			continue
 		}
-		left -= paid
 		total += paid
 		loans.Set(ctx.Store, loanKey(loan.Borrower, loan.Period), loan)
-		ctx.Emit(&creditv1.LoanRepaid{Loan: loan, AmountUcoin: paid, FromSale: true})
+		ctx.Emit(&creditv1.LoanRepaid{Loan: loan, AmountUcoin: paid, FromSale: fromSale})
 	}
 	return total, nil
 }
+
+// left is what a loan has left to repay, principal and interest.
+func left(loan *creditv1.Loan) int64 { return loan.PrincipalUcoin + loan.InterestUcoin }
 
 // payLoan repays a loan with at most so much of the borrower's free coins, which
 // it has: interest first, then principal. It returns what it took; the caller
@@ -95,7 +100,7 @@ func collect(ctx *module.Ctx, loan *creditv1.Loan) error {
 	if paid > 0 {
 		ctx.Emit(&creditv1.LoanRepaid{Loan: loan, AmountUcoin: paid})
 	}
-	switch repaid := loan.PrincipalUcoin+loan.InterestUcoin == 0; {
+	switch repaid := left(loan) == 0; {
 	case repaid && !loan.Late:
 		if loan.LentUcoin >= registry.ParamsNow(ctx.Store, ctx.TimeMs).CreditMinOutcomeUcoin {
 			reputation.Record(ctx, borrower, reputation.Fulfilled)
@@ -140,7 +145,7 @@ func makeLate(ctx *module.Ctx, loan *creditv1.Loan) error {
 // line: the demand goes, and may be stated again without debt.
 func defaulted(ctx *module.Ctx, loan *creditv1.Loan) error {
 	borrower := protocol.Address(loan.Borrower)
-	owed := loan.PrincipalUcoin + loan.InterestUcoin
+	owed := left(loan)
 	if err := take(ctx, loan, loan.InterestUcoin, loan.PrincipalUcoin); err != nil {
 		return err
 	}

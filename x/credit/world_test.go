@@ -7,6 +7,7 @@ import (
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
@@ -47,6 +48,16 @@ func newWorld(t market.TB, edit func(*market.Genesis), balances map[string]int64
 		}
 	}, names...)
 	return &world{Market: m}
+}
+
+// secondAggregator adds a further validator, so that the bank's may be frozen or
+// revoked.
+func secondAggregator(g *market.Genesis) {
+	second := proto.Clone(g.Account(agg)).(*registryv1.Account)
+	address := protocol.KeyAddress(make([]byte, 32))
+	second.Account, second.Keys, second.HomeAggregator = address[:], [][]byte{make([]byte, 32)}, address[:]
+	second.ValidatorKey = append(address.Bytes(), address[:12]...)
+	g.Registry.Accounts = append(g.Registry.Accounts, second)
 }
 
 // open begins the next period's block and has the meters read at its start.
@@ -150,4 +161,23 @@ func short(t *testing.T) *world {
 	w.wantBank(50*million, 0, 0, 50*million, 2*million)
 	w.next(drawn, "home")
 	return w
+}
+
+// lineOf is what a member may draw in the k-th period.
+func (w *world) lineOf(name string, k int64) int64 {
+	w.T.Helper()
+	address, borrower := market.Address(agg), market.Address(name)
+	answer, err := market.Query[*creditv1.QueryOffersResponse](w.Market, &creditv1.QueryOffersRequest{Aggregator: address[:], Period: at(k)})
+	if is(err, "credit/unknown_offer") {
+		return 0
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	for _, line := range answer.Lines {
+		if string(line.Borrower) == string(borrower[:]) {
+			return line.UndrawnUcoin
+		}
+	}
+	return 0
 }

@@ -302,7 +302,7 @@ func TestContractLapses(t *testing.T) {
 	m.Block(p + length)
 	got := contractsOf(m, "sun")
 	if len(got) != 1 || got[0].FromPeriod != p || !got[0].Accepted {
-		t.Errorf("sun has %v, want the accepted one from %d on", got, p)
+		t.Errorf("sun has %v, want the accepted one from %d on", got, int64(p))
 	}
 }
 

@@ -205,7 +205,8 @@ func naive(p *Period) map[[2]string]int64 {
 	return flows
 }
 
-func testSettle(t *rapid.T) {
+// drawPeriod draws a few accounts with contracts and energies.
+func drawPeriod(t *rapid.T) *Period {
 	names := []string{"A", "B", "C", "D", "E"}
 	p := &Period{Tariff: Tariff{Retail: 900, FeedIn: 300}}
 	for _, seller := range names {
@@ -222,6 +223,11 @@ func testSettle(t *rapid.T) {
 		return list
 	}
 	p.Supply, p.Consumption = energies("supply"), energies("consumption")
+	return p
+}
+
+func testSettle(t *rapid.T) {
+	p := drawPeriod(t)
 	records, err := p.Settle()
 	if err != nil {
 		t.Fatal(err)

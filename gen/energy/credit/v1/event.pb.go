@@ -602,6 +602,8 @@ func (x *LoanRefused) GetReason() string {
 	return ""
 }
 
+// LoanRepaid says what of a loan was repaid: from a sale, else by MsgRepayLoan or
+// at the end of its term.
 type LoanRepaid struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Loan          *Loan                  `protobuf:"bytes,1,opt,name=loan,proto3" json:"loan,omitempty"`

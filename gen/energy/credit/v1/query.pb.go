@@ -253,11 +253,13 @@ func (x *QueryLoansRequest) GetAccount() []byte {
 }
 
 type QueryLoansResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Demand        *Demand                `protobuf:"bytes,1,opt,name=demand,proto3" json:"demand,omitempty"`
-	Borrower      *Borrower              `protobuf:"bytes,2,opt,name=borrower,proto3" json:"borrower,omitempty"`
-	Line          *Line                  `protobuf:"bytes,3,opt,name=line,proto3" json:"line,omitempty"`
-	Loans         []*Loan                `protobuf:"bytes,4,rep,name=loans,proto3" json:"loans,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Demand   *Demand                `protobuf:"bytes,1,opt,name=demand,proto3" json:"demand,omitempty"`
+	Borrower *Borrower              `protobuf:"bytes,2,opt,name=borrower,proto3" json:"borrower,omitempty"`
+	Line     *Line                  `protobuf:"bytes,3,opt,name=line,proto3" json:"line,omitempty"`
+	Loans    []*Loan                `protobuf:"bytes,4,rep,name=loans,proto3" json:"loans,omitempty"`
+	// Principal and interest that the loans have left, which MsgRepayLoan may pay.
+	OwedUcoin     int64 `protobuf:"varint,5,opt,name=owed_ucoin,json=owedUcoin,proto3" json:"owed_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +320,13 @@ func (x *QueryLoansResponse) GetLoans() []*Loan {
 		return x.Loans
 	}
 	return nil
+}
+
+func (x *QueryLoansResponse) GetOwedUcoin() int64 {
+	if x != nil {
+		return x.OwedUcoin
+	}
+	return 0
 }
 
 // QueryOffersRequest asks for what a bank lends in a period, 0: the present one.
@@ -442,12 +451,14 @@ const file_energy_credit_v1_query_proto_rawDesc = "" +
 	"\x12QueryBanksResponse\x12,\n" +
 	"\x05banks\x18\x01 \x03(\v2\x16.energy.credit.v1.BankR\x05banks\"-\n" +
 	"\x11QueryLoansRequest\x12\x18\n" +
-	"\aaccount\x18\x01 \x01(\fR\aaccount\"\xd8\x01\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"\xf7\x01\n" +
 	"\x12QueryLoansResponse\x120\n" +
 	"\x06demand\x18\x01 \x01(\v2\x18.energy.credit.v1.DemandR\x06demand\x126\n" +
 	"\bborrower\x18\x02 \x01(\v2\x1a.energy.credit.v1.BorrowerR\bborrower\x12*\n" +
 	"\x04line\x18\x03 \x01(\v2\x16.energy.credit.v1.LineR\x04line\x12,\n" +
-	"\x05loans\x18\x04 \x03(\v2\x16.energy.credit.v1.LoanR\x05loans\"L\n" +
+	"\x05loans\x18\x04 \x03(\v2\x16.energy.credit.v1.LoanR\x05loans\x12\x1d\n" +
+	"\n" +
+	"owed_ucoin\x18\x05 \x01(\x03R\towedUcoin\"L\n" +
 	"\x12QueryOffersRequest\x12\x1e\n" +
 	"\n" +
 	"aggregator\x18\x01 \x01(\fR\n" +

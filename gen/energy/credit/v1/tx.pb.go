@@ -158,6 +158,52 @@ func (x *MsgWithdrawCapital) GetAmountUcoin() int64 {
 	return 0
 }
 
+// MsgRepayLoan pays free coins of the sender into its loans, the oldest first,
+// before they are due (prosumer).
+type MsgRepayLoan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AmountUcoin   int64                  `protobuf:"varint,1,opt,name=amount_ucoin,json=amountUcoin,proto3" json:"amount_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRepayLoan) Reset() {
+	*x = MsgRepayLoan{}
+	mi := &file_energy_credit_v1_tx_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRepayLoan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRepayLoan) ProtoMessage() {}
+
+func (x *MsgRepayLoan) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_credit_v1_tx_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRepayLoan.ProtoReflect.Descriptor instead.
+func (*MsgRepayLoan) Descriptor() ([]byte, []int) {
+	return file_energy_credit_v1_tx_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MsgRepayLoan) GetAmountUcoin() int64 {
+	if x != nil {
+		return x.AmountUcoin
+	}
+	return 0
+}
+
 // MsgStateDemand states what the sender would borrow of its home aggregator's
 // bank in every period to come (prosumer). An amount of 0 takes it back.
 type MsgStateDemand struct {
@@ -172,7 +218,7 @@ type MsgStateDemand struct {
 
 func (x *MsgStateDemand) Reset() {
 	*x = MsgStateDemand{}
-	mi := &file_energy_credit_v1_tx_proto_msgTypes[3]
+	mi := &file_energy_credit_v1_tx_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -184,7 +230,7 @@ func (x *MsgStateDemand) String() string {
 func (*MsgStateDemand) ProtoMessage() {}
 
 func (x *MsgStateDemand) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_credit_v1_tx_proto_msgTypes[3]
+	mi := &file_energy_credit_v1_tx_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -197,7 +243,7 @@ func (x *MsgStateDemand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgStateDemand.ProtoReflect.Descriptor instead.
 func (*MsgStateDemand) Descriptor() ([]byte, []int) {
-	return file_energy_credit_v1_tx_proto_rawDescGZIP(), []int{3}
+	return file_energy_credit_v1_tx_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MsgStateDemand) GetBank() []byte {
@@ -239,6 +285,8 @@ const file_energy_credit_v1_tx_proto_rawDesc = "" +
 	"\vMsgFundBank\x12!\n" +
 	"\famount_ucoin\x18\x01 \x01(\x03R\vamountUcoin\"7\n" +
 	"\x12MsgWithdrawCapital\x12!\n" +
+	"\famount_ucoin\x18\x01 \x01(\x03R\vamountUcoin\"1\n" +
+	"\fMsgRepayLoan\x12!\n" +
 	"\famount_ucoin\x18\x01 \x01(\x03R\vamountUcoin\"\x86\x01\n" +
 	"\x0eMsgStateDemand\x12\x12\n" +
 	"\x04bank\x18\x01 \x01(\fR\x04bank\x12!\n" +
@@ -258,16 +306,17 @@ func file_energy_credit_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_credit_v1_tx_proto_rawDescData
 }
 
-var file_energy_credit_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_credit_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_energy_credit_v1_tx_proto_goTypes = []any{
 	(*MsgSetBank)(nil),         // 0: energy.credit.v1.MsgSetBank
 	(*MsgFundBank)(nil),        // 1: energy.credit.v1.MsgFundBank
 	(*MsgWithdrawCapital)(nil), // 2: energy.credit.v1.MsgWithdrawCapital
-	(*MsgStateDemand)(nil),     // 3: energy.credit.v1.MsgStateDemand
-	(*Terms)(nil),              // 4: energy.credit.v1.Terms
+	(*MsgRepayLoan)(nil),       // 3: energy.credit.v1.MsgRepayLoan
+	(*MsgStateDemand)(nil),     // 4: energy.credit.v1.MsgStateDemand
+	(*Terms)(nil),              // 5: energy.credit.v1.Terms
 }
 var file_energy_credit_v1_tx_proto_depIdxs = []int32{
-	4, // 0: energy.credit.v1.MsgSetBank.terms:type_name -> energy.credit.v1.Terms
+	5, // 0: energy.credit.v1.MsgSetBank.terms:type_name -> energy.credit.v1.Terms
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -287,7 +336,7 @@ func file_energy_credit_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_credit_v1_tx_proto_rawDesc), len(file_energy_credit_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
