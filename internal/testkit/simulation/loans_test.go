@@ -160,8 +160,8 @@ func (m *model) undrawn() (sum int64) {
 	return sum
 }
 
-// limit is the lesser of the cap by credit value less what is owed, and of the
-// obligations that coins do not cover: what the last closed period imported, at
+// limit is the lesser of the cap by credit value less what is owed and what the
+// present line may still draw, and of the obligations that coins do not cover: what the last closed period imported, at
 // retail, for each period since it.
 func (m *model) limit(name string) int64 {
 	last := m.meters[name].last
@@ -172,6 +172,9 @@ func (m *model) limit(name string) int64 {
 	most := m.params.CreditCapsUcoin[m.conduct[name].value()/10]
 	for _, l := range m.loans[name] {
 		most -= l.principal
+	}
+	if line := m.lines[lineOf(name, start(m.nowMs))]; line != nil {
+		most -= line.undrawn
 	}
 	return max(0, min(most, since*amount(market.Retail, last.importWh)-m.free[name]-m.escrow[name]))
 }

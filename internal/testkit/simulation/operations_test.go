@@ -30,6 +30,7 @@ var operations = []struct {
 	{3, "transfer", (*simulation).transfer},
 	{8, "recharge", (*simulation).recharge},
 	{6, "demand", (*simulation).demand},
+	{3, "repayment", (*simulation).repayment},
 	{2, "capital", (*simulation).capital},
 	{1, "freeze", (*simulation).freeze},
 	{2, "thaw", (*simulation).thaw},
@@ -250,6 +251,20 @@ func (s *simulation) demand() {
 		delete(s.model.demands, name)
 	case taken:
 		s.model.demands[name] = d
+	}
+}
+
+// repayment repays loans before their term, out of free coins and by who owes
+// nothing else.
+func (s *simulation) repayment() {
+	name, left := s.pick("repays"), int64(0)
+	for _, l := range s.model.loans[name] {
+		left += l.principal + l.interest
+	}
+	ucoin := min(1+below(s.rt, "repaid", 2_000_000), max(left+1-below(s.rt, "too much", 2), 1))
+	taken := s.send(name, &creditv1.MsgRepayLoan{AmountUcoin: ucoin}, s.model.owes(name, "") == 0 && s.model.free[name] >= ucoin && left >= ucoin)
+	if taken {
+		s.model.repayLoans(name, ucoin)
 	}
 }
 
