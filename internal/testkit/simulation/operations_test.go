@@ -199,7 +199,7 @@ func (s *simulation) readBadly() {
 	case "future":
 		bad.timeMs = s.TimeMs + 30_001
 	case "conflict":
-		bad.sequence = newest.sequence
+		bad.sequence, bad.timeMs = newest.sequence, newest.timeMs-1
 	}
 	if err := s.Submit(bad.of(g.name)); err == nil {
 		s.rt.Fatalf("height %d: %s reads %+v after %+v", s.Height, g.name, bad, newest)
