@@ -133,6 +133,9 @@ func billText(b *client.Bill) string {
 		case s.Estimated:
 			remark = "estimated"
 		}
+		if s.Waived {
+			remark += ", waived"
+		}
 		if s.DrawnUcoin > 0 {
 			remark = strings.TrimPrefix(remark+", "+coins(s.DrawnUcoin)+" on loan", ", ")
 		}
@@ -182,7 +185,7 @@ func tradesText(b *client.Bill) string {
 // billCSV writes a bill's periods with commas, in kWh and coins.
 func billCSV(b *client.Bill) (string, error) {
 	rows := [][]string{{
-		"period", "version", "missing", "estimated", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
+		"period", "version", "missing", "estimated", "waived", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
 		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",
 		"guaranteed_coin", "penalty_coin", "make_whole_paid_coin", "make_whole_received_coin",
 		"drawn_coin", "loans_repaid_coin",
@@ -191,7 +194,7 @@ func billCSV(b *client.Bill) (string, error) {
 		s := section.Statement
 		row := []string{
 			time.UnixMilli(s.Period).UTC().Format(time.RFC3339), strconv.FormatInt(s.Version, 10),
-			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated),
+			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated), strconv.FormatBool(s.Waived),
 		}
 		for _, wh := range []int64{s.ImportWh, s.ExportWh, s.BoughtWh, s.SoldWh, s.GridImportWh, s.GridExportWh} {
 			row = append(row, units.FormatScaled(wh, 3))

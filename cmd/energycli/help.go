@@ -36,6 +36,10 @@ var (
 		"MsgProposeContract.from_period":   "first period that the contract covers",
 		"MsgProposeContract.until_period":  "first period that it covers no more",
 		"MsgProposeContract.expires_at_ms": "until when the other side may accept",
+		"MsgProposeContract.year_wh":       "what the buyer takes in 365 days, or in the contract's time if that is shorter",
+
+		"MsgProposeContract.excess_price_ucoin_per_kwh":  "price of what it takes beyond 110 % of that",
+		"MsgProposeContract.penalty_price_ucoin_per_kwh": "price of what it leaves of 90 % of that",
 
 		"MsgRepayLoan.amount_ucoin":    "what to repay; energycli query credit loans says what is left",
 		"MsgStateDemand.bank":          "the home aggregator, whose bank lends",
@@ -172,7 +176,7 @@ var (
 		"QueryStatements":     "List a period's statements",
 		"QueryPeriod":         "Show how far a period is settled",
 		"QueryRoots":          "List the roots of settled periods",
-		"QueryContracts":      "List an account's contracts and proposals",
+		"QueryContracts":      "List an account's contracts and proposals, with what was bought in a contract year so far",
 		"QueryBank":           "Show a credit bank, its capital and what lines may draw",
 		"QueryBanks":          "List the credit banks",
 		"QueryLoans":          "Show an account's demand, line and loans",

@@ -23,6 +23,10 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.registry.v1.MsgRevoke.reason":               true,
 	"energy.settlement.v1.MsgProposeContract.priority":  true, // first
 	"energy.settlement.v1.MsgProposeContract.rank":      true,
+	"energy.settlement.v1.MsgProposeContract.year_wh":   true, // nothing is agreed for a year
+
+	"energy.settlement.v1.MsgProposeContract.excess_price_ucoin_per_kwh":  true, // with year_wh the chain asks for it
+	"energy.settlement.v1.MsgProposeContract.penalty_price_ucoin_per_kwh": true, // leaving costs nothing
 
 	"energy.grid.v1.QueryTariffRequest.period":              true, // the present one
 	"energy.grid.v1.QueryZoneFeeRequest.period":             true,

@@ -38,6 +38,7 @@ func (b *block) connect(ctx *module.Ctx, period int64) {
 	for _, t := range terms {
 		t.Component = parties[leads.root(place(t.Seller))]
 		contractTerms.Set(ctx.Store, termsKey(period, t.Component, t.Contract), t)
+		countOpenPeriod(ctx.Store, t, +1)
 	}
 	sizes := make([]int64, len(parties))
 	for i, party := range parties {

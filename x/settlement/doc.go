@@ -23,6 +23,8 @@
 //	13 terms       period, component, contract  ContractTerms: what it means in an open period
 //	14 components  period, component         Component that waits for accounts
 //	15 freezes     account                   Freeze: whom settlement froze and has to thaw
+//	16 groups      period, gateway or home aggregator  Group: its accounts, until the period is complete
+//	17 group waits period, group, account    GroupWait: a statement that waits for what its group shows
 //
 // Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
 //
@@ -39,7 +41,8 @@
 //     matches. A match settles when both sides' registers are here, an account
 //     when its registers are here and its matches have settled: its residual
 //     with the grid is paid, its credit value changes, its statement is made.
-//     One with contracts waits before that for its component (below).
+//     One with contracts waits before that for its component, one with matches
+//     and estimated registers for its groups (below).
 //  3. At the deadline what is open settles for good. It passes in the first
 //     block after n = deadline_periods whole periods with blocks that followed
 //     the period; a period that was opened late counts from then. Seller
@@ -81,6 +84,29 @@
 // (pricematrix.Share). The buyer pays amount and fee from its free balance, then
 // from its credit line (x/credit), then the guarantee fund in its place, as for
 // energy of the grid; the rest becomes debt to the seller and the fee ledger.
+//
+// Contract years (S4 3.3). A contract may say what the buyer takes in a year, at the
+// seller's meter, where its price counts, with an excess and a penalty price. A
+// contract year is 365 days from its first period, or the time that was proposed if
+// that is shorter; it covers the periods that start in it. One that is cut short, as
+// the last of several may be, by a cancellation, by acceptance after its start or
+// because a side was revoked, has its part of the quantity, rounded down. Purchases
+// are paid period by period at the contract's price. When the year is closed, what
+// was delivered beyond 110 % of the quantity costs the difference to the excess
+// price, which is no lower, as well. What is missing to 90 % costs the penalty price
+// as far as the seller had it left for the grid in the year's periods: who had
+// nothing to sell is owed nothing. With several contracts what was left counts for
+// each. Both are judged once, at the end: only then the quantity is
+// certain (a cancellation cuts it), the order in which late registers come does not
+// matter, and the money is rounded once. Limits are rounded in favour of the buyer,
+// and what is within the greatest step of both sides' meters is no deviation. Excess
+// is energy, paid from the balance, the credit line and by the guarantee fund; the
+// penalty only from the balance, since neither bank nor fund pays for energy that
+// never flowed; the rest becomes debt to the seller. That is in no statement but in
+// ContractYearClosed. A year is closed in the first block of a period with blocks,
+// once one has ended that it does not cover and nothing of it is in settlement.
+// Registers that come by then count, a contract stays until then, and a period of
+// an outage that is opened later does not count.
 //
 // All contracts are read once in a block that opens a period, and the graph of
 // the grid if any covers it; each account has at most max_contracts_per_account
@@ -124,7 +150,7 @@
 //
 // The outcome of an account with matches is -10 if its registers are missing at
 // the deadline or fall short of its matches by more than violation_ppm of
-// them and violation_wh or are estimated, else +1. To deliver or to
+// them and violation_wh or are estimated, unless that is waived, else +1. To deliver or to
 // take more than was matched is no violation: the grid has it.
 //
 // Make-whole. In a match whose registers are measured on both sides, a seller that
@@ -138,12 +164,33 @@
 // and fees only. Nothing is due where a side is estimated, or missing when the
 // deadline passes, nor for contracts, which have no fixed energy.
 //
+// Waiver. A violation by missing or estimated registers is waived when most meters
+// of a gateway or aggregator fail together (SPEC 9): no -10, no penalty, nothing
+// that counts for a freeze, and no +1. The accounts with billing meters that settle
+// in the period behind one gateway are a group, and those of one home aggregator;
+// an account fails if its registers are estimated or, at the deadline, missing,
+// whether it has matches or not. One is excused if more than half of a group of its
+// own fail, itself included, and three at least, it and two others: the gateway of
+// one household, or of two that agree, does not excuse itself. An account with
+// matches and estimated registers waits for its statement until enough others are
+// in to show it, or the deadline; its matches and contracts settle before, so that
+// nobody waits for it. A shortfall of measured registers is never waived: late ones
+// that show one end the waiver, with -10, penalty and freeze in their version of
+// the statement.
+//
+// What an operator gains that silences its gateways on purpose: its members are
+// not violated, but are paid only once registers come, at most for what they show;
+// a seller gets no +1, and saves the make-whole payment of a shortfall only where
+// registers stay estimated or come after the deadline, as anybody does who is late.
+// The others are not hurt, the grid stands in. waived in statements tells the
+// authority, which revokes the gateway.
+//
 // A violation is charged violation_penalty_ucoin of its period's parameters, paid to
 // the guarantee fund from the free balance, else owed to it, after the residual
 // and in the same statement. After freeze_violations of them in its last
 // freeze_window outcomes the account is frozen, in the block of the statement:
 // its orders are cancelled as by a freeze of the authority. Parameters of 0 switch
-// either off. The freeze ends by itself with the first block of a period once
+// either off. All freezes of a block cancel orders in one pass at its end. The freeze ends by itself with the first block of a period once
 // measured registers of a period after the latest violation have come since, and
 // the account owes nothing: a scan of those frozen, once in a period. The
 // authority may thaw it before, or freeze it on top: then the authority thaws it.
@@ -155,9 +202,10 @@
 //
 // An item that fails is isolated: registers that cannot be settled count as
 // missing, a match that cannot be settled at the deadline gives its escrow back,
-// the contracts of a component deliver nothing (event SettlementFailed).
+// the contracts of a component deliver nothing, a contract's year costs nothing
+// (event SettlementFailed).
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,
-// settlement.contracts, settlement.freezes.
+// settlement.contracts, settlement.freezes, settlement.groups.
 package settlement

@@ -20,6 +20,7 @@ func (Module) Invariants() []module.Invariant {
 		{Name: "settlement.counts", Check: checkCounts},
 		{Name: "settlement.contracts", Check: checkContracts},
 		{Name: "settlement.freezes", Check: checkFreezes},
+		{Name: "settlement.groups", Check: checkGroups},
 	}
 }
 
@@ -83,7 +84,7 @@ func checkStatement(s *settlementv1.Statement) error {
 	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
 		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
 		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
-		s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
+		s.Waived && (s.Outcome != 0 || s.PenaltyUcoin != 0) || s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
 		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin+s.DrawnUcoin-s.PaidUcoin-s.RepaidUcoin-s.LoansRepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
@@ -185,6 +186,37 @@ func checkFreezes(r state.Reader) error {
 	return nil
 }
 
+var errGroups = errors.New("the groups of a period miscount")
+
+// checkGroups compares the groups of open periods with the accounts in them, and
+// says that who waits for one has estimated registers.
+func checkGroups(r state.Reader) error {
+	open := map[string]int64{} // accounts without registers, by group
+	for tally := range values(tallies.All(r, tallies.Key())) {
+		for _, id := range tally.Groups {
+			key := string(groupKey(tally.Period, id))
+			if !groups.Has(r, groupKey(tally.Period, id)) {
+				return fmt.Errorf("%w: %v has a group that is not here", errGroups, tally)
+			}
+			if !tally.HasRegisters {
+				open[key]++
+			}
+		}
+	}
+	for key, g := range groups.All(r, groups.Key()) {
+		if g.Open != open[string(key)] || g.Estimated < 0 || g.Open+g.Estimated > g.Accounts {
+			return fmt.Errorf("%w: %v, %d accounts have no registers", errGroups, g, open[string(key)])
+		}
+	}
+	for wait := range values(groupWaits.All(r, groupWaits.Key())) {
+		tally, waits := tallies.Get(r, tallyKey(wait.Period, wait.Account))
+		if waits && (!tally.Estimated || len(tally.Component) > 0) || !groups.Has(r, groupKey(wait.Period, wait.Group)) {
+			return fmt.Errorf("%w: %v waits for nothing", errGroups, wait)
+		}
+	}
+	return nil
+}
+
 var errContracts = errors.New("the tables of contracts disagree")
 
 // checkContracts compares contracts with the rows that lead to them, and what
@@ -203,6 +235,9 @@ func checkContracts(r state.Reader) error {
 	}
 	if rows != 0 {
 		return fmt.Errorf("%w: expected two rows for each contract, got %d more", errContracts, rows)
+	}
+	if err := checkYears(r); err != nil {
+		return err
 	}
 	waiting := map[string]int64{} // accounts that are not ready, by component
 	for tally := range values(tallies.All(r, tallies.Key())) {
@@ -223,6 +258,28 @@ func checkContracts(r state.Reader) error {
 		}
 	}
 	return checkTerms(r)
+}
+
+// checkYears says that contract years know how many periods settle with them.
+func checkYears(r state.Reader) error {
+	settling := map[string][]int64{} // periods, by contract
+	for t := range values(contractTerms.All(r, contractTerms.Key())) {
+		settling[string(t.Contract)] = append(settling[string(t.Contract)], t.Period)
+	}
+	for c := range values(contracts.All(r, contracts.Key())) {
+		for _, year := range c.Years {
+			open := int64(0)
+			for _, period := range settling[string(c.Id)] {
+				if period >= year.FromPeriod && period < yearEnd(c, year) {
+					open++
+				}
+			}
+			if open != year.OpenPeriods {
+				return fmt.Errorf("%w: contract %x, %v has %d periods in settlement", errContracts, c.Id, year, open)
+			}
+		}
+	}
+	return nil
 }
 
 // checkTerms says that contracts in open periods are those of accounts that

@@ -23,6 +23,11 @@ func settleComponent(ctx *module.Ctx, start int64, component []byte) error {
 		if !ok {
 			return ErrNoRecord.With("period %d: no tally of %v", start, protocol.Address(party))
 		}
+		tally.Component, tally.Ready = nil, false
+		if awaitsGroups(ctx.Store, tally) {
+			tallies.Set(ctx.Store, tallyKey(start, party), tally)
+			continue
+		}
 		if err := closeForGood(ctx, tally); err != nil {
 			return err
 		}
@@ -41,6 +46,7 @@ func serve(ctx *module.Ctx, period int64, component []byte) [][]byte {
 	terms := collect(values(contractTerms.All(ctx.Store, termsOf(period, component))))
 	for _, t := range terms {
 		contractTerms.Delete(ctx.Store, termsKey(period, component, t.Contract))
+		countOpenPeriod(ctx.Store, t, -1)
 	}
 	components.Delete(ctx.Store, componentKey(period, component))
 	parties := partiesOf(terms)
@@ -72,6 +78,9 @@ func shareOutRest(ctx *module.Ctx, start int64, terms []*settlementv1.ContractTe
 		pairs[i] = pricematrix.Pair{Seller: seller, Buyer: buyer, LossPPM: t.LossPpm}
 	}
 	for i, deliveredWh := range pricematrix.Share(pairs, left, need) {
+		if err := countDelivered(ctx.Store, terms[i], deliveredWh, left[pairs[i].Seller]); err != nil {
+			return err
+		}
 		if deliveredWh == 0 {
 			continue
 		}

@@ -104,11 +104,21 @@ func (s *simulation) step() {
 func (s *simulation) end() {
 	s.m.End()
 	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
-		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
+		key := fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)
+		// Later versions carry it along, or are the first to charge it.
+		s.fund += event.Statement.PenaltyUcoin - s.made[key].GetPenaltyUcoin()
+		s.made[key] = event.Statement
 	}
-	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
-		if event.Statement.Version == 1 { // later versions carry it along
-			s.fund += event.Statement.PenaltyUcoin
+	for _, year := range market.Happened[*settlementv1.ContractYearClosed](s.m) {
+		got := year.PaidUcoin + year.GuaranteedUcoin
+		s.lent[string(year.Seller)] += year.AmountUcoin - got
+		for _, name := range s.names {
+			switch address := market.Address(name); string(address[:]) {
+			case string(year.Seller):
+				s.coins[name] += got
+			case string(year.Buyer):
+				s.coins[name] -= year.AmountUcoin
+			}
 		}
 	}
 	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
@@ -161,11 +171,17 @@ func (s *simulation) contract(name string) {
 		seller, buyer = buyer, seller
 	}
 	period := s.m.TimeMs - s.m.TimeMs%length
-	_, _ = s.m.Send(name, &settlementv1.MsgProposeContract{
+	msg := &settlementv1.MsgProposeContract{
 		Seller: seller[:], Buyer: buyer[:], PriceUcoinPerKwh: rapid.Int64Range(0, 600_000).Draw(rt, "contract price"),
 		Priority: rapid.Int64Range(0, 2).Draw(rt, "priority"), Rank: rapid.Int64Range(0, 2).Draw(rt, "rank"),
 		FromPeriod: period, UntilPeriod: period + rapid.Int64Range(2, 20).Draw(rt, "periods")*length, ExpiresAtMs: s.m.TimeMs + 3*length,
-	})
+	}
+	if rapid.Bool().Draw(rt, "yearly") {
+		msg.YearWh = rapid.Int64Range(1, 20_000).Draw(rt, "year's energy")
+		msg.ExcessPriceUcoinPerKwh = msg.PriceUcoinPerKwh + rapid.Int64Range(0, 300_000).Draw(rt, "dearer")
+		msg.PenaltyPriceUcoinPerKwh = rapid.Int64Range(0, 900_000).Draw(rt, "penalty price")
+	}
+	_, _ = s.m.Send(name, msg)
 }
 
 func (s *simulation) confirm(name string) {

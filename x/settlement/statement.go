@@ -26,6 +26,9 @@ func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, accoun
 	if len(tally.Component) > 0 {
 		return b.makeReady(ctx, tally)
 	}
+	if awaitsGroups(ctx.Store, tally) {
+		return nil
+	}
 	return closeAccount(ctx, period, tally)
 }
 
@@ -63,7 +66,7 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 		}
 	}
 	if len(matchTrades(statement)) > 0 {
-		if err := recordOutcome(ctx, period.Totals, statement, tally.Violated); err != nil {
+		if err := recordOutcome(ctx, period.Totals, statement, tally); err != nil {
 			return err
 		}
 	}
@@ -71,8 +74,7 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 	period.OpenAccounts--
 	issue(ctx, statement)
 	if statement.Outcome == reputation.Violated {
-		// After the statement: what a freeze gives back is not of this period.
-		return freezeViolator(ctx, statement)
+		freezeViolator(ctx, statement)
 	}
 	return nil
 }
@@ -89,18 +91,21 @@ func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
 	return found
 }
 
-// recordOutcome judges a period with matches (SPEC 9); a violation is punished.
-func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, violated bool) error {
+// recordOutcome judges a period with matches (SPEC 9); a violation is punished,
+// unless it is waived.
+func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, tally *settlementv1.Tally) error {
 	// A gap in the readings is a missing reading (SPEC 7).
-	statement.Outcome = reputation.Fulfilled
-	if statement.Missing || statement.Estimated || violated {
-		statement.Outcome = reputation.Violated
-	}
-	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
-	if statement.Outcome == reputation.Fulfilled {
+	unread := statement.Missing || statement.Estimated
+	switch {
+	case unread && excused(ctx.Store, tally):
+		statement.Waived = true
 		return nil
+	case unread || tally.Violated:
+		return violate(ctx, totals, statement)
 	}
-	return punish(ctx, totals, statement)
+	statement.Outcome = reputation.Fulfilled
+	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
+	return nil
 }
 
 // draft starts a statement with what the tally and the trades say; the rows of

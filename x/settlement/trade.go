@@ -38,6 +38,9 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 	}
 	tally.OpenMatches = int64(len(all))
 	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
+	if err := b.countRegisters(ctx.Store, tally); err != nil {
+		return err
+	}
 	for i, match := range all {
 		other := match.Seller
 		if selling {

@@ -5,6 +5,7 @@
 package market
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 
@@ -54,6 +55,10 @@ type Market struct {
 	SkipInvariants bool
 	// AfterHook, if set, is told of each module whose hook ran.
 	AfterHook func(module string)
+
+	// Gateways are those that read a member's meter instead of the one that reads
+	// all others.
+	Gateways map[string]string
 
 	modules   []module.Module
 	sequence  uint64
@@ -221,18 +226,24 @@ func (m *Market) Read(name string, timeMs, importWh, exportWh int64) {
 		Quality: meteringv1.Quality_QUALITY_MEASURED,
 	}
 	m.registers[name] = reading
-	if err := m.Submit(reading); err != nil {
+	if err := m.submit(cmp.Or(m.Gateways[name], gateway), reading); err != nil {
 		m.T.Fatalf("%s reads at %d: %v", name, timeMs, err)
 	}
 }
 
-// Submit lets the gateway submit readings, which are not signed here.
+// Submit lets the gateway that all meters have at first submit readings, which are
+// not signed here.
 func (m *Market) Submit(readings ...*meteringv1.Reading) error {
+	m.T.Helper()
+	return m.submit(gateway, readings...)
+}
+
+func (m *Market) submit(by string, readings ...*meteringv1.Reading) error {
 	m.T.Helper()
 	for _, reading := range readings {
 		reading.Signature = make([]byte, protocol.SignatureSize)
 	}
-	_, err := m.Send(gateway, &meteringv1.MsgSubmitReadings{GatewayKey: key(gateway), Readings: readings})
+	_, err := m.Send(by, &meteringv1.MsgSubmitReadings{GatewayKey: key(by), Readings: readings})
 	return err
 }
 

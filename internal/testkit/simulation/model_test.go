@@ -34,6 +34,7 @@ type model struct {
 	made               []*settlementv1.Statement
 	settled            []*settlementv1.Trade
 	roots              []*settlementv1.StatementsRoot
+	frozen             []string // for violations in this block
 }
 
 func newModel(params *registryv1.Params, stepWh int64, names []string) *model {
@@ -64,7 +65,7 @@ func start(timeMs int64) int64 { return timeMs - timeMs%market.Period }
 // messages, now what its hook made of it; stopped are whom the authority froze.
 func (m *model) endBlock(nowMs int64, stopped []string, before, now book) {
 	m.nowMs, m.now = nowMs, now
-	m.made, m.settled, m.roots = nil, nil, nil
+	m.made, m.settled, m.roots, m.frozen = nil, nil, nil, nil
 	for _, name := range m.names {
 		m.ready = append(m.ready, m.meters[name].fix(name)...)
 	}
@@ -117,6 +118,10 @@ func (m *model) settle() {
 	})
 	for _, p := range due {
 		m.overdue(p)
+	}
+	slices.SortFunc(m.frozen, m.compare)
+	for _, name := range m.frozen {
+		m.stop(name, m.now)
 	}
 	if ended > 0 {
 		m.thaw()
@@ -179,21 +184,24 @@ func (m *model) thaw() {
 	}
 }
 
-// punish charges a violation, and freezes who had too many.
-func (m *model) punish(s *settlementv1.Statement, name string) {
+// violate records a violation and charges it.
+func (m *model) violate(s *settlementv1.Statement, name string) {
+	s.Outcome = -10
+	m.conduct[name].outcomes = append(m.conduct[name].outcomes, -10)
 	s.PenaltyUcoin = m.params.ViolationPenaltyUcoin
 	s.PenaltyPaidUcoin, _ = m.pay(name, fund, s.PenaltyUcoin)
 	s.PaidUcoin += s.PenaltyPaidUcoin
 	s.DebtUcoin += s.PenaltyUcoin - s.PenaltyPaidUcoin
 }
 
+// freezeViolator freezes who had too many; its orders go at the end of the hook.
 func (m *model) freezeViolator(name string, period int64) {
 	c := m.conduct[name]
 	if most := m.params.FreezeViolations; most == 0 || c.violations(m.params.FreezeWindow) < most || c.frozenBy == byAuthority {
 		return
 	}
 	if c.frozenBy == "" {
-		m.stop(name, m.now)
+		m.frozen = append(m.frozen, name)
 	}
 	c.frozenBy, c.violatedIn, c.readAgain = forViolations, max(c.violatedIn, period), false
 }

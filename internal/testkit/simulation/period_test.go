@@ -171,13 +171,37 @@ func (m *model) arrive(p *period, e energy) {
 		m.closeIfDone(p, other)
 	}
 	m.closeIfDone(p, e.name)
+	for _, name := range m.names { // who waited to see whether most fail
+		m.closeIfDone(p, name)
+	}
 	m.complete(p)
 }
 
 func (m *model) closeIfDone(p *period, name string) {
-	if p.flows[name] != nil && len(m.matchesOf(p, name)) == 0 && p.statements[name] == nil {
+	if p.flows[name] != nil && len(m.matchesOf(p, name)) == 0 && p.statements[name] == nil && !p.awaitsOthers(name) {
 		m.bill(p, name)
 	}
+}
+
+// failing counts the members whose registers are estimated, and those of whom none
+// are here. All are behind one gateway and in one region.
+func (p *period) failing() (estimated, absent int) {
+	for _, f := range p.flows {
+		if f.estimated {
+			estimated++
+		}
+	}
+	return estimated, p.members - len(p.flows)
+}
+
+// mostFail: more than half of a group, and three at least.
+func (p *period) mostFail(failing int) bool { return failing >= 3 && 2*failing > p.members }
+
+// awaitsOthers says whether an account with matches and estimated registers waits
+// until it shows whether most of its group fail.
+func (p *period) awaitsOthers(name string) bool {
+	estimated, absent := p.failing()
+	return p.flows[name].estimated && len(p.sides[name]) > 0 && !p.mostFail(estimated) && p.mostFail(estimated+absent)
 }
 
 // overdue settles what is open for good.

@@ -213,7 +213,7 @@ func accountOf(name string) []byte {
 // tally counts what happened in all sequences: a simulation in which nothing
 // happens proves nothing.
 type tally struct {
-	blocks, trades, wholes, stoodIn, late, violations, lent, defaults, repaid, guaranteed, frozen, thawed, estimated atomic.Int64
+	blocks, trades, wholes, stoodIn, late, violations, lent, defaults, repaid, guaranteed, frozen, thawed, estimated, waived atomic.Int64
 }
 
 var seen tally
@@ -240,6 +240,7 @@ func (t *tally) count(s *simulation) {
 			{made.RepaidUcoin+made.LoansRepaidUcoin > 0, &t.repaid},
 			{made.GuaranteedUcoin > 0, &t.guaranteed},
 			{made.Estimated, &t.estimated},
+			{made.Waived, &t.waived},
 		} {
 			if happened.is {
 				happened.count.Add(1)
@@ -264,7 +265,7 @@ func (t *tally) report(tb testing.TB) {
 		{"blocks", &t.blocks}, {"trades", &t.trades}, {"make-whole payments", &t.wholes}, {"trades of the grid in place of others", &t.stoodIn},
 		{"late statements", &t.late}, {"violations", &t.violations}, {"statements with loans", &t.lent}, {"defaults", &t.defaults},
 		{"statements with repayments", &t.repaid}, {"statements with payments of the fund", &t.guaranteed},
-		{"estimated statements", &t.estimated}, {"freezes for violations", &t.frozen}, {"thaws", &t.thawed},
+		{"estimated statements", &t.estimated}, {"freezes for violations", &t.frozen}, {"thaws", &t.thawed}, {"waived violations", &t.waived},
 	} {
 		tb.Logf("%8d %s", row.count.Load(), row.what)
 		if row.count.Load() == 0 && !tb.Failed() {

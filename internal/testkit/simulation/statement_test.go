@@ -94,19 +94,28 @@ func (m *model) bill(p *period, name string) {
 		m.exchange(s, name)
 	}
 	if len(sides) > 0 {
-		s.Outcome = +1
-		if f == nil || f.estimated || f.violated {
-			s.Outcome = -10
-		}
-		m.conduct[name].outcomes = append(m.conduct[name].outcomes, s.Outcome)
-		if s.Outcome < 0 {
-			m.punish(s, name)
-		}
+		m.judgeAccount(p, s, name)
 	}
 	p.statements[name] = s
 	m.issue(s, name)
 	if s.Outcome < 0 {
 		m.freezeViolator(name, p.start)
+	}
+}
+
+// judgeAccount finds the outcome of an account with matches: that its registers are
+// missing or estimated is waived if most of its group fail.
+func (m *model) judgeAccount(p *period, s *settlementv1.Statement, name string) {
+	estimated, absent := p.failing()
+	unread := s.Missing || s.Estimated
+	switch {
+	case unread && p.mostFail(estimated+absent):
+		s.Waived = true
+	case unread || p.flows[name].violated:
+		m.violate(s, name)
+	default:
+		s.Outcome = +1
+		m.conduct[name].outcomes = append(m.conduct[name].outcomes, +1)
 	}
 }
 
@@ -201,5 +210,13 @@ func (m *model) arriveLate(p *period, e energy) {
 		s.LoansRepaidUcoin += m.repayLoans(e.name, t.AmountUcoin-repaid)
 	}
 	m.exchange(s, e.name)
+	shows := s.Waived && !s.Estimated && shared.violated // what was waived was that nobody knew
+	if shows {
+		s.Waived = false
+		m.violate(s, e.name)
+	}
 	m.issue(s, e.name)
+	if shows {
+		m.freezeViolator(e.name, p.start)
+	}
 }
