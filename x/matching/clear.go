@@ -109,6 +109,7 @@ func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *match
 	if err := assign(match, sell, buy, whole); err != nil {
 		return err
 	}
+	ways.zoneFee(match, sell.GridNode, buy.GridNode)
 	match.SellerConfirmed = consents(sell.Consent, match.SellerSatisfactionPpm)
 	match.BuyerConfirmed = consents(buy.Consent, match.BuyerSatisfactionPpm)
 	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {

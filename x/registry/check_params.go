@@ -135,6 +135,7 @@ func limits(p *registryv1.Params) []limit {
 		{"violation_ppm", p.ViolationPpm, 0, million},
 		{"violation_wh", p.ViolationWh, 0, maxEnergy},
 		{"statement_retention_periods", p.StatementRetentionPeriods, 1, million},
+		{"correction_retention_periods", p.CorrectionRetentionPeriods, 0, p.StatementRetentionPeriods},
 		{"initial_reputation", p.InitialReputation, 0, 100},
 		{"max_expiry_blocks", p.MaxExpiryBlocks, 1, million},
 		// A transaction that sets these parameters must still fit.

@@ -25,6 +25,7 @@
 //	15 freezes     account                   Freeze: whom settlement froze and has to thaw
 //	16 groups      period, gateway or home aggregator  Group: its accounts, until the period is complete
 //	17 group waits period, group, account    GroupWait: a statement that waits for what its group shows
+//	30 zone fees   month, from zone, to zone ZoneFees: the grid-fee ledger, for ever
 //
 // Messages: MsgProposeContract, MsgAcceptContract, MsgCancelContract.
 //
@@ -49,7 +50,9 @@
 //     missing: s_k = v_k, and the grid is seller of record. Buyer missing:
 //     g_k = v_k. Both missing: nothing is delivered, the escrow goes back.
 //     Accounts without registers get a statement marked missing.
-//  4. When every account has its statement the root is formed and working
+//  4. Corrections that metering has for periods with a root are settled, oldest
+//     first (below).
+//  5. When every account has its statement the root is formed and working
 //     records go. Statements go once statement_retention_periods whole periods
 //     with blocks have followed the one in which that was, whoever is missing.
 //
@@ -130,6 +133,44 @@
 // once a later period's are here those of an earlier one never come: its
 // statement stays marked missing. The missing's own counterparties keep theirs.
 //
+// Corrections. By how much corrected readings change an account's registers in a
+// period metering has counted; the hook takes that once the period has its root.
+// The account's parts of its matches follow anew from its registers and its
+// tolerance; the other side's from that side's own statement. v_f is the lesser
+// again, amounts, fees and make-whole payments follow, at the prices of trades and
+// statements; then the residuals of all whose trades changed. A side that was
+// missing when its match settled for good counts as contracted for ever: a buyer
+// that was missing keeps what it took, of a match that the grid stood in for
+// min(s_k, v_f) passes to the seller, more or less than before, and where both
+// were missing nothing is delivered. An estimated period stays estimated. Outcomes, credit
+// values, penalties and freezes stay. Contracts share what the matches leave: each
+// has what it had at first, served_wh, if that is still there on both sides, else
+// a part pro rata; never more, gains go to the grid (contract years count what was
+// delivered at first). That holds for all whose
+// matches changed too: where a match of a counterparty grows into what its
+// contract had, the contract gives way. So trades depend on registers alone, not on
+// what was corrected in which order, and corrected back all money is where it was.
+//
+// What differs moves, in one sum for a trade, its make-whole payment included, one
+// for its fee and one for each residual: first what the grid and the fee ledger
+// owe, then what accounts owe each other, then what they owe to the grid. It is
+// paid from the free balance, then by the guarantee fund, else owed to whom it is
+// due; no loan is drawn, since a credit line is for the energy of its own
+// period. Receipts repay debts, then loans. Where both owe each other, both debts stand.
+//
+// The account and all whose trades changed get the next version of their
+// statements, and the period one more root for all corrections of a block. In a
+// corrected statement energies, trades and residual are as they stand; paid,
+// received, debt and grid_paid and grid_received are sums over all versions,
+// fees are net and make-whole payments as they stand; claims_ucoin is what
+// corrections made others owe to it, correction_* what the latest moved, and
+// the balance before is that without all of the period's settlement, as ever. So
+// received - paid = what was due to it + debt - what others owe it, for every
+// statement. A correction that finds a statement missing or gone changes nothing
+// (CorrectionFailed). A block settles at most 1000 and looks at 20 000; an
+// account's correction reads the statements of its counterparties and of theirs by
+// contract.
+//
 // Definitions. Sold and bought of a trade are v_f and v_f - floor(v_f x loss).
 // An account's sold excludes what the grid sold in its place. A period's Totals
 // count it in sold_wh and in grid_sold_wh: the grid sells what accounts import
@@ -206,6 +247,24 @@
 // escrow, debt or loan. Registers that are missing are waited for as long as the
 // statements of their period are kept. All that wait are read once in a period.
 //
+// Certificates (SPEC 15; x/origin keeps them). Of a trade, by match or contract,
+// min(v_f, what the seller's meter shows of it) is certified if the registers of
+// both sides are measured: what of v_f follows from estimated registers, or stands
+// in for missing ones, was seen by nobody, and late registers certify nothing
+// more. What the tolerance made up for was not measured either: a seller within it
+// has its export shared out pro rata to its matches. All billing meters of the
+// seller must be of one clean type (wind, hydro, solar or biomass), but for those of
+// consumption, which have none; so who has a fossil meter or a battery beside a
+// clean one gets no certificates under that account. The buyer is issued them with
+// its first statement, which names them; a correction issues the difference
+// (certify).
+//
+// Grid fees. Where a fee between zones is part of a trade's fee, the trade names
+// the zones, those of when it was cleared or its contract's period was opened, and
+// the part. With the buyer's first statement it is booked per pair of zones and
+// month (bookZoneFee), as charged: what the buyer could not pay it owes. The coins
+// are in the fee ledger's account with the chain's fee.
+//
 // An account whose class has no tariff exchanges with the grid for nothing
 // (event TariffMissing).
 //
@@ -216,5 +275,6 @@
 //
 // Invariants: I2 (identities of accounts and periods), I3 (no Wh sold or bought
 // beyond the registers and their tolerance), settlement.counts,
-// settlement.contracts, settlement.freezes, settlement.groups.
+// settlement.contracts, settlement.freezes, settlement.groups,
+// settlement.zone_fees.
 package settlement

@@ -44,6 +44,9 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		}
 		work.countLeaves(ctx.Store, due.Period)
 	}
+	if err := work.takeCorrections(ctx); err != nil {
+		return fmt.Errorf("take corrections: %w", err)
+	}
 	// After all statements: what a freeze gives back is of none of their periods.
 	if err := stopFrozen(ctx); err != nil {
 		return fmt.Errorf("orders of frozen accounts: %w", err)

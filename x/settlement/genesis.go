@@ -60,6 +60,9 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := checkFreezes(ctx.Store); err != nil {
 		return ErrMalformed.With("settlement.freezes: %v", err)
 	}
+	if err := initZoneFees(ctx.Store, genesis.ZoneFees); err != nil {
+		return err
+	}
 	return checkCounts(ctx.Store)
 }
 
@@ -207,6 +210,7 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		ContractTerms: collect(values(contractTerms.All(r, contractTerms.Key()))),
 		Freezes:       collect(values(freezes.All(r, freezes.Key()))),
 		Components:    collect(values(components.All(r, components.Key()))),
+		ZoneFees:      collect(values(zoneFees.All(r, zoneFees.Key()))),
 		Groups:        collect(values(groups.All(r, groups.Key()))),
 		GroupWaits:    collect(values(groupWaits.All(r, groupWaits.Key()))),
 	})

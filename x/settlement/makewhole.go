@@ -11,19 +11,27 @@ import (
 )
 
 // assess finds what the side of a trade that fell short of the other owes it
-// (SPEC 8): what the difference costs the other with the grid. A seller owes what
-// the buyer pays there beyond price and fee, a buyer what the seller gets there
-// less than the price.
-func assess(ctx *module.Ctx, period int64, trade *settlementv1.Trade, d delivered) (err error) {
+// (SPEC 8), by the tariffs of its period.
+func assess(ctx *module.Ctx, period int64, trade *settlementv1.Trade, d delivered) error {
 	if d.buyer > d.seller {
 		tariff, _ := tariffAt(ctx.Store, trade.Buyer, period)
-		extra := max(0, tariff.GetRetailUcoinPerKwh()-trade.PriceUcoinPerKwh-trade.FeeUcoinPerKwh)
-		trade.MakeWholeBySellerUcoin, err = units.Amount(extra, d.buyer-d.seller)
-		return err
+		return setMakeWhole(trade, d, tariff.GetRetailUcoinPerKwh(), 0)
 	}
 	tariff, _ := tariffAt(ctx.Store, trade.Seller, period)
-	lost := max(0, trade.PriceUcoinPerKwh-tariff.GetFeedInUcoinPerKwh())
-	trade.MakeWholeByBuyerUcoin, err = units.Amount(lost, d.seller-d.buyer)
+	return setMakeWhole(trade, d, 0, tariff.GetFeedInUcoinPerKwh())
+}
+
+// setMakeWhole writes down what the side of a trade that fell short of the other
+// owes it: what the difference costs the other with the grid. A seller owes what
+// the buyer pays there (retail) beyond price and fee, a buyer what the seller gets
+// there (feedIn) less than the price.
+func setMakeWhole(trade *settlementv1.Trade, d delivered, retail, feedIn int64) (err error) {
+	extra := max(0, retail-trade.PriceUcoinPerKwh-trade.FeeUcoinPerKwh)
+	if trade.MakeWholeBySellerUcoin, err = units.Amount(extra, max(0, d.buyer-d.seller)); err != nil {
+		return err
+	}
+	lost := max(0, trade.PriceUcoinPerKwh-feedIn)
+	trade.MakeWholeByBuyerUcoin, err = units.Amount(lost, max(0, d.seller-d.buyer))
 	return err
 }
 

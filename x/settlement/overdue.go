@@ -48,11 +48,14 @@ func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
 		return err
 	}
 	seller, buyer := takeShare(ctx, match, match.Seller), takeShare(ctx, match, match.Buyer)
-	d := delivered{seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh()}
+	d := delivered{
+		seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh(),
+		sellerMissing: seller == nil, buyerMissing: buyer == nil,
+	}
 	switch {
-	case seller == nil && buyer != nil:
-		d.seller, d.gridStandsIn = match.EnergyWh, true
-	case seller != nil && buyer == nil:
+	case d.sellerMissing && !d.buyerMissing:
+		d.seller = match.EnergyWh
+	case d.buyerMissing && !d.sellerMissing:
 		d.buyer = match.EnergyWh
 	}
 	if err := settle(ctx, period, match, d); err != nil {

@@ -175,9 +175,11 @@ func place(queue []queued, side int) {
 // the seller and the fee ledger.
 func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh int64) error {
 	trade := &settlementv1.Trade{
-		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
+		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, ServedWh: deliveredWh, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
 		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: t.FeeUcoinPerKwh, Environment: t.Environment,
+		FromZone: t.FromZone, ToZone: t.ToZone, ZoneFeeUcoinPerKwh: t.ZoneFeeUcoinPerKwh,
 	}
+	nameContractOrigin(ctx.Store, period.Period, trade)
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, deliveredWh); err != nil {
 		return err

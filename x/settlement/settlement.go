@@ -25,6 +25,7 @@ var (
 	contractsOf   = state.NewMap[settlementv1.ContractOf](protocol.ModuleSettlement, 12)
 	contractTerms = state.NewMap[settlementv1.ContractTerms](protocol.ModuleSettlement, 13)
 	freezes       = state.NewMap[settlementv1.Freeze](protocol.ModuleSettlement, 15)
+	zoneFees      = state.NewMap[settlementv1.ZoneFees](protocol.ModuleSettlement, 30)
 	components    = state.NewMap[settlementv1.Component](protocol.ModuleSettlement, 14)
 
 	groups     = state.NewMap[settlementv1.Group](protocol.ModuleSettlement, 16)

@@ -70,6 +70,12 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 			return err
 		}
 	}
+	if err := certifyPurchases(ctx, statement); err != nil {
+		return err
+	}
+	if err := bookZoneFees(ctx, period.Totals, statement); err != nil {
+		return err
+	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
 	period.OpenAccounts--
 	issue(ctx, statement)
@@ -148,11 +154,17 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 	return statement, sums.err
 }
 
-// issue completes a statement with what holds when it is made, and stores it.
+// issue completes a statement with the credit value that holds when it is made,
+// and stores it.
 func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
+	statement.Reputation = reputation.ValueOf(ctx.Store, protocol.Address(statement.Account))
+	store(ctx, statement)
+}
+
+// store stores the next version of a statement with the balance that holds now.
+func store(ctx *module.Ctx, statement *settlementv1.Statement) {
 	address := protocol.Address(statement.Account)
 	statement.Version++
-	statement.Reputation = reputation.ValueOf(ctx.Store, address)
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
 	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin -
 		statement.DrawnUcoin + statement.LoansRepaidUcoin

@@ -5,6 +5,7 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -36,6 +37,10 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 	if err != nil {
 		return err
 	}
+	certified, err := certifyExport(ctx.Store, tally, selling, parts)
+	if err != nil {
+		return err
+	}
 	tally.OpenMatches = int64(len(all))
 	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
 	if err := b.countRegisters(ctx.Store, tally); err != nil {
@@ -50,14 +55,15 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 		if theirs == nil {
 			shares.Set(ctx.Store, shareKey(match.Period, energy.Account, match.Id), &settlementv1.Share{
 				Account: energy.Account, Period: match.Period, Match: match.Id, EnergyWh: parts[i], Estimated: energy.Estimated,
+				CertifiedWh: certified[i], CertifiedType: tally.CertifiedType,
 			})
 			continue
 		}
-		seller, buyer := theirs.EnergyWh, parts[i]
+		d := delivered{seller: theirs.EnergyWh, buyer: parts[i], certified: theirs.CertifiedWh, energyType: theirs.CertifiedType}
 		if selling {
-			seller, buyer = buyer, seller
+			d = delivered{seller: parts[i], buyer: theirs.EnergyWh, certified: certified[i], energyType: tally.CertifiedType}
 		}
-		d := delivered{seller: seller, buyer: buyer, measured: !energy.Estimated && !theirs.Estimated}
+		d.measured = !energy.Estimated && !theirs.Estimated
 		if err := settle(ctx, period, match, d); err != nil {
 			return err
 		}
@@ -108,8 +114,13 @@ type delivered struct {
 	// measured says that both are measured: not estimated, and of no side that
 	// is missing.
 	measured bool
-	// gridStandsIn for the seller, whose registers are missing: it gets the money.
-	gridStandsIn bool
+	// certified is what of s_k the seller's meter shows and certificates may be
+	// issued for, and as which energy type.
+	certified  int64
+	energyType registryv1.EnergyType
+	// Whose registers are missing at the deadline. For a seller the grid stands in
+	// and gets the money, if the buyer's are here.
+	sellerMissing, buyerMissing bool
 }
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
@@ -121,7 +132,12 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 		Match: match.Id, Seller: match.Seller, Buyer: match.Buyer, ContractedWh: match.EnergyWh,
 		SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, match.LossPpm), LossPpm: match.LossPpm,
 		PriceUcoinPerKwh: match.PriceUcoinPerKwh, FeeUcoinPerKwh: match.FeeUcoinPerKwh,
-		Environment: match.Environment, GridStoodIn: d.gridStandsIn,
+		Environment: match.Environment, GridStoodIn: d.sellerMissing && !d.buyerMissing,
+		SellerMissing: d.sellerMissing, BuyerMissing: d.buyerMissing,
+		FromZone: match.FromZone, ToZone: match.ToZone, ZoneFeeUcoinPerKwh: match.ZoneFeeUcoinPerKwh,
+	}
+	if d.measured {
+		nameOrigin(trade, d.certified, d.energyType)
 	}
 	var err error
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {

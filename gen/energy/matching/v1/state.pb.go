@@ -1362,8 +1362,12 @@ type Match struct {
 	// escrow.
 	SecurityUcoin int64 `protobuf:"varint,30,opt,name=security_ucoin,json=securityUcoin,proto3" json:"security_ucoin,omitempty"`
 	ExposedUcoin  int64 `protobuf:"varint,31,opt,name=exposed_ucoin,json=exposedUcoin,proto3" json:"exposed_ucoin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Where a fee between zones is part of fee_ucoin_per_kwh: the zones, and it.
+	FromZone           string `protobuf:"bytes,40,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,41,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,42,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Match) Reset() {
@@ -1546,6 +1550,27 @@ func (x *Match) GetSecurityUcoin() int64 {
 func (x *Match) GetExposedUcoin() int64 {
 	if x != nil {
 		return x.ExposedUcoin
+	}
+	return 0
+}
+
+func (x *Match) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *Match) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *Match) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
 	}
 	return 0
 }
@@ -2714,7 +2739,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\rexposed_ucoin\x18\x1f \x01(\x03R\fexposedUcoinB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\x83\x06\n" +
+	"\x0e_wanted_credit\"\xed\x06\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -2740,7 +2765,10 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
 	"\x06market\x18\x15 \x01(\x03R\x06market\x12%\n" +
 	"\x0esecurity_ucoin\x18\x1e \x01(\x03R\rsecurityUcoin\x12#\n" +
-	"\rexposed_ucoin\x18\x1f \x01(\x03R\fexposedUcoin\"\x92\a\n" +
+	"\rexposed_ucoin\x18\x1f \x01(\x03R\fexposedUcoin\x12\x1b\n" +
+	"\tfrom_zone\x18( \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18) \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18* \x01(\x03R\x12zoneFeeUcoinPerKwh\"\x92\a\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +

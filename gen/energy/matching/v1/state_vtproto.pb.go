@@ -876,6 +876,31 @@ func (m *Match) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.ZoneFeeUcoinPerKwh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ZoneFeeUcoinPerKwh))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xd0
+	}
+	if len(m.ToZone) > 0 {
+		i -= len(m.ToZone)
+		copy(dAtA[i:], m.ToZone)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.ToZone)))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xca
+	}
+	if len(m.FromZone) > 0 {
+		i -= len(m.FromZone)
+		copy(dAtA[i:], m.FromZone)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.FromZone)))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xc2
+	}
 	if m.ExposedUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ExposedUcoin))
 		i--
@@ -2369,6 +2394,17 @@ func (m *Match) SizeVT() (n int) {
 	}
 	if m.ExposedUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.ExposedUcoin))
+	}
+	l = len(m.FromZone)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	l = len(m.ToZone)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.ZoneFeeUcoinPerKwh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ZoneFeeUcoinPerKwh))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -5647,6 +5683,89 @@ func (m *Match) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.ExposedUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 40:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FromZone", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.FromZone = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 41:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ToZone", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ToZone = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 42:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ZoneFeeUcoinPerKwh", wireType)
+			}
+			m.ZoneFeeUcoinPerKwh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ZoneFeeUcoinPerKwh |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

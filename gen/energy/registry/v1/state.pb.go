@@ -898,8 +898,11 @@ type Params struct {
 	CreditMaxDemands      int64 `protobuf:"varint,75,opt,name=credit_max_demands,json=creditMaxDemands,proto3" json:"credit_max_demands,omitempty"`
 	// A loan of less makes no outcome when it is repaid on time.
 	CreditMinOutcomeUcoin int64 `protobuf:"varint,76,opt,name=credit_min_outcome_ucoin,json=creditMinOutcomeUcoin,proto3" json:"credit_min_outcome_ucoin,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// For how many periods a meter's boundaries may be corrected; 0: never. At most
+	// statement_retention_periods.
+	CorrectionRetentionPeriods int64 `protobuf:"varint,90,opt,name=correction_retention_periods,json=correctionRetentionPeriods,proto3" json:"correction_retention_periods,omitempty"`
+	unknownFields              protoimpl.UnknownFields
+	sizeCache                  protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1254,6 +1257,13 @@ func (x *Params) GetCreditMinOutcomeUcoin() int64 {
 	return 0
 }
 
+func (x *Params) GetCorrectionRetentionPeriods() int64 {
+	if x != nil {
+		return x.CorrectionRetentionPeriods
+	}
+	return 0
+}
+
 // ReliabilityQuota is what accounts of a user type may order before they are
 // fully verified again (S4 2: N and M).
 type ReliabilityQuota struct {
@@ -1513,7 +1523,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xa0\x10\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xe2\x10\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1567,7 +1577,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x17credit_max_term_periods\x18I \x01(\x03R\x14creditMaxTermPeriods\x127\n" +
 	"\x18credit_max_grace_periods\x18J \x01(\x03R\x15creditMaxGracePeriods\x12,\n" +
 	"\x12credit_max_demands\x18K \x01(\x03R\x10creditMaxDemands\x127\n" +
-	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\"d\n" +
+	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\x12@\n" +
+	"\x1ccorrection_retention_periods\x18Z \x01(\x03R\x1acorrectionRetentionPeriods\"d\n" +
 	"\x10ReliabilityQuota\x12\x1b\n" +
 	"\tuser_type\x18\x01 \x01(\tR\buserType\x12\x16\n" +
 	"\x06trades\x18\x02 \x01(\x03R\x06trades\x12\x1b\n" +

@@ -555,6 +555,13 @@ func (m *Params) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.CorrectionRetentionPeriods != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectionRetentionPeriods))
+		i--
+		dAtA[i] = 0x5
+		i--
+		dAtA[i] = 0xd0
+	}
 	if m.CreditMinOutcomeUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CreditMinOutcomeUcoin))
 		i--
@@ -1451,6 +1458,9 @@ func (m *Params) SizeVT() (n int) {
 	}
 	if m.CreditMinOutcomeUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.CreditMinOutcomeUcoin))
+	}
+	if m.CorrectionRetentionPeriods != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectionRetentionPeriods))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -3886,6 +3896,25 @@ func (m *Params) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.CreditMinOutcomeUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 90:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CorrectionRetentionPeriods", wireType)
+			}
+			m.CorrectionRetentionPeriods = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CorrectionRetentionPeriods |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -701,6 +701,140 @@ func (x *ContractSkipped) GetReason() string {
 	return ""
 }
 
+// AccountCorrected says by how much corrected readings changed an account's
+// registers in a period that was settled; StatementMade has what followed, for it
+// and for those it traded with.
+type AccountCorrected struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Period  int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Account []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// Signed.
+	ImportWh      int64 `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh      int64 `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountCorrected) Reset() {
+	*x = AccountCorrected{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountCorrected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountCorrected) ProtoMessage() {}
+
+func (x *AccountCorrected) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountCorrected.ProtoReflect.Descriptor instead.
+func (*AccountCorrected) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AccountCorrected) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *AccountCorrected) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *AccountCorrected) GetImportWh() int64 {
+	if x != nil {
+		return x.ImportWh
+	}
+	return 0
+}
+
+func (x *AccountCorrected) GetExportWh() int64 {
+	if x != nil {
+		return x.ExportWh
+	}
+	return 0
+}
+
+// CorrectionFailed: an account's period could not be settled again; all stays as
+// it was.
+type CorrectionFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CorrectionFailed) Reset() {
+	*x = CorrectionFailed{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectionFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectionFailed) ProtoMessage() {}
+
+func (x *CorrectionFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectionFailed.ProtoReflect.Descriptor instead.
+func (*CorrectionFailed) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CorrectionFailed) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *CorrectionFailed) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *CorrectionFailed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_energy_settlement_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_event_proto_rawDesc = "" +
@@ -752,6 +886,15 @@ const file_energy_settlement_v1_event_proto_rawDesc = "" +
 	"\x0fContractSkipped\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\bcontract\x18\x02 \x01(\fR\bcontract\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"~\n" +
+	"\x10AccountCorrected\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x1b\n" +
+	"\timport_wh\x18\x03 \x01(\x03R\bimportWh\x12\x1b\n" +
+	"\texport_wh\x18\x04 \x01(\x03R\bexportWh\"\\\n" +
+	"\x10CorrectionFailed\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reasonBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
@@ -766,7 +909,7 @@ func file_energy_settlement_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_event_proto_rawDescData
 }
 
-var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_energy_settlement_v1_event_proto_goTypes = []any{
 	(*Settled)(nil),            // 0: energy.settlement.v1.Settled
 	(*StatementMade)(nil),      // 1: energy.settlement.v1.StatementMade
@@ -779,20 +922,22 @@ var file_energy_settlement_v1_event_proto_goTypes = []any{
 	(*ContractEnded)(nil),      // 8: energy.settlement.v1.ContractEnded
 	(*ContractYearClosed)(nil), // 9: energy.settlement.v1.ContractYearClosed
 	(*ContractSkipped)(nil),    // 10: energy.settlement.v1.ContractSkipped
-	(*Trade)(nil),              // 11: energy.settlement.v1.Trade
-	(*Statement)(nil),          // 12: energy.settlement.v1.Statement
-	(*StatementsRoot)(nil),     // 13: energy.settlement.v1.StatementsRoot
-	(*Contract)(nil),           // 14: energy.settlement.v1.Contract
-	(*ContractYear)(nil),       // 15: energy.settlement.v1.ContractYear
+	(*AccountCorrected)(nil),   // 11: energy.settlement.v1.AccountCorrected
+	(*CorrectionFailed)(nil),   // 12: energy.settlement.v1.CorrectionFailed
+	(*Trade)(nil),              // 13: energy.settlement.v1.Trade
+	(*Statement)(nil),          // 14: energy.settlement.v1.Statement
+	(*StatementsRoot)(nil),     // 15: energy.settlement.v1.StatementsRoot
+	(*Contract)(nil),           // 16: energy.settlement.v1.Contract
+	(*ContractYear)(nil),       // 17: energy.settlement.v1.ContractYear
 }
 var file_energy_settlement_v1_event_proto_depIdxs = []int32{
-	11, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
-	12, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
-	13, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
-	14, // 3: energy.settlement.v1.ContractProposed.contract:type_name -> energy.settlement.v1.Contract
-	14, // 4: energy.settlement.v1.ContractAccepted.contract:type_name -> energy.settlement.v1.Contract
-	14, // 5: energy.settlement.v1.ContractEnded.contract:type_name -> energy.settlement.v1.Contract
-	15, // 6: energy.settlement.v1.ContractYearClosed.year:type_name -> energy.settlement.v1.ContractYear
+	13, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
+	14, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
+	15, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
+	16, // 3: energy.settlement.v1.ContractProposed.contract:type_name -> energy.settlement.v1.Contract
+	16, // 4: energy.settlement.v1.ContractAccepted.contract:type_name -> energy.settlement.v1.Contract
+	16, // 5: energy.settlement.v1.ContractEnded.contract:type_name -> energy.settlement.v1.Contract
+	17, // 6: energy.settlement.v1.ContractYearClosed.year:type_name -> energy.settlement.v1.ContractYear
 	7,  // [7:7] is the sub-list for method output_type
 	7,  // [7:7] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
@@ -812,7 +957,7 @@ func file_energy_settlement_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_event_proto_rawDesc), len(file_energy_settlement_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

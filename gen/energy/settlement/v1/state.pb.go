@@ -7,6 +7,7 @@
 package settlementv1
 
 import (
+	v1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -58,8 +59,22 @@ type Trade struct {
 	MakeWholeBySellerUcoin int64 `protobuf:"varint,22,opt,name=make_whole_by_seller_ucoin,json=makeWholeBySellerUcoin,proto3" json:"make_whole_by_seller_ucoin,omitempty"`
 	MakeWholeByBuyerUcoin  int64 `protobuf:"varint,23,opt,name=make_whole_by_buyer_ucoin,json=makeWholeByBuyerUcoin,proto3" json:"make_whole_by_buyer_ucoin,omitempty"`
 	UnpaidMakeWholeUcoin   int64 `protobuf:"varint,24,opt,name=unpaid_make_whole_ucoin,json=unpaidMakeWholeUcoin,proto3" json:"unpaid_make_whole_ucoin,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// The side's registers were missing when the match settled for good: it counts
+	// as contracted for ever. With both missing nothing was delivered.
+	SellerMissing bool `protobuf:"varint,27,opt,name=seller_missing,json=sellerMissing,proto3" json:"seller_missing,omitempty"`
+	BuyerMissing  bool `protobuf:"varint,28,opt,name=buyer_missing,json=buyerMissing,proto3" json:"buyer_missing,omitempty"`
+	// What a contract delivered at first; corrections never raise it.
+	ServedWh int64 `protobuf:"varint,29,opt,name=served_wh,json=servedWh,proto3" json:"served_wh,omitempty"`
+	// What of sold_wh certificates of origin may be issued for (SPEC 15): clean
+	// energy that the seller's meter measured, and of which type.
+	CertifiedWh int64         `protobuf:"varint,40,opt,name=certified_wh,json=certifiedWh,proto3" json:"certified_wh,omitempty"`
+	EnergyType  v1.EnergyType `protobuf:"varint,41,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
+	// Where a fee between zones is part of fee_ucoin_per_kwh: the zones, and it.
+	FromZone           string `protobuf:"bytes,42,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,43,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,44,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -239,8 +254,66 @@ func (x *Trade) GetUnpaidMakeWholeUcoin() int64 {
 	return 0
 }
 
+func (x *Trade) GetSellerMissing() bool {
+	if x != nil {
+		return x.SellerMissing
+	}
+	return false
+}
+
+func (x *Trade) GetBuyerMissing() bool {
+	if x != nil {
+		return x.BuyerMissing
+	}
+	return false
+}
+
+func (x *Trade) GetServedWh() int64 {
+	if x != nil {
+		return x.ServedWh
+	}
+	return 0
+}
+
+func (x *Trade) GetCertifiedWh() int64 {
+	if x != nil {
+		return x.CertifiedWh
+	}
+	return 0
+}
+
+func (x *Trade) GetEnergyType() v1.EnergyType {
+	if x != nil {
+		return x.EnergyType
+	}
+	return v1.EnergyType(0)
+}
+
+func (x *Trade) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *Trade) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *Trade) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
+	}
+	return 0
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
-// first; a late arrival of missing registers makes version 2.
+// first; a late arrival of missing registers makes the next one, and so does each
+// correction. Energies, trades and prices are as they stand; paid, received and
+// debt are sums over all versions.
 type Statement struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -300,8 +373,24 @@ type Statement struct {
 	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
 	// What of receipts repaid loans at once.
 	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Certificates of origin of what the account bought: issued to it, lost on the
+	// way, not issued since earlier ones of the sellers' exceeded what they
+	// delivered, and taken back by corrections. The first three less the last are
+	// the sum of its purchases' certified_wh.
+	CertificatesWh          int64 `protobuf:"varint,55,opt,name=certificates_wh,json=certificatesWh,proto3" json:"certificates_wh,omitempty"`
+	CertificatesLostWh      int64 `protobuf:"varint,56,opt,name=certificates_lost_wh,json=certificatesLostWh,proto3" json:"certificates_lost_wh,omitempty"`
+	CertificatesNettedWh    int64 `protobuf:"varint,57,opt,name=certificates_netted_wh,json=certificatesNettedWh,proto3" json:"certificates_netted_wh,omitempty"`
+	CertificatesReclaimedWh int64 `protobuf:"varint,58,opt,name=certificates_reclaimed_wh,json=certificatesReclaimedWh,proto3" json:"certificates_reclaimed_wh,omitempty"`
+	// Version before the latest correction; 0: never corrected.
+	CorrectsVersion int64 `protobuf:"varint,60,opt,name=corrects_version,json=correctsVersion,proto3" json:"corrects_version,omitempty"`
+	// What that correction moved: part of paid, received and debt.
+	CorrectionPaidUcoin     int64 `protobuf:"varint,61,opt,name=correction_paid_ucoin,json=correctionPaidUcoin,proto3" json:"correction_paid_ucoin,omitempty"`
+	CorrectionReceivedUcoin int64 `protobuf:"varint,62,opt,name=correction_received_ucoin,json=correctionReceivedUcoin,proto3" json:"correction_received_ucoin,omitempty"`
+	CorrectionDebtUcoin     int64 `protobuf:"varint,63,opt,name=correction_debt_ucoin,json=correctionDebtUcoin,proto3" json:"correction_debt_ucoin,omitempty"`
+	// What corrections made others owe to it: in nobody's received.
+	ClaimsUcoin   int64 `protobuf:"varint,64,opt,name=claims_ucoin,json=claimsUcoin,proto3" json:"claims_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -579,6 +668,69 @@ func (x *Statement) GetLoansRepaidUcoin() int64 {
 	return 0
 }
 
+func (x *Statement) GetCertificatesWh() int64 {
+	if x != nil {
+		return x.CertificatesWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesLostWh() int64 {
+	if x != nil {
+		return x.CertificatesLostWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesNettedWh() int64 {
+	if x != nil {
+		return x.CertificatesNettedWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesReclaimedWh() int64 {
+	if x != nil {
+		return x.CertificatesReclaimedWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectsVersion() int64 {
+	if x != nil {
+		return x.CorrectsVersion
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionPaidUcoin() int64 {
+	if x != nil {
+		return x.CorrectionPaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionReceivedUcoin() int64 {
+	if x != nil {
+		return x.CorrectionReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionDebtUcoin() int64 {
+	if x != nil {
+		return x.CorrectionDebtUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetClaimsUcoin() int64 {
+	if x != nil {
+		return x.ClaimsUcoin
+	}
+	return 0
+}
+
 // Tally is what is known of an account in a period until its statement is
 // made.
 type Tally struct {
@@ -598,6 +750,8 @@ type Tally struct {
 	Component []byte `protobuf:"bytes,10,opt,name=component,proto3" json:"component,omitempty"`
 	// Registers are here and matches have settled: it waits for its component.
 	Ready bool `protobuf:"varint,11,opt,name=ready,proto3" json:"ready,omitempty"`
+	// What the account exports is certified as, none without certificates.
+	CertifiedType v1.EnergyType `protobuf:"varint,30,opt,name=certified_type,json=certifiedType,proto3,enum=energy.registry.v1.EnergyType" json:"certified_type,omitempty"`
 	// The groups that the account belongs to: those of the gateways of its billing
 	// meters and that of its home aggregator.
 	Groups        [][]byte `protobuf:"bytes,12,rep,name=groups,proto3" json:"groups,omitempty"`
@@ -710,6 +864,13 @@ func (x *Tally) GetReady() bool {
 		return x.Ready
 	}
 	return false
+}
+
+func (x *Tally) GetCertifiedType() v1.EnergyType {
+	if x != nil {
+		return x.CertifiedType
+	}
+	return v1.EnergyType(0)
 }
 
 func (x *Tally) GetGroups() [][]byte {
@@ -1179,8 +1340,12 @@ type ContractTerms struct {
 	Environment int64 `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
 	// The chain's fee and that of the pair's zones.
 	FeeUcoinPerKwh int64 `protobuf:"varint,11,opt,name=fee_ucoin_per_kwh,json=feeUcoinPerKwh,proto3" json:"fee_ucoin_per_kwh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Where its zones' fee is not 0: the zones, and that fee.
+	FromZone           string `protobuf:"bytes,12,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,13,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,14,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ContractTerms) Reset() {
@@ -1290,6 +1455,27 @@ func (x *ContractTerms) GetFeeUcoinPerKwh() int64 {
 	return 0
 }
 
+func (x *ContractTerms) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *ContractTerms) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *ContractTerms) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
+	}
+	return 0
+}
+
 // Component is the accounts of a period that contracts connect, named by the
 // least of them. It settles once all of them are ready.
 type Component struct {
@@ -1363,7 +1549,11 @@ type Share struct {
 	Match    []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
 	EnergyWh int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
 	// The registers are estimated: no make-whole payment follows from them.
-	Estimated     bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	Estimated bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	// Of a seller: what of it its meter shows, and as what that is certified; none
+	// without certificates.
+	CertifiedWh   int64         `protobuf:"varint,30,opt,name=certified_wh,json=certifiedWh,proto3" json:"certified_wh,omitempty"`
+	CertifiedType v1.EnergyType `protobuf:"varint,31,opt,name=certified_type,json=certifiedType,proto3,enum=energy.registry.v1.EnergyType" json:"certified_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1431,6 +1621,20 @@ func (x *Share) GetEstimated() bool {
 		return x.Estimated
 	}
 	return false
+}
+
+func (x *Share) GetCertifiedWh() int64 {
+	if x != nil {
+		return x.CertifiedWh
+	}
+	return 0
+}
+
+func (x *Share) GetCertifiedType() v1.EnergyType {
+	if x != nil {
+		return x.CertifiedType
+	}
+	return v1.EnergyType(0)
 }
 
 // AccountTrade is a settled trade that waits for an account's statement.
@@ -1549,8 +1753,10 @@ type Totals struct {
 	FundReceivedUcoin int64 `protobuf:"varint,21,opt,name=fund_received_ucoin,json=fundReceivedUcoin,proto3" json:"fund_received_ucoin,omitempty"`
 	// Make-whole payments between accounts.
 	MakeWholeUcoin int64 `protobuf:"varint,22,opt,name=make_whole_ucoin,json=makeWholeUcoin,proto3" json:"make_whole_ucoin,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Fees between zones of the trades in statements, as charged.
+	ZoneFeesUcoin int64 `protobuf:"varint,30,opt,name=zone_fees_ucoin,json=zoneFeesUcoin,proto3" json:"zone_fees_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
@@ -1698,6 +1904,13 @@ func (x *Totals) GetFundReceivedUcoin() int64 {
 func (x *Totals) GetMakeWholeUcoin() int64 {
 	if x != nil {
 		return x.MakeWholeUcoin
+	}
+	return 0
+}
+
+func (x *Totals) GetZoneFeesUcoin() int64 {
+	if x != nil {
+		return x.ZoneFeesUcoin
 	}
 	return 0
 }
@@ -2126,6 +2339,85 @@ func (x *Freeze) GetReadAgain() bool {
 	return false
 }
 
+// ZoneFees is the grid-fee ledger (SPEC 8): what went from one zone to another in
+// the periods that began in a UTC month, and what was charged for the way.
+type ZoneFees struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Start of the month, Unix ms.
+	Month         int64  `protobuf:"varint,1,opt,name=month,proto3" json:"month,omitempty"`
+	FromZone      string `protobuf:"bytes,2,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone        string `protobuf:"bytes,3,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	SoldWh        int64  `protobuf:"varint,4,opt,name=sold_wh,json=soldWh,proto3" json:"sold_wh,omitempty"`
+	FeeUcoin      int64  `protobuf:"varint,5,opt,name=fee_ucoin,json=feeUcoin,proto3" json:"fee_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ZoneFees) Reset() {
+	*x = ZoneFees{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZoneFees) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZoneFees) ProtoMessage() {}
+
+func (x *ZoneFees) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZoneFees.ProtoReflect.Descriptor instead.
+func (*ZoneFees) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ZoneFees) GetMonth() int64 {
+	if x != nil {
+		return x.Month
+	}
+	return 0
+}
+
+func (x *ZoneFees) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *ZoneFees) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *ZoneFees) GetSoldWh() int64 {
+	if x != nil {
+		return x.SoldWh
+	}
+	return 0
+}
+
+func (x *ZoneFees) GetFeeUcoin() int64 {
+	if x != nil {
+		return x.FeeUcoin
+	}
+	return 0
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clock         *Clock                 `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
@@ -2143,13 +2435,14 @@ type GenesisState struct {
 	Freezes       []*Freeze              `protobuf:"bytes,13,rep,name=freezes,proto3" json:"freezes,omitempty"`
 	Groups        []*Group               `protobuf:"bytes,14,rep,name=groups,proto3" json:"groups,omitempty"`
 	GroupWaits    []*GroupWait           `protobuf:"bytes,15,rep,name=group_waits,json=groupWaits,proto3" json:"group_waits,omitempty"`
+	ZoneFees      []*ZoneFees            `protobuf:"bytes,30,rep,name=zone_fees,json=zoneFees,proto3" json:"zone_fees,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2454,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2467,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{19}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -2282,11 +2575,18 @@ func (x *GenesisState) GetGroupWaits() []*GroupWait {
 	return nil
 }
 
+func (x *GenesisState) GetZoneFees() []*ZoneFees {
+	if x != nil {
+		return x.ZoneFees
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xae\x06\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\x1a\x1eenergy/registry/v1/state.proto\"\xe5\b\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -2309,8 +2609,16 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\x12:\n" +
 	"\x1amake_whole_by_seller_ucoin\x18\x16 \x01(\x03R\x16makeWholeBySellerUcoin\x128\n" +
 	"\x19make_whole_by_buyer_ucoin\x18\x17 \x01(\x03R\x15makeWholeByBuyerUcoin\x125\n" +
-	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\x9e\n" +
-	"\n" +
+	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\x12%\n" +
+	"\x0eseller_missing\x18\x1b \x01(\bR\rsellerMissing\x12#\n" +
+	"\rbuyer_missing\x18\x1c \x01(\bR\fbuyerMissing\x12\x1b\n" +
+	"\tserved_wh\x18\x1d \x01(\x03R\bservedWh\x12!\n" +
+	"\fcertified_wh\x18( \x01(\x03R\vcertifiedWh\x12?\n" +
+	"\venergy_type\x18) \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\n" +
+	"energyType\x12\x1b\n" +
+	"\tfrom_zone\x18* \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18+ \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18, \x01(\x03R\x12zoneFeeUcoinPerKwh\"\xdd\r\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -2353,7 +2661,16 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x06waived\x18- \x01(\bR\x06waived\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
-	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xe4\x02\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\x12'\n" +
+	"\x0fcertificates_wh\x187 \x01(\x03R\x0ecertificatesWh\x120\n" +
+	"\x14certificates_lost_wh\x188 \x01(\x03R\x12certificatesLostWh\x124\n" +
+	"\x16certificates_netted_wh\x189 \x01(\x03R\x14certificatesNettedWh\x12:\n" +
+	"\x19certificates_reclaimed_wh\x18: \x01(\x03R\x17certificatesReclaimedWh\x12)\n" +
+	"\x10corrects_version\x18< \x01(\x03R\x0fcorrectsVersion\x122\n" +
+	"\x15correction_paid_ucoin\x18= \x01(\x03R\x13correctionPaidUcoin\x12:\n" +
+	"\x19correction_received_ucoin\x18> \x01(\x03R\x17correctionReceivedUcoin\x122\n" +
+	"\x15correction_debt_ucoin\x18? \x01(\x03R\x13correctionDebtUcoin\x12!\n" +
+	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\xab\x03\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -2366,7 +2683,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\fopen_matches\x18\t \x01(\x03R\vopenMatches\x12\x1c\n" +
 	"\tcomponent\x18\n" +
 	" \x01(\fR\tcomponent\x12\x14\n" +
-	"\x05ready\x18\v \x01(\bR\x05ready\x12\x16\n" +
+	"\x05ready\x18\v \x01(\bR\x05ready\x12E\n" +
+	"\x0ecertified_type\x18\x1e \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\x12\x16\n" +
 	"\x06groups\x18\f \x03(\fR\x06groups\"\x83\x01\n" +
 	"\x05Group\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
@@ -2406,7 +2724,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"ContractOf\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
-	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xd6\x02\n" +
+	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xc0\x03\n" +
 	"\rContractTerms\x12\x1a\n" +
 	"\bcontract\x18\x01 \x01(\fR\bcontract\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1c\n" +
@@ -2419,17 +2737,22 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\bloss_ppm\x18\t \x01(\x03R\alossPpm\x12 \n" +
 	"\venvironment\x18\n" +
 	" \x01(\x03R\venvironment\x12)\n" +
-	"\x11fee_ucoin_per_kwh\x18\v \x01(\x03R\x0efeeUcoinPerKwh\"f\n" +
+	"\x11fee_ucoin_per_kwh\x18\v \x01(\x03R\x0efeeUcoinPerKwh\x12\x1b\n" +
+	"\tfrom_zone\x18\f \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\r \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18\x0e \x01(\x03R\x12zoneFeeUcoinPerKwh\"f\n" +
 	"\tComponent\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\fR\tcomponent\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
-	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"\x8a\x01\n" +
+	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"\xf4\x01\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
 	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1c\n" +
-	"\testimated\x18\x05 \x01(\bR\testimated\"\xe5\x01\n" +
+	"\testimated\x18\x05 \x01(\bR\testimated\x12!\n" +
+	"\fcertified_wh\x18\x1e \x01(\x03R\vcertifiedWh\x12E\n" +
+	"\x0ecertified_type\x18\x1f \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\"\xe5\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
@@ -2437,7 +2760,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
-	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xe7\x04\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\x8f\x05\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -2460,7 +2783,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"contractWh\x12&\n" +
 	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\x12.\n" +
 	"\x13fund_received_ucoin\x18\x15 \x01(\x03R\x11fundReceivedUcoin\x12(\n" +
-	"\x10make_whole_ucoin\x18\x16 \x01(\x03R\x0emakeWholeUcoin\"\x8a\x02\n" +
+	"\x10make_whole_ucoin\x18\x16 \x01(\x03R\x0emakeWholeUcoin\x12&\n" +
+	"\x0fzone_fees_ucoin\x18\x1e \x01(\x03R\rzoneFeesUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
@@ -2492,7 +2816,13 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
 	"\n" +
-	"read_again\x18\x03 \x01(\bR\treadAgain\"\x8e\a\n" +
+	"read_again\x18\x03 \x01(\bR\treadAgain\"\x8c\x01\n" +
+	"\bZoneFees\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\x03R\x05month\x12\x1b\n" +
+	"\tfrom_zone\x18\x02 \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\x03 \x01(\tR\x06toZone\x12\x17\n" +
+	"\asold_wh\x18\x04 \x01(\x03R\x06soldWh\x12\x1b\n" +
+	"\tfee_ucoin\x18\x05 \x01(\x03R\bfeeUcoin\"\xcb\a\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
@@ -2514,7 +2844,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezes\x123\n" +
 	"\x06groups\x18\x0e \x03(\v2\x1b.energy.settlement.v1.GroupR\x06groups\x12@\n" +
 	"\vgroup_waits\x18\x0f \x03(\v2\x1f.energy.settlement.v1.GroupWaitR\n" +
-	"groupWaitsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"groupWaits\x12;\n" +
+	"\tzone_fees\x18\x1e \x03(\v2\x1e.energy.settlement.v1.ZoneFeesR\bzoneFeesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_state_proto_rawDescOnce sync.Once
@@ -2528,7 +2859,7 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
@@ -2549,35 +2880,41 @@ var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Missing)(nil),        // 16: energy.settlement.v1.Missing
 	(*Due)(nil),            // 17: energy.settlement.v1.Due
 	(*Freeze)(nil),         // 18: energy.settlement.v1.Freeze
-	(*GenesisState)(nil),   // 19: energy.settlement.v1.GenesisState
+	(*ZoneFees)(nil),       // 19: energy.settlement.v1.ZoneFees
+	(*GenesisState)(nil),   // 20: energy.settlement.v1.GenesisState
+	(v1.EnergyType)(0),     // 21: energy.registry.v1.EnergyType
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
-	0,  // 0: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
-	6,  // 1: energy.settlement.v1.Contract.years:type_name -> energy.settlement.v1.ContractYear
-	0,  // 2: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
-	12, // 3: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
-	12, // 4: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
-	1,  // 5: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
-	15, // 6: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	13, // 7: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
-	2,  // 8: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	11, // 9: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
-	10, // 10: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
-	1,  // 11: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	14, // 12: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	16, // 13: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
-	17, // 14: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
-	5,  // 15: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
-	8,  // 16: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
-	9,  // 17: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
-	18, // 18: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
-	3,  // 19: energy.settlement.v1.GenesisState.groups:type_name -> energy.settlement.v1.Group
-	4,  // 20: energy.settlement.v1.GenesisState.group_waits:type_name -> energy.settlement.v1.GroupWait
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	21, // 0: energy.settlement.v1.Trade.energy_type:type_name -> energy.registry.v1.EnergyType
+	0,  // 1: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
+	21, // 2: energy.settlement.v1.Tally.certified_type:type_name -> energy.registry.v1.EnergyType
+	6,  // 3: energy.settlement.v1.Contract.years:type_name -> energy.settlement.v1.ContractYear
+	21, // 4: energy.settlement.v1.Share.certified_type:type_name -> energy.registry.v1.EnergyType
+	0,  // 5: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
+	12, // 6: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
+	12, // 7: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
+	1,  // 8: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
+	15, // 9: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	13, // 10: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	2,  // 11: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
+	11, // 12: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	10, // 13: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	1,  // 14: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
+	14, // 15: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	16, // 16: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	17, // 17: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	5,  // 18: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
+	8,  // 19: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
+	9,  // 20: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
+	18, // 21: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
+	3,  // 22: energy.settlement.v1.GenesisState.groups:type_name -> energy.settlement.v1.Group
+	4,  // 23: energy.settlement.v1.GenesisState.group_waits:type_name -> energy.settlement.v1.GroupWait
+	19, // 24: energy.settlement.v1.GenesisState.zone_fees:type_name -> energy.settlement.v1.ZoneFees
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -2591,7 +2928,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
