@@ -48,18 +48,35 @@ func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
 		return err
 	}
 	seller, buyer := takeShare(ctx, match, match.Seller), takeShare(ctx, match, match.Buyer)
-	d := delivered{seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh()}
+	d := delivered{
+		seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh(),
+		sellerMissing: seller == nil, buyerMissing: buyer == nil,
+	}
 	switch {
-	case seller == nil && buyer != nil:
-		d.seller, d.gridStandsIn = match.EnergyWh, true
-	case seller != nil && buyer == nil:
+	case d.sellerMissing && !d.buyerMissing:
+		d.seller = match.EnergyWh
+	case d.buyerMissing && !d.sellerMissing:
 		d.buyer = match.EnergyWh
 	}
-	if err := settle(ctx, period, match, d); err != nil {
+	sold, bought, err := settle(ctx, period, match, d)
+	if err != nil {
 		return err
+	}
+	for _, row := range []*settlementv1.AccountTrade{sold, bought} {
+		keepTrade(ctx, row)
+		countSettled(ctx, row)
 	}
 	periods.Set(ctx.Store, periodKey(period.Period), period)
 	return nil
+}
+
+// countSettled counts a trade as settled for its account, if that counts its own.
+func countSettled(ctx *module.Ctx, row *settlementv1.AccountTrade) {
+	key := tallyKey(row.Period, row.Account)
+	if tally, ok := tallies.Get(ctx.Store, key); ok && tally.HasRegisters {
+		tally.OpenMatches--
+		tallies.Set(ctx.Store, key, tally)
+	}
 }
 
 // void ends a match that cannot be settled: nothing is delivered, the escrow
@@ -71,9 +88,14 @@ func void(ctx *module.Ctx, match *matchingv1.Match) error {
 	}
 	takeShare(ctx, match, match.Seller)
 	takeShare(ctx, match, match.Buyer)
-	matching.Take(ctx, match)
+	if err := matching.Take(ctx, match); err != nil {
+		return err
+	}
 	period.OpenMatches--
 	periods.Set(ctx.Store, periodKey(period.Period), period)
+	if err := bank.Release(ctx, protocol.Address(match.Seller), match.SecurityUcoin); err != nil {
+		return err
+	}
 	return bank.Release(ctx, protocol.Address(match.Buyer), match.EscrowUcoin)
 }
 
@@ -93,7 +115,7 @@ func closeOne(ctx *module.Ctx, tally *settlementv1.Tally) error {
 	if err != nil {
 		return err
 	}
-	if err := closeAccount(ctx, period, tally); err != nil {
+	if err := closeAccount(ctx, period, tally, takeTrades(ctx, tally)); err != nil {
 		return err
 	}
 	periods.Set(ctx.Store, periodKey(period.Period), period)

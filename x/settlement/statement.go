@@ -18,15 +18,17 @@ import (
 
 // closeIfDone makes an account's statement once its registers are here and its
 // matches have settled. One with contracts then waits for its component.
-func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
-	tally, ok := tallies.Get(ctx.Store, tallyKey(period.Period, account))
-	if !ok || !tally.HasRegisters || tally.OpenMatches > 0 {
+func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally) error {
+	if tally.OpenMatches > 0 {
 		return nil
 	}
 	if len(tally.Component) > 0 {
 		return b.makeReady(ctx, tally)
 	}
-	return closeAccount(ctx, period, tally)
+	if awaitsGroups(ctx.Store, tally) {
+		return nil
+	}
+	return closeAccount(ctx, period, tally, takeTrades(ctx, tally))
 }
 
 // makeReady lets an account wait for the others of its component, unless it is
@@ -46,10 +48,10 @@ func (b *block) makeReady(ctx *module.Ctx, tally *settlementv1.Tally) error {
 	return nil
 }
 
-// closeAccount makes the statement of a tally; without registers it is marked
-// missing, and the exchange with the grid is left open.
-func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally) error {
-	statement, err := draft(ctx, tally)
+// closeAccount makes the statement of a tally with its trades; without registers it
+// is marked missing, and the exchange with the grid is left open.
+func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) error {
+	statement, err := draft(tally, rows)
 	if err != nil {
 		return err
 	}
@@ -63,16 +65,21 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 		}
 	}
 	if len(matchTrades(statement)) > 0 {
-		if err := recordOutcome(ctx, period.Totals, statement, tally.Violated); err != nil {
+		if err := recordOutcome(ctx, period.Totals, statement, tally); err != nil {
 			return err
 		}
+	}
+	if err := certifyPurchases(ctx, statement); err != nil {
+		return err
+	}
+	if err := bookZoneFees(ctx, period.Totals, statement); err != nil {
+		return err
 	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
 	period.OpenAccounts--
 	issue(ctx, statement)
 	if statement.Outcome == reputation.Violated {
-		// After the statement: what a freeze gives back is not of this period.
-		return freezeViolator(ctx, statement)
+		freezeViolator(ctx, statement)
 	}
 	return nil
 }
@@ -89,30 +96,51 @@ func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
 	return found
 }
 
-// recordOutcome judges a period with matches (SPEC 9); a violation is punished.
-func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, violated bool) error {
+// recordOutcome judges a period with matches (SPEC 9); a violation is punished,
+// unless it is waived.
+func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, tally *settlementv1.Tally) error {
 	// A gap in the readings is a missing reading (SPEC 7).
-	statement.Outcome = reputation.Fulfilled
-	if statement.Missing || statement.Estimated || violated {
-		statement.Outcome = reputation.Violated
-	}
-	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
-	if statement.Outcome == reputation.Fulfilled {
+	unread := statement.Missing || statement.Estimated
+	switch {
+	case unread && excused(ctx.Store, tally):
+		statement.Waived = true
 		return nil
+	case unread || tally.Violated:
+		return violate(ctx, totals, statement)
 	}
-	return punish(ctx, totals, statement)
+	var dealings []reputation.Dealing
+	for _, trade := range matchTrades(statement) {
+		other := trade.Seller
+		if bytes.Equal(other, statement.Account) {
+			other = trade.Buyer
+		}
+		dealings = append(dealings, reputation.Dealing{With: protocol.Address(other), Amount: trade.SoldWh})
+	}
+	if reputation.Fulfil(ctx, protocol.Address(statement.Account), dealings, registry.ParamsAt(ctx.Store, statement.Period).LeastOutcomeWh) {
+		statement.Outcome = reputation.Fulfilled
+	}
+	return nil
 }
 
-// draft starts a statement with what the tally and the trades say; the rows of
-// the trades go.
-func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement, error) {
+// takeTrades removes and returns the trades that were kept for an account.
+func takeTrades(ctx *module.Ctx, tally *settlementv1.Tally) []*settlementv1.AccountTrade {
+	var found []*settlementv1.AccountTrade
+	for key, row := range trades.All(ctx.Store, tradesOf(tally.Period, tally.Account)) {
+		trades.Delete(ctx.Store, key)
+		found = append(found, row)
+	}
+	return found
+}
+
+// draft starts a statement with what the tally and the trades say.
+func draft(tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) (*settlementv1.Statement, error) {
 	statement := &settlementv1.Statement{
 		Account: tally.Account, Period: tally.Period, Missing: !tally.HasRegisters, Estimated: tally.Estimated,
 		ImportWh: tally.ImportWh, ExportWh: tally.ExportWh, ToleranceWh: tally.ToleranceWh,
+		RetailUcoinPerKwh: tally.RetailUcoinPerKwh, FeedInUcoinPerKwh: tally.FeedInUcoinPerKwh,
 	}
 	var sums adder
-	for key, row := range trades.All(ctx.Store, tradesOf(tally.Period, tally.Account)) {
-		trades.Delete(ctx.Store, key)
+	for _, row := range rows {
 		trade := row.Trade
 		statement.Trades = append(statement.Trades, trade)
 		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
@@ -134,11 +162,17 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 	return statement, sums.err
 }
 
-// issue completes a statement with what holds when it is made, and stores it.
+// issue completes a statement with the credit value that holds when it is made,
+// and stores it.
 func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
+	statement.Reputation = reputation.ValueOf(ctx.Store, protocol.Address(statement.Account))
+	store(ctx, statement)
+}
+
+// store stores the next version of a statement with the balance that holds now.
+func store(ctx *module.Ctx, statement *settlementv1.Statement) {
 	address := protocol.Address(statement.Account)
 	statement.Version++
-	statement.Reputation = reputation.ValueOf(ctx.Store, address)
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
 	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin -
 		statement.DrawnUcoin + statement.LoansRepaidUcoin
@@ -159,15 +193,13 @@ func wealth(r state.Reader, account protocol.Address) int64 {
 // import - bought comes from it, export - sold goes to it. The account receives
 // before it pays.
 func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
-	tariff := tariffOf(ctx, statement)
-	statement.RetailUcoinPerKwh, statement.FeedInUcoinPerKwh = tariff.RetailUcoinPerKwh, tariff.FeedInUcoinPerKwh
 	statement.GridImportWh = statement.ImportWh - statement.BoughtWh
 	statement.GridExportWh = statement.ExportWh - statement.SoldWh
-	earned, err := bill(tariff.FeedInUcoinPerKwh, statement.GridExportWh, -statement.GridImportWh)
+	earned, err := bill(statement.FeedInUcoinPerKwh, statement.GridExportWh, -statement.GridImportWh)
 	if err != nil {
 		return err
 	}
-	drawn, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
+	drawn, err := bill(statement.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
 	if err != nil {
 		return err
 	}
@@ -185,12 +217,12 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	}
 	out, err := pay(ctx, purchase{
 		payer: account, payee: protocol.GridAddress, ucoin: drawn, period: statement.Period,
-		priceUcoinPerKwh: tariff.RetailUcoinPerKwh, retailUcoinPerKwh: tariff.RetailUcoinPerKwh,
+		priceUcoinPerKwh: statement.RetailUcoinPerKwh, retailUcoinPerKwh: statement.RetailUcoinPerKwh,
 	})
 	if err != nil {
 		return err
 	}
-	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
+	if statement.GridAloneUcoin, err = gridAlone(statement); err != nil {
 		return err
 	}
 	statement.GridPaidUcoin, statement.GridReceivedUcoin = out.ucoin, earned
@@ -229,35 +261,26 @@ func bill(price int64, energiesWh ...int64) (int64, error) {
 }
 
 // gridAlone is what the registers would have cost without the market.
-func gridAlone(tariff *gridv1.Tariff, statement *settlementv1.Statement) (int64, error) {
-	cost, err := units.Amount(tariff.RetailUcoinPerKwh, statement.ImportWh)
+func gridAlone(statement *settlementv1.Statement) (int64, error) {
+	cost, err := units.Amount(statement.RetailUcoinPerKwh, statement.ImportWh)
 	if err != nil {
 		return 0, err
 	}
-	earned, err := units.Amount(tariff.FeedInUcoinPerKwh, statement.ExportWh)
+	earned, err := units.Amount(statement.FeedInUcoinPerKwh, statement.ExportWh)
 	if err != nil {
 		return 0, err
 	}
 	return units.Sub(cost, earned)
 }
 
-// tariffOf returns the tariff of a statement and says so if there is none.
-func tariffOf(ctx *module.Ctx, statement *settlementv1.Statement) *gridv1.Tariff {
-	tariff, class := tariffAt(ctx.Store, statement.Account, statement.Period)
-	if tariff == nil {
-		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: class})
+// tariffOf returns the tariff of an account's class in a period. Without one it
+// says so, and the prices are 0.
+func tariffOf(ctx *module.Ctx, account []byte, period int64) *gridv1.Tariff {
+	found, _ := registry.AccountOf(ctx.Store, protocol.Address(account))
+	tariff, ok := grid.TariffAt(ctx.Store, found.GetTariffClass(), period)
+	if !ok {
+		ctx.Emit(&settlementv1.TariffMissing{Period: period, Account: account, TariffClass: found.GetTariffClass()})
 		return &gridv1.Tariff{}
 	}
 	return tariff
-}
-
-// tariffAt returns the tariff of the account's class in a period, and the class.
-// Without one it is nil: the prices are 0.
-func tariffAt(r state.Reader, account []byte, period int64) (tariff *gridv1.Tariff, class string) {
-	found, _ := registry.AccountOf(r, protocol.Address(account))
-	tariff, ok := grid.TariffAt(r, found.GetTariffClass(), period)
-	if !ok {
-		return nil, found.GetTariffClass()
-	}
-	return tariff, found.GetTariffClass()
 }

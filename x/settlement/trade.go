@@ -5,16 +5,28 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
-	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 )
+
+// arrival is an account whose registers came, and what they mean for its matches.
+type arrival struct {
+	*settlementv1.Tally
+	// matches, and s_k or g_k of each; of s_k what the meter shows (certificates).
+	matches          []*matchingv1.Match
+	parts, certified []int64
+	selling          bool
+	// trades are those that settle with the arrival, in the order of their ids: most
+	// accounts get their statement at once, and need them nowhere else.
+	trades []*settlementv1.AccountTrade
+}
 
 // settleRegisters shares an account's registers out over its matches and
 // settles those whose other side's are here.
@@ -26,52 +38,92 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 	if err != nil {
 		return err
 	}
-	all := matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))
-	selling := len(all) > 0 && bytes.Equal(all[0].Seller, energy.Account)
-	obligations := make([]obligation, len(all))
-	for i, match := range all {
+	a := &arrival{Tally: tally, matches: matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))}
+	a.selling = len(a.matches) > 0 && bytes.Equal(a.matches[0].Seller, energy.Account)
+	obligations := make([]obligation, len(a.matches))
+	for i, match := range a.matches {
 		obligations[i] = obligation{match.EnergyWh, match.LossPpm}
 	}
-	parts, err := measure(ctx.Store, tally, energy, selling, obligations)
-	if err != nil {
+	if a.parts, err = measure(ctx, tally, energy, a.selling, obligations); err != nil {
 		return err
 	}
-	tally.OpenMatches = int64(len(all))
-	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
-	for i, match := range all {
-		other := match.Seller
-		if selling {
-			other = match.Buyer
-		}
-		theirs := takeShare(ctx, match, other)
-		if theirs == nil {
-			shares.Set(ctx.Store, shareKey(match.Period, energy.Account, match.Id), &settlementv1.Share{
-				Account: energy.Account, Period: match.Period, Match: match.Id, EnergyWh: parts[i], Estimated: energy.Estimated,
-			})
-			continue
-		}
-		seller, buyer := theirs.EnergyWh, parts[i]
-		if selling {
-			seller, buyer = buyer, seller
-		}
-		d := delivered{seller: seller, buyer: buyer, measured: !energy.Estimated && !theirs.Estimated}
-		if err := settle(ctx, period, match, d); err != nil {
-			return err
-		}
-		if err := b.closeIfDone(ctx, period, other); err != nil {
+	if a.certified, err = certifyExport(ctx.Store, tally, a.selling, a.parts); err != nil {
+		return err
+	}
+	if err := b.countRegisters(ctx.Store, tally); err != nil {
+		return err
+	}
+	for i := range a.matches {
+		if err := b.settleArrived(ctx, period, a, i); err != nil {
 			return err
 		}
 	}
-	if err := b.closeIfDone(ctx, period, energy.Account); err != nil {
+	if a.done() {
+		err = closeAccount(ctx, period, tally, a.trades)
+	} else {
+		for _, row := range a.trades {
+			keepTrade(ctx, row)
+		}
+		tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
+		err = b.closeIfDone(ctx, period, tally)
+	}
+	if err != nil {
 		return err
 	}
 	return savePeriod(ctx, period)
 }
 
-// measure writes an account's registers to its tally and returns the parts of
-// its obligations.
-func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
-	params := registry.ParamsAt(r, energy.Period)
+// done says that the account waits for nothing: it gets its statement at once.
+func (a *arrival) done() bool { return a.OpenMatches == 0 && len(a.Component) == 0 && !a.Estimated }
+
+// settleArrived settles a match of an account whose registers came, if the other
+// side's are here; else its part of them waits for those.
+func (b *block) settleArrived(ctx *module.Ctx, period *settlementv1.Period, a *arrival, i int) error {
+	match := a.matches[i]
+	other := match.Seller
+	if a.selling {
+		other = match.Buyer
+	}
+	share := takeShare(ctx, match, other)
+	if share == nil {
+		a.OpenMatches++
+		shares.Set(ctx.Store, shareKey(match.Period, a.Account, match.Id), &settlementv1.Share{
+			Account: a.Account, Period: match.Period, Match: match.Id, EnergyWh: a.parts[i], Estimated: a.Estimated,
+			CertifiedWh: a.certified[i], CertifiedType: a.CertifiedType,
+		})
+		return nil
+	}
+	theirs, ok := tallies.Get(ctx.Store, tallyKey(match.Period, other))
+	if !ok {
+		return ErrNoRecord.With("period %d: no tally of %v", match.Period, protocol.Address(other))
+	}
+	seller, buyer := theirs, a.Tally
+	d := delivered{seller: share.EnergyWh, buyer: a.parts[i], certified: share.CertifiedWh}
+	if a.selling {
+		seller, buyer = buyer, seller
+		d = delivered{seller: a.parts[i], buyer: share.EnergyWh, certified: a.certified[i]}
+	}
+	d.measured = !a.Estimated && !share.Estimated
+	d.energyType, d.feedIn, d.retail = seller.CertifiedType, seller.FeedInUcoinPerKwh, buyer.RetailUcoinPerKwh
+	sold, bought, err := settle(ctx, period, match, d)
+	if err != nil {
+		return err
+	}
+	mine, their := bought, sold
+	if a.selling {
+		mine, their = sold, bought
+	}
+	a.trades = append(a.trades, mine)
+	keepTrade(ctx, their)
+	theirs.OpenMatches--
+	tallies.Set(ctx.Store, tallyKey(match.Period, other), theirs)
+	return b.closeIfDone(ctx, period, theirs)
+}
+
+// measure writes an account's registers and tariff to its tally and returns the
+// parts of its obligations.
+func measure(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
+	params := registry.ParamsAt(ctx.Store, energy.Period)
 	share, measured := taken, energy.ImportWh
 	if selling {
 		share, measured = sold, energy.ExportWh
@@ -83,6 +135,8 @@ func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energ
 	tally.HasRegisters, tally.Estimated = true, energy.Estimated
 	tally.ImportWh, tally.ExportWh, tally.ToleranceWh = energy.ImportWh, energy.ExportWh, d.tolerance
 	tally.Violated = violates(d, measured, params.ViolationPpm, params.ViolationWh)
+	tariff := tariffOf(ctx, energy.Account, energy.Period)
+	tally.RetailUcoinPerKwh, tally.FeedInUcoinPerKwh = tariff.GetRetailUcoinPerKwh(), tariff.GetFeedInUcoinPerKwh()
 	return d.parts, nil
 }
 
@@ -105,43 +159,59 @@ type delivered struct {
 	// measured says that both are measured: not estimated, and of no side that
 	// is missing.
 	measured bool
-	// gridStandsIn for the seller, whose registers are missing: it gets the money.
-	gridStandsIn bool
+	// certified is what of s_k the seller's meter shows and certificates may be
+	// issued for, and as which energy type.
+	certified  int64
+	energyType registryv1.EnergyType
+	// retail of the buyer's tariff and feed-in of the seller's, in ucoin/kWh.
+	retail, feedIn int64
+	// Whose registers are missing at the deadline. For a seller the grid stands in
+	// and gets the money, if the buyer's are here.
+	sellerMissing, buyerMissing bool
 }
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
 // the match's escrow, and the rest of the escrow goes back. Who fell short of the
-// other then makes it whole.
-func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) error {
+// other then makes it whole, a seller out of its security first. It returns what
+// the statements of both sides need.
+func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) (sold, bought *settlementv1.AccountTrade, err error) {
 	deliveredWh := min(d.seller, d.buyer)
 	trade := &settlementv1.Trade{
 		Match: match.Id, Seller: match.Seller, Buyer: match.Buyer, ContractedWh: match.EnergyWh,
 		SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, match.LossPpm), LossPpm: match.LossPpm,
 		PriceUcoinPerKwh: match.PriceUcoinPerKwh, FeeUcoinPerKwh: match.FeeUcoinPerKwh,
-		Environment: match.Environment, GridStoodIn: d.gridStandsIn,
+		Environment: match.Environment, GridStoodIn: d.sellerMissing && !d.buyerMissing,
+		SellerMissing: d.sellerMissing, BuyerMissing: d.buyerMissing,
+		FromZone: match.FromZone, ToZone: match.ToZone, ZoneFeeUcoinPerKwh: match.ZoneFeeUcoinPerKwh,
 	}
-	var err error
+	if d.measured {
+		nameOrigin(trade, d.certified, d.energyType)
+	}
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if trade.FeeUcoin, err = units.Amount(match.FeeUcoinPerKwh, deliveredWh); err != nil {
-		return err
+		return nil, nil, err
 	}
-	matching.Take(ctx, match)
+	if err := matching.Take(ctx, match); err != nil {
+		return nil, nil, err
+	}
 	repaid, err := payOut(ctx, match, trade)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if d.measured && d.seller != d.buyer {
-		if err := makeWhole(ctx, period.Period, trade, d, &repaid); err != nil {
-			return err
+		if err := setMakeWhole(trade, d, d.retail, d.feedIn); err != nil {
+			return nil, nil, err
 		}
 	}
-	recordTrade(ctx, period.Period, trade, repaid)
-	countSettled(ctx, match)
+	if err := makeWhole(ctx, trade, match.SecurityUcoin, &repaid); err != nil {
+		return nil, nil, err
+	}
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	period.OpenMatches--
-	return addTrade(period.Totals, trade)
+	sold, bought = rowsOf(period.Period, trade, repaid)
+	return sold, bought, addTrade(period.Totals, trade)
 }
 
 // repayments are what of a trade's money went at once to older creditors of its
@@ -150,48 +220,75 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 // buyer's payment was lent.
 type repayments struct{ seller, buyer, loans, drawn int64 }
 
-// payOut moves the money of a trade out of the match's escrow, which covers it.
+// payOut pays for a trade out of the match's escrow; what the escrow does not
+// cover the buyer owes as for any energy (pay).
 func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repayments, error) {
 	payee := protocol.Address(trade.Seller)
 	if trade.GridStoodIn {
 		payee = protocol.GridAddress
 	}
-	payments := []bank.Payment{
-		{To: payee, AmountUcoin: trade.AmountUcoin}, {To: protocol.FeeAddress, AmountUcoin: trade.FeeUcoin},
+	if covered := match.EscrowUcoin + match.ExposedUcoin; trade.AmountUcoin+trade.FeeUcoin > covered {
+		return repayments{}, ErrUnpaid.With("match %x: expected a cost of at most %d ucoin, in escrow or exposed, got %d",
+			match.Id, covered, trade.AmountUcoin+trade.FeeUcoin)
 	}
-	repaid, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
+	amount := min(trade.AmountUcoin, match.EscrowUcoin)
+	fee := min(trade.FeeUcoin, match.EscrowUcoin-amount)
+	payments := []bank.Payment{{To: payee, AmountUcoin: amount}, {To: protocol.FeeAddress, AmountUcoin: fee}}
+	returned, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
 	if err != nil {
 		return repayments{}, ErrUnpaid.With("match %x: %v", match.Id, err)
 	}
-	if trade.GridStoodIn {
-		return repayments{buyer: repaid}, nil
-	}
-	loans, err := credit.RepayFromSale(ctx, payee, trade.AmountUcoin-payments[0].RepaidUcoin)
-	if err != nil {
-		return repayments{}, err
-	}
-	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid, loans: loans}, nil
-}
-
-// recordTrade keeps a trade for the statements of both sides.
-func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repaid repayments) {
-	for _, side := range []*settlementv1.AccountTrade{
-		{Account: trade.Seller, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans},
-		{Account: trade.Buyer, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn},
-	} {
-		side.Period, side.Trade = period, trade
-		trades.Set(ctx.Store, tradeKey(period, side.Account, trade), side)
-	}
-}
-
-// countSettled counts a match as settled for those sides that count theirs.
-func countSettled(ctx *module.Ctx, match *matchingv1.Match) {
-	for _, side := range [][]byte{match.Seller, match.Buyer} {
-		if tally, ok := tallies.Get(ctx.Store, tallyKey(match.Period, side)); ok && tally.HasRegisters {
-			tally.OpenMatches--
-			tallies.Set(ctx.Store, tallyKey(match.Period, side), tally)
+	repaid := repayments{seller: payments[0].RepaidUcoin, buyer: returned}
+	if amount < trade.AmountUcoin || fee < trade.FeeUcoin {
+		if err := payRest(ctx, match.Period, trade, payee, amount, fee, &repaid); err != nil {
+			return repayments{}, err
 		}
 	}
+	if trade.GridStoodIn {
+		return repayments{buyer: repaid.buyer, drawn: repaid.drawn}, nil
+	}
+	repaid.loans, err = credit.RepayFromSale(ctx, payee, receivedAmount(trade)-repaid.seller)
+	return repaid, err
+}
+
+// payRest pays what is left of a trade's amount and fee after so much was paid out
+// of escrow.
+func payRest(ctx *module.Ctx, period int64, trade *settlementv1.Trade, payee protocol.Address, amount, fee int64, repaid *repayments) error {
+	bill := purchase{
+		payer: protocol.Address(trade.Buyer), payee: payee, ucoin: trade.AmountUcoin - amount, period: period,
+		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(trade.Buyer), period),
+	}
+	forEnergy, err := pay(ctx, bill)
+	if err != nil {
+		return err
+	}
+	trade.GuaranteedAmountUcoin = forEnergy.fund
+	trade.UnpaidAmountUcoin = bill.ucoin - forEnergy.ucoin - forEnergy.fund
+	bill.payee, bill.ucoin = protocol.FeeAddress, trade.FeeUcoin-fee
+	forFee, err := pay(ctx, bill)
+	if err != nil {
+		return err
+	}
+	trade.GuaranteedFeeUcoin = forFee.fund
+	trade.UnpaidFeeUcoin = bill.ucoin - forFee.ucoin - forFee.fund
+	var sums adder
+	sums.add(&repaid.seller, forEnergy.repaid)
+	sums.add(&repaid.drawn, forEnergy.drawn, forFee.drawn)
+	return sums.err
+}
+
+// rowsOf is a trade as the statements of seller and buyer need it.
+func rowsOf(period int64, trade *settlementv1.Trade, repaid repayments) (sold, bought *settlementv1.AccountTrade) {
+	return &settlementv1.AccountTrade{
+			Account: trade.Seller, Period: period, Trade: trade, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans,
+		}, &settlementv1.AccountTrade{
+			Account: trade.Buyer, Period: period, Trade: trade, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn,
+		}
+}
+
+// keepTrade keeps a trade until the account's statement.
+func keepTrade(ctx *module.Ctx, row *settlementv1.AccountTrade) {
+	trades.Set(ctx.Store, tradeKey(row.Period, row.Account, row.Trade), row)
 }
 
 // addTrade counts a trade in its period's totals.
@@ -218,7 +315,7 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 	sums.add(&totals.FundPaidUcoin, trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin)
 	if trade.GridStoodIn {
 		sums.add(&totals.GridSoldWh, trade.SoldWh)
-		sums.add(&totals.GridReceivedUcoin, trade.AmountUcoin)
+		sums.add(&totals.GridReceivedUcoin, amount)
 	}
 	return sums.err
 }
