@@ -238,7 +238,7 @@ func TestParseMapRefuses(t *testing.T) {
 		{"source: me", "source: [me]", "mine.yaml: line 3: source: expected text"},
 		{"source: me", "source: me\nword_order: little", `mine.yaml: line 4: word_order: expected high_first or low_first, got "little"`},
 		{"source: me", "source: me\nnot_available: zero", `mine.yaml: line 4: not_available: expected none or all_ones, got "zero"`},
-		{"count: 4", "count: 126", `mine.yaml: line 5: blocks[0].count: expected a number from 2 to 125, got "126"`},
+		{"count: 4", "count: 126", `mine.yaml: line 5: blocks[0].count: expected a number from 1 to 125, got "126"`},
 		{"count: 4", "count: 2", "mine.yaml: line 5: blocks[1].count: another block is 2 registers long too: a late answer could be taken for the other's"},
 		{"address: 100, count: 2", "address: 0xffff, count: 2", "mine.yaml: line 5: blocks[1]: reaches beyond register 0xffff"},
 		{"address: 100, count: 2", "address: 100, size: 2", "mine.yaml: line 5: blocks[1].size: unknown field"},

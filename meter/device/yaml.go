@@ -156,7 +156,7 @@ func (p *parser) blocks(n *yaml.Node, at string) {
 		p.fields(n, at, map[string]func(*yaml.Node, string){
 			"address": func(n *yaml.Node, at string) { b.address = uint16(p.number(n, at, 0, 0xFFFF)) },
 			"count": func(n *yaml.Node, at string) {
-				b.count = uint16(p.number(n, at, modbus.MinRegisters, modbus.MaxRegisters))
+				b.count = uint16(p.number(n, at, 1, modbus.MaxRegisters))
 			},
 		}, "address", "count")
 		if int(b.address)+int(b.count) > 1<<16 {
@@ -226,7 +226,7 @@ func (p *parser) checks(n *yaml.Node, at string) {
 		if c.from.Cmp(c.to) > 0 {
 			p.fail(n, at+".to", "expected at least from")
 		}
-		c.block = block{c.at, max(words[c.form], modbus.MinRegisters)}
+		c.block = block{c.at, words[c.form]}
 		p.m.checks = append(p.m.checks, c)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	goburrow "github.com/goburrow/modbus"
@@ -24,12 +25,11 @@ const (
 	Input   Table = goburrow.FuncCodeReadInputRegisters   // function 4
 )
 
-// MinRegisters and MaxRegisters are how many registers one question may ask
-// for. A single one is what a unit is asked for after a fault.
-const (
-	MinRegisters = 2
-	MaxRegisters = 125
-)
+// MaxRegisters is how many registers one question may ask for.
+const MaxRegisters = 125
+
+// forgotten is after how many time-outs no answer is expected any more.
+const forgotten = 10
 
 // Exception is a unit's refusal of a question, with the code of the standard.
 type Exception = goburrow.ModbusError
@@ -59,8 +59,9 @@ type Bus struct {
 	line   line
 	tcp    *goburrow.TCPClientHandler
 	rtu    *goburrow.RTUClientHandler
-	// unsure are the units of which an answer to an older question may come.
-	unsure   [256]bool
+	// pending are the questions to each unit whose answers may still come, in
+	// the order in which they were put.
+	pending  [256][]question
 	failures int
 	notAgain time.Time // no connection is tried before
 }
@@ -97,7 +98,10 @@ func (b *Bus) Read(ctx context.Context, unit byte, table Table, address, count u
 	case <-b.turn:
 	}
 	defer func() { b.turn <- struct{}{} }()
-	values, err := b.read(ctx, question{unit, table, address, count})
+	if gaveUp(ctx) {
+		return nil, fmt.Errorf("%v unit %d: waited for its turn: %w", b.address, unit, context.DeadlineExceeded)
+	}
+	values, err := b.read(ctx, question{unit: unit, table: table, address: address, count: count})
 	if err != nil {
 		return nil, fmt.Errorf("%v unit %d: %d registers at %#04x: %w", b.address, unit, count, address, err)
 	}
@@ -110,61 +114,55 @@ func (b *Bus) check(unit byte, table Table, address, count uint16) error {
 		return errors.New("expected a unit from 1 to 247")
 	case table != Holding && table != Input:
 		return fmt.Errorf("expected function 3 or 4, got %d", table)
-	case count < MinRegisters || count > MaxRegisters:
-		return fmt.Errorf("expected %d to %d registers, got %d", MinRegisters, MaxRegisters, count)
+	case count < 1 || count > MaxRegisters:
+		return fmt.Errorf("expected 1 to %d registers, got %d", MaxRegisters, count)
 	case int(address)+int(count) > 1<<16:
 		return fmt.Errorf("%d registers at %#04x reach beyond the last", count, address)
 	}
 	return nil
 }
 
-// question is what a unit is asked for.
-type question struct {
-	unit           byte
-	table          Table
-	address, count uint16
-}
-
 func (b *Bus) read(ctx context.Context, q question) ([]uint16, error) {
 	if b.closed {
 		return nil, ErrClosed
 	}
-	if err := b.ready(ctx, q.unit); err != nil {
+	old := time.Now().Add(-forgotten * b.address.Timeout)
+	b.pending[q.unit] = slices.DeleteFunc(b.pending[q.unit], func(p question) bool { return p.put.Before(old) })
+	if err := b.ready(ctx); err != nil {
 		return nil, err
 	}
-	if b.unsure[q.unit] {
-		other := q
-		other.count = 1
-		if _, err := b.ask(ctx, other, true); err != nil && !isException(err) {
+	if len(b.pending[q.unit]) > 0 {
+		if _, err := b.ask(ctx, unlike(q, b.pending[q.unit])); err != nil && !isException(err) {
 			return nil, fmt.Errorf("after a fault: %w", err)
 		}
-		if b.line == nil { // the exception told of a fault behind a gateway
+		if len(b.pending[q.unit]) > 0 { // the exception told of a fault behind a gateway
 			return nil, errors.New("after a fault: the unit does not answer its gateway")
 		}
-		b.unsure[q.unit] = false
 	}
-	return b.ask(ctx, q, false)
+	return b.ask(ctx, q)
 }
 
-// ask puts one question. catchUp says that answers to older ones may come
-// before, and are to be skipped.
-func (b *Bus) ask(ctx context.Context, q question, catchUp bool) ([]uint16, error) {
+// ask puts one question.
+func (b *Bus) ask(ctx context.Context, q question) ([]uint16, error) {
 	limit := b.address.Timeout + b.address.onLine(13+2*int(q.count))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	if err := b.line.SetDeadline(deadline); err != nil {
-		b.fault(q.unit)
+		b.hangUp()
 		return nil, err
 	}
 	line := b.line
 	stop := context.AfterFunc(ctx, func() { _ = line.SetDeadline(time.Unix(1, 0)) })
 
+	q.put = time.Now()
+	pending := &b.pending[q.unit]
+	*pending = append(*pending, q)
 	b.tcp.SlaveId, b.rtu.SlaveId = q.unit, q.unit
 	var packager goburrow.Packager = b.tcp
-	var transport goburrow.Transporter = tcpExchange{line, q}
+	var transport goburrow.Transporter = tcpExchange{line, pending}
 	if b.address.Kind != TCP {
-		packager, transport = b.rtu, rtuExchange{line, q, b.rtu, catchUp}
+		packager, transport = b.rtu, rtuExchange{line, pending, b.rtu}
 	}
 	client := goburrow.NewClient2(packager, transport)
 	read := client.ReadHoldingRegisters
@@ -179,8 +177,11 @@ func (b *Bus) ask(ctx context.Context, q question, catchUp bool) ([]uint16, erro
 		err = context.DeadlineExceeded // too late to be sure of the line
 	}
 	if err != nil {
+		if behindGateway(err) {
+			*pending = append(*pending, q)
+		}
 		if !isException(err) || behindGateway(err) {
-			b.fault(q.unit)
+			b.hangUp()
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = fmt.Errorf("no answer within %v: %w", limit, err)
@@ -208,13 +209,11 @@ func behindGateway(err error) bool {
 }
 
 // ready sees to a connection on which nothing lies unasked.
-func (b *Bus) ready(ctx context.Context, unit byte) error {
+func (b *Bus) ready(ctx context.Context) error {
 	if b.line != nil {
 		found, err := b.drain()
 		if err != nil || found && b.address.Kind == TCP {
 			b.hangUp()
-		} else if found {
-			b.unsure[unit] = true
 		}
 	}
 	if b.line != nil {
@@ -223,9 +222,12 @@ func (b *Bus) ready(ctx context.Context, unit byte) error {
 	if wait := time.Until(b.notAgain); wait > 0 {
 		return fmt.Errorf("not connected, next attempt in %v", wait.Round(time.Millisecond))
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.address.Timeout)
+	within, cancel := context.WithTimeout(ctx, b.address.Timeout)
 	defer cancel()
-	line, err := b.connect(ctx)
+	line, err := b.connect(within)
+	if err != nil && gaveUp(ctx) {
+		return err // the caller gave up, which says nothing about the bus
+	}
 	if err != nil {
 		pause := min(firstPause<<min(b.failures, 16), lastPause)
 		b.failures++
@@ -234,6 +236,13 @@ func (b *Bus) ready(ctx context.Context, unit byte) error {
 	}
 	b.line, b.failures = line, 0
 	return nil
+}
+
+// gaveUp says whether the caller no longer waits; a context's error may come
+// a moment after its deadline.
+func gaveUp(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 func (b *Bus) connect(ctx context.Context) (line, error) {
@@ -262,12 +271,6 @@ func (b *Bus) drain() (found bool, err error) {
 		}
 	}
 	return found, errors.New("the line is never silent")
-}
-
-// fault closes the connection after a question whose answer is not known.
-func (b *Bus) fault(unit byte) {
-	b.unsure[unit] = true
-	b.hangUp()
 }
 
 func (b *Bus) hangUp() {

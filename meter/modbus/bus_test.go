@@ -138,13 +138,13 @@ func TestFaults(t *testing.T) {
 func TestLateAnswers(t *testing.T) {
 	for _, kind := range []Kind{RTU, RTUOverTCP} {
 		t.Run(string(kind), func(t *testing.T) {
-			var line io.Writer // of the newest connection: a gateway's serial side
+			newest := make(chan io.Writer, 1) // connection: a gateway's serial side
 			fault := map[int]func(io.WriteCloser, asked){
 				1: func(_ io.WriteCloser, a asked) { // answered only when the next question is there
-					time.AfterFunc(200*time.Millisecond, func() { line.Write(a.answer()) })
+					time.AfterFunc(200*time.Millisecond, func() { (<-newest).Write(a.answer()) })
 				},
 				2: func(w io.WriteCloser, a asked) {
-					line = w
+					newest <- w
 					later(w, 100*time.Millisecond, a.answer())
 				},
 			}
@@ -175,8 +175,8 @@ func TestSlowUnit(t *testing.T) {
 			}
 			_, a := start(t, kind, faults)
 			b := newBus(t, a)
-			for i := range uint16(6) {
-				_ = expect(t, b, 1, Input, 16*i, 4)
+			for i := range uint16(12) {
+				_ = expect(t, b, 1, Input, 16*i, 1+i%3)
 			}
 		})
 	}
@@ -219,8 +219,8 @@ func TestRefusedQuestions(t *testing.T) {
 		{0, Input, 0, 2, "expected a unit from 1 to 247"},
 		{248, Input, 0, 2, "expected a unit from 1 to 247"},
 		{1, 6, 0, 2, "expected function 3 or 4, got 6"},
-		{1, Input, 0, 1, "expected 2 to 125 registers, got 1"},
-		{1, Input, 0, 126, "expected 2 to 125 registers, got 126"},
+		{1, Input, 0, 0, "expected 1 to 125 registers, got 0"},
+		{1, Input, 0, 126, "expected 1 to 125 registers, got 126"},
 		{1, Input, 0xFFFF, 2, "reach beyond the last"},
 	} {
 		if _, err := b.Read(t.Context(), tc.unit, tc.table, tc.address, tc.count); err == nil || !strings.Contains(err.Error(), tc.want) {

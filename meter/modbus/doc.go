@@ -11,9 +11,10 @@
 //   - what lies on the line unasked is read away before a question is written;
 //   - an answer must be of the unit, the function and the number of registers
 //     that were asked, and over TCP of the transaction;
-//   - after a fault a unit is first asked for a single register, which nothing
-//     else here asks for. Units answer in order, so when that answer is there,
-//     no older one can follow. It is thrown away.
+//   - questions that were not answered are remembered. A unit answers in
+//     order, so after a fault it is first asked for a number of registers that
+//     none of them had: when that answer is there, no older one can follow. It
+//     is thrown away. After ten time-outs a question is forgotten.
 //
 // What is left is a bus that repeats answers by itself without any fault: RTU
 // frames do not say what they answer. The device maps therefore ask one unit

@@ -12,8 +12,8 @@ import (
 
 // tcpExchange carries one frame there and one back over Modbus TCP.
 type tcpExchange struct {
-	line line
-	q    question
+	line    line
+	pending *[]question // of the unit, the latest last
 }
 
 // Send is of goburrow's Transporter.
@@ -32,9 +32,14 @@ func (e tcpExchange) Send(request []byte) ([]byte, error) {
 		case behind < 0:
 			return nil, errors.New("the answer is of a transaction that was not asked for")
 		}
-		if err := e.q.answeredBy(frame[6:]); err != nil {
+		latest := (*e.pending)[len(*e.pending)-1]
+		if err := latest.answeredBy(frame[6:]); err != nil {
 			return nil, err
 		}
+		// The transaction says what it answers; only a gateway that pairs a
+		// serial line's answers wrongly can belie that, and their length shows
+		// it.
+		*e.pending = nil
 		return frame, nil
 	}
 }
@@ -63,35 +68,11 @@ func cutOff(err error) error {
 	return err
 }
 
-// answeredBy checks that body, from unit to data without a checksum, answers
-// the question: its values, or an exception.
-func (q question) answeredBy(body []byte) error {
-	switch {
-	case len(body) < 3:
-		return fmt.Errorf("the answer has %d bytes", len(body))
-	case body[0] != q.unit:
-		return fmt.Errorf("the answer is of unit %d", body[0])
-	case body[1] == byte(q.table)|0x80:
-		if len(body) != 3 {
-			return fmt.Errorf("the exception has %d bytes, expected 3", len(body))
-		}
-		return nil
-	case body[1] != byte(q.table):
-		return fmt.Errorf("the answer is to function %d, asked was %d", body[1], q.table)
-	case int(body[2]) != 2*int(q.count):
-		return fmt.Errorf("the answer holds %d bytes, %d registers have %d", body[2], q.count, 2*q.count)
-	case len(body) != 3+int(body[2]):
-		return fmt.Errorf("the answer has %d bytes and says %d", len(body), 3+int(body[2]))
-	}
-	return nil
-}
-
 // rtuExchange carries one frame there and one back in RTU.
 type rtuExchange struct {
 	line     line
-	q        question
+	pending  *[]question // of the unit, the latest last
 	packager goburrow.Packager
-	catchUp  bool
 }
 
 // Send is of goburrow's Transporter.
@@ -118,17 +99,17 @@ func (e rtuExchange) Send(request []byte) ([]byte, error) {
 		if _, err := e.packager.Decode(frame); err != nil {
 			return nil, fmt.Errorf("checksum: %w", err)
 		}
-		wrong := e.q.answeredBy(frame[:length-2])
-		switch {
-		case wrong == nil && len(got) > length:
+		if frame[0] != (*e.pending)[0].unit {
+			skipped = fmt.Errorf("the answer is of unit %d", frame[0])
+		} else if err := settle(e.pending, frame[:length-2]); err != nil {
+			return nil, err
+		} else if len(*e.pending) > 0 {
+			skipped = errors.New("what came may answer an older question")
+		} else if len(got) > length {
 			return nil, fmt.Errorf("%d bytes follow the answer", len(got)-length)
-		case wrong == nil:
+		} else {
 			return frame, nil
-		case !e.catchUp && frame[0] == e.q.unit:
-			return nil, wrong
 		}
-		// Another unit's late answer, or an older one that is waited for.
-		skipped = wrong
 		got = got[:copy(got, got[length:])]
 	}
 }

@@ -34,17 +34,21 @@ func FuzzFrames(f *testing.F) {
 	f.Add(false, asked{kind: RTU, unit: 1, function: 4, address: 0x10, count: 2}.answer())
 	f.Add(false, asked{kind: RTU, unit: 2, function: 4, address: 0x10, count: 2}.answer())
 	f.Fuzz(func(t *testing.T, tcp bool, data []byte) {
-		for _, catchUp := range []bool{false, true} {
+		for _, old := range []uint16{0, 3} {
 			line := &script{rest: data}
 			handler := goburrow.NewRTUClientHandler("")
 			handler.SlaveId = q.unit
+			pending := []question{q}
+			if old > 0 { // registers of a question that is not answered yet
+				pending = []question{{unit: q.unit, table: q.table, count: old}, q}
+			}
 			var client goburrow.Client
 			if tcp {
 				packager := goburrow.NewTCPClientHandler("")
 				packager.SlaveId = q.unit
-				client = goburrow.NewClient2(packager, tcpExchange{line, q})
+				client = goburrow.NewClient2(packager, tcpExchange{line, &pending})
 			} else {
-				client = goburrow.NewClient2(handler, rtuExchange{line, q, handler, catchUp})
+				client = goburrow.NewClient2(handler, rtuExchange{line, &pending, handler})
 			}
 			got, err := client.ReadInputRegisters(q.address, q.count)
 			if err != nil {
