@@ -267,11 +267,22 @@ func (t *tally) report(tb testing.TB) {
 		what  string
 		count *atomic.Int64
 	}{
-		{"blocks", &t.blocks}, {"trades", &t.trades}, {"make-whole payments", &t.wholes}, {"trades of the grid in place of others", &t.stoodIn},
-		{"late statements", &t.late}, {"violations", &t.violations}, {"statements with loans", &t.lent}, {"defaults", &t.defaults},
-		{"statements with repayments", &t.repaid}, {"statements with payments of the fund", &t.guaranteed},
-		{"estimated statements", &t.estimated}, {"freezes for violations", &t.frozen}, {"thaws", &t.thawed}, {"waived violations", &t.waived},
-		{"statements with certificates", &t.certified}, {"outcomes withheld", &t.withheld},
+		{"blocks", &t.blocks},
+		{"trades", &t.trades},
+		{"make-whole payments", &t.wholes},
+		{"trades of the grid in place of others", &t.stoodIn},
+		{"late statements", &t.late},
+		{"violations", &t.violations},
+		{"statements with loans", &t.lent},
+		{"defaults", &t.defaults},
+		{"statements with repayments", &t.repaid},
+		{"statements with payments of the fund", &t.guaranteed},
+		{"estimated statements", &t.estimated},
+		{"freezes for violations", &t.frozen},
+		{"thaws", &t.thawed},
+		{"waived violations", &t.waived},
+		{"statements with certificates", &t.certified},
+		{"outcomes withheld", &t.withheld},
 	} {
 		tb.Logf("%8d %s", row.count.Load(), row.what)
 		if row.count.Load() == 0 && !tb.Failed() {
