@@ -121,6 +121,9 @@ func checkDemo(o demo.Options) error {
 			return usage("--mechanism: %w", err)
 		}
 	}
+	if _, err := parseQuotas(o.Quotas); err != nil {
+		return err
+	}
 	if o.Dir == "" {
 		return nil
 	}

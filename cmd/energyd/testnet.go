@@ -198,8 +198,8 @@ func setParams(g *genesis, params map[string]int64) error {
 
 const quotaHelp = "orders without escrow and signatures of matches, by user type: TYPE=TRADES/WH,...; default: no quotas"
 
-// setQuotas sets the reliability quotas of the genesis.
-func setQuotas(g *genesis, quotas map[string]string) error {
+// parseQuotas reads the values of --quota by user type.
+func parseQuotas(quotas map[string]string) (list []*registryv1.ReliabilityQuota, err error) {
 	for _, userType := range slices.Sorted(maps.Keys(quotas)) {
 		trades, energy, _ := strings.Cut(quotas[userType], "/")
 		quota := &registryv1.ReliabilityQuota{UserType: userType}
@@ -207,11 +207,21 @@ func setQuotas(g *genesis, quotas map[string]string) error {
 		quota.Trades, errs[0] = strconv.ParseInt(trades, 10, 64)
 		quota.EnergyWh, errs[1] = strconv.ParseInt(energy, 10, 64)
 		if errs[0] != nil || errs[1] != nil {
-			return usage("--quota: expected TYPE=TRADES/WH such as household=20/50000, got %s=%s", userType, quotas[userType])
+			return nil, usage("--quota: expected TYPE=TRADES/WH such as household=20/50000, got %s=%s", userType, quotas[userType])
 		}
-		for _, entry := range g.state.Registry.Params {
-			entry.Params.ReliabilityQuotas = append(entry.Params.ReliabilityQuotas, quota)
-		}
+		list = append(list, quota)
+	}
+	return list, nil
+}
+
+// setQuotas sets the reliability quotas of the genesis.
+func setQuotas(g *genesis, quotas map[string]string) error {
+	list, err := parseQuotas(quotas)
+	if err != nil {
+		return err
+	}
+	for _, entry := range g.state.Registry.Params {
+		entry.Params.ReliabilityQuotas = list
 	}
 	return nil
 }
