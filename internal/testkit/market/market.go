@@ -314,8 +314,8 @@ func Match(seller, buyer string, period, energyWh, price int64) *matchingv1.Matc
 	}
 }
 
-// Stand puts matches of one period into the state with their buyers' escrow, as
-// if orders had been placed and cleared.
+// Stand puts matches of one period into the state with their buyers' escrow and
+// exposure and their sellers' security, as if orders had been placed and cleared.
 func (m *Market) Stand(matches []*matchingv1.Match) {
 	m.T.Helper()
 	book := &matchingv1.Book{Period: matches[0].Period, Phase: matchingv1.Phase_PHASE_FINAL, Matches: int64(len(matches))}
@@ -328,7 +328,14 @@ func (m *Market) Stand(matches []*matchingv1.Match) {
 		m.T.Fatal(err)
 	}
 	for _, match := range matches {
-		if err := bank.Hold(ctx, protocol.Address(match.Buyer), match.EscrowUcoin); err != nil {
+		buyer := protocol.Address(match.Buyer)
+		if err := bank.Hold(ctx, buyer, match.EscrowUcoin); err != nil {
+			m.T.Fatal(err)
+		}
+		if err := bank.Expose(ctx, buyer, match.ExposedUcoin, 0); err != nil {
+			m.T.Fatal(err)
+		}
+		if err := bank.Hold(ctx, protocol.Address(match.Seller), match.SecurityUcoin); err != nil {
 			m.T.Fatal(err)
 		}
 	}
