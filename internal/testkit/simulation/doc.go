@@ -13,8 +13,16 @@
 //   - the registers at every boundary and the energy of every period (meters);
 //   - each trade of each period, each version of each statement, field by field,
 //     and of each root (settling, statements);
+//   - what corrected readings change of that, ucoin by ucoin: trades, make-whole
+//     payments, residuals, who pays what, who owes what (corrections, resettle);
+//   - certificates of origin that members hold and what of theirs was taken back
+//     (certificates);
 //   - loans, what they may draw and who may borrow (loans);
-//   - credit values and who is frozen for what (conduct).
+//   - credit values, whom a +1 stands for, and who is frozen for what (conduct).
+//
+// Not in it are contracts, fees between zones, and the quotas and the relief of
+// escrow of reliability: each sequence has none, so that orders escrow all that
+// they may cost.
 //
 // Its only inputs from the chain are what matching made of the orders (which live
 // and which are matched; package x/matching has its own models) and the rate that
