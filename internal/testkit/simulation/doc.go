@@ -31,7 +31,7 @@
 // A sequence has 200 operations drawn by rapid, besides what meters and gateways
 // do on their own as time passes; about every fourth ends a block. All invariants
 // of all modules are checked after every block. "make simulate" runs 1000 sequences,
-// half a minute on two cores; "go test -short" 20. One that fails is shortened and
+// 40 seconds on two cores; "go test -short" 20. One that fails is shortened and
 // printed with its seed, and
 //
 //	go test ./internal/testkit/simulation -run TestSimulation/all/3 -rapid.seed=N
