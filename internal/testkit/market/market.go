@@ -264,11 +264,19 @@ func (m *Market) Correct(name string, boundary, importWh, exportWh int64) error 
 		m.T.Fatalf("expected boundary %d of %s: %v, %v", boundary, name, found, err)
 	}
 	known := found.Boundaries[0]
-	_, err = m.Send(gateway, &meteringv1.MsgCorrectReadings{GatewayKey: key(gateway), Readings: []*meteringv1.Reading{{
+	return m.Replace(&meteringv1.Reading{
 		Meter: Meter(name), Version: known.Version + 1, TimeMs: boundary,
 		ImportWh: known.Boundary.ImportWh + importWh, ExportWh: known.Boundary.ExportWh + exportWh,
-		Quality: meteringv1.Quality_QUALITY_CORRECTED, Signature: make([]byte, protocol.SignatureSize),
-	}}})
+	})
+}
+
+// Replace lets the gateway that all meters have at first submit corrected readings.
+func (m *Market) Replace(readings ...*meteringv1.Reading) error {
+	m.T.Helper()
+	for _, reading := range readings {
+		reading.Quality, reading.Signature = meteringv1.Quality_QUALITY_CORRECTED, make([]byte, protocol.SignatureSize)
+	}
+	_, err := m.Send(gateway, &meteringv1.MsgCorrectReadings{GatewayKey: key(gateway), Readings: readings})
 	return err
 }
 
