@@ -150,6 +150,10 @@ func (s *Spool) Close() error {
 func (s *Spool) Append(readings ...*meteringv1.Reading) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.append(readings)
+}
+
+func (s *Spool) append(readings []*meteringv1.Reading) error {
 	frames, next := []byte(nil), s.next
 	for _, reading := range readings {
 		payload, err := protocol.Marshal(reading)
@@ -327,6 +331,7 @@ func (s *Spool) Refused() []Refused {
 // that wait. It returns how many.
 func (s *Spool) Retry(choose func(Refused) bool) (int, error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	var again []*meteringv1.Reading
 	var rest []Refused
 	for _, r := range s.refused.entries {
@@ -336,17 +341,14 @@ func (s *Spool) Retry(choose func(Refused) bool) (int, error) {
 			rest = append(rest, r)
 		}
 	}
-	s.mu.Unlock()
 	if len(again) == 0 {
 		return 0, nil
 	}
 	// A crash between the two leaves them in both places: sent twice, they are
 	// on chain once.
-	if err := s.Append(again...); err != nil {
+	if err := s.append(again); err != nil {
 		return 0, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return len(again), s.refused.replace(rest)
 }
 
