@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -39,6 +40,10 @@ the configuration again; meters that did not change are polled on.`,
 			if err != nil {
 				return err
 			}
+			// Gateways are small machines: unlocking took memory that is not needed
+			// again, and what is allocated per poll is cheap to collect.
+			debug.SetGCPercent(40)
+			debug.FreeOSMemory()
 			level := slog.LevelInfo
 			if verbose {
 				level = slog.LevelDebug
