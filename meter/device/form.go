@@ -81,3 +81,16 @@ func (n number) wh() (register, step int64, err error) {
 	step = max(1, up.Quo(up, n.step.Denom()).Int64())
 	return register, step, nil
 }
+
+// Float reads a float32 from its two registers, exactly, and returns the
+// distance to the next one as well. NaN and infinities are errors.
+func Float(high, low uint16) (value, step *big.Rat, err error) {
+	n, err := decodeFloat(uint32(high)<<16 | uint32(low))
+	return n.value, n.step, err
+}
+
+// WattHours returns an energy register in whole Wh to the nearest, and its
+// step rounded up; an error with code OutOfRange unless it is 0 to MaxWh.
+func WattHours(value, step *big.Rat) (register, stepWh int64, err error) {
+	return number{value, step}.wh()
+}

@@ -255,7 +255,7 @@ func TestParseMapRefuses(t *testing.T) {
 		{"probe: [{", "probe: [x, {", "mine.yaml: line 10: probe[0].: expected fields with values"},
 		{"probe: [", "probe: []\nnote: [", "mine.yaml: line 10: probe: expected a list of 1 to 8"},
 		{"model: mine", "model: *x", "mine.yaml: no YAML: yaml: unknown anchor 'x' referenced"},
-		{"title: Mine", "\ttitle: Mine", "mine.yaml: no YAML: yaml: line 2: found character that cannot start any token"},
+		{"title: Mine", "\ttitle: Mine", "mine.yaml: no YAML: yaml: line 2: found a tab character that violates indentation"},
 		{"probe: ", "---\nprobe: ", "mine.yaml: expected one document"},
 	} {
 		if !strings.Contains(good, tc.old) {

@@ -72,11 +72,12 @@ func (d *Meter) read(ctx context.Context, s *Snapshot) error {
 
 func (d *Meter) block(ctx context.Context, b block) ([]uint16, error) {
 	raw, err := d.bus.Read(ctx, d.unit, d.m.table, b.address, b.count)
-	return raw, fromBus(err)
+	return raw, FromBus(err)
 }
 
-// fromBus gives an error of a bus its code.
-func fromBus(err error) error {
+// FromBus gives an error of a bus its code: Refused for a unit's exception,
+// Unreachable for any other.
+func FromBus(err error) error {
 	if err == nil {
 		return nil
 	}
