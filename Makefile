@@ -9,7 +9,7 @@ PERIODS ?= 24
 # One set of flags for all, so that programs and tests share what was compiled.
 export GOFLAGS := $(GOFLAGS) -trimpath
 
-.PHONY: all build test race lint gen gen-check paper paper-check demo e2e determinism bench ci clean
+.PHONY: all build test race simulate mutants lint gen gen-check paper paper-check demo e2e determinism bench ci clean
 
 all: build
 
@@ -22,6 +22,14 @@ test:
 
 race:
 	$(GO) test -short -race ./...
+
+# 1000 random sequences of operations against a plain model of the money.
+simulate:
+	$(GO) test -count=1 -run TestSimulation ./internal/testkit/simulation
+
+# Bugs that the tests must find, one at a time; minutes.
+mutants:
+	$(GO) test -count=1 -v -timeout 20m ./internal/testkit/mutants
 
 lint: build $(BUILD)/golangci-lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
@@ -70,7 +78,7 @@ determinism:
 bench:
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench . -benchmem ./...
 
-ci: lint gen-check paper-check test determinism e2e
+ci: lint gen-check paper-check test simulate mutants determinism e2e
 	$(MAKE) demo PERIODS=4
 
 clean:

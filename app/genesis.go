@@ -15,6 +15,7 @@ import (
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	originv1 "github.com/energyd/energyd/gen/energy/origin/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	reputationv1 "github.com/energyd/energyd/gen/energy/reputation/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
@@ -33,6 +34,7 @@ type Genesis struct {
 	Bank       *bankv1.GenesisState
 	Grid       *gridv1.GenesisState
 	Reputation *reputationv1.GenesisState
+	Origin     *originv1.GenesisState
 	Metering   *meteringv1.GenesisState
 	Credit     *creditv1.GenesisState
 	Matching   *matchingv1.GenesisState
@@ -53,6 +55,7 @@ func (g *Genesis) parts() []part {
 		{"bank", g.Bank},
 		{"grid", g.Grid},
 		{"reputation", g.Reputation},
+		{"origin", g.Origin},
 		{"metering", g.Metering},
 		{"credit", g.Credit},
 		{"matching", g.Matching},
@@ -67,6 +70,7 @@ func emptyGenesis() *Genesis {
 		Bank:       &bankv1.GenesisState{},
 		Grid:       &gridv1.GenesisState{},
 		Reputation: &reputationv1.GenesisState{},
+		Origin:     &originv1.GenesisState{},
 		Metering:   &meteringv1.GenesisState{},
 		Credit:     &creditv1.GenesisState{},
 		Matching:   &matchingv1.GenesisState{},

@@ -9,6 +9,7 @@ import (
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/metering"
+	"github.com/energyd/energyd/x/origin"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 	"github.com/energyd/energyd/x/settlement"
@@ -22,6 +23,7 @@ func modules() []module.Module {
 		bank.New(),       // coins of those accounts
 		grid.New(),       // where they are connected, and the upper grid's prices
 		reputation.New(), // what is known of their conduct
+		origin.New(),     // of what they may claim that it was made
 		metering.New(),   // what they delivered and drew
 		credit.New(),     // what banks lend to those who are short
 		matching.New(),   // what they agreed

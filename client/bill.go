@@ -29,6 +29,10 @@ type Bill struct {
 	Sections []BillSection
 	// Header is that of Height + 1; nil in a bill without proof.
 	Header *Header
+	// Without are settled periods asked for of which the node has no statement: the
+	// account took no part, or it was removed after the retention time. A file does
+	// not say.
+	Without []int64
 }
 
 // BillTotals sums the statements.
@@ -127,7 +131,8 @@ func (s *BillSection) file() (sectionFile, error) {
 }
 
 // ParseBill reads a bill's file. Whatever would be written differently is
-// refused, so that every digit of a file that passes is one that was read.
+// refused, so that every digit of a file that passes is one that was read; a file
+// from before records had some field may lack it.
 func ParseBill(data []byte) (*Bill, error) {
 	var file billFile
 	if err := strictjson.Decode(data, &file); err != nil {
@@ -166,7 +171,7 @@ func ParseBill(data []byte) (*Bill, error) {
 	if err := json.Compact(&tight, data); err != nil {
 		return nil, fmt.Errorf("bill: %w", err)
 	}
-	if !bytes.Equal(again, tight.Bytes()) {
+	if !wasWritten(tight.Bytes(), again) {
 		return nil, fmt.Errorf("bill: %w: it would be written differently", ErrBillChanged)
 	}
 	return bill, nil
@@ -367,6 +372,7 @@ func (c *Client) addSection(ctx context.Context, bill *Bill, period int64, proof
 	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: bill.Account[:], Period: period}, answer, bill.Height)
 	var rejected *Rejected
 	if errors.As(err, &rejected) && rejected.Codespace == "settlement" {
+		bill.Without = append(bill.Without, period)
 		return nil
 	}
 	if err != nil {

@@ -119,7 +119,7 @@ func TestEncodeJSON(t *testing.T) {
 		WantedEnergyType: registryv1.EnergyType_ENERGY_TYPE_SOLAR, Consent: &matchingv1.Consent{Standing: true},
 	})
 	want := `{"id":"abababababababababababababababab","account":"` + account.String() + `","period":5,"price_ucoin_per_kwh":-1,"energy_wh":0,` +
-		`"wanted_loss_ppm":0,"max_loss_ppm":0,"wanted_energy_type":"solar","consent":{"standing":true,"min_satisfaction_ppm":0,"reject_below_ppm":0},"open_wh":0,"escrow_ucoin":0,"preferences":[],"credit":0,"identity":"","grid_node":"","priority":false,"market":0}`
+		`"wanted_loss_ppm":0,"max_loss_ppm":0,"wanted_energy_type":"solar","consent":{"standing":true,"min_satisfaction_ppm":0,"reject_below_ppm":0},"open_wh":0,"escrow_ucoin":0,"preferences":[],"credit":0,"identity":"","grid_node":"","priority":false,"market":0,"verification":0,"exposed_ucoin":0}`
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v, want\n%s", data, err, want)
 	}

@@ -12,6 +12,7 @@ import (
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/internal/strictjson"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/units"
 )
 
 // SignedReading is a meter's reading with what anyone needs to check its
@@ -101,6 +102,37 @@ func (c *Client) SignedReading(ctx context.Context, chainID, meter string, seque
 	if reading == nil {
 		return nil, fmt.Errorf("meter %s: no such signed reading among the %d that the chain keeps", meter, len(state.Readings))
 	}
+	return c.withKey(ctx, chainID, reading)
+}
+
+// CorrectedReading fetches the reading that corrected a meter's boundary last,
+// with the key that signed it, for as long as the chain keeps the boundary.
+func (c *Client) CorrectedReading(ctx context.Context, chainID, meter string, boundary int64) (*SignedReading, error) {
+	known, err := c.Boundary(ctx, meter, boundary)
+	if err != nil {
+		return nil, err
+	}
+	if known.Boundary.Corrected == nil {
+		return nil, fmt.Errorf("meter %s: its boundary of %s was not corrected", meter, units.FormatTime(boundary))
+	}
+	return c.withKey(ctx, chainID, known.Boundary.Corrected)
+}
+
+// Boundary fetches a boundary of a meter that the chain keeps for corrections.
+func (c *Client) Boundary(ctx context.Context, meter string, timeMs int64) (*meteringv1.BoundaryAt, error) {
+	found := new(meteringv1.QueryBoundariesResponse)
+	if _, err := c.Query(ctx, &meteringv1.QueryBoundariesRequest{Meter: meter, FromMs: timeMs, Limit: 1}, found, 0); err != nil {
+		return nil, err
+	}
+	if len(found.Boundaries) == 0 || found.Boundaries[0].TimeMs != timeMs {
+		return nil, fmt.Errorf("meter %s: expected a boundary that the chain keeps, got %s", meter, units.FormatTime(timeMs))
+	}
+	return found.Boundaries[0], nil
+}
+
+// withKey adds the key of the meter's gateway that signed a reading.
+func (c *Client) withKey(ctx context.Context, chainID string, reading *meteringv1.Reading) (*SignedReading, error) {
+	meter := reading.Meter
 	bound := new(registryv1.QueryMeterResponse)
 	if _, err := c.Query(ctx, &registryv1.QueryMeterRequest{Meter: meter}, bound, 0); err != nil {
 		return nil, err
@@ -115,5 +147,5 @@ func (c *Client) SignedReading(ctx context.Context, chainID, meter string, seque
 			return found, nil
 		}
 	}
-	return nil, fmt.Errorf("meter %s: reading %d: signed by none of the keys of gateway %s", meter, reading.Sequence, FormatBytes(bound.Meter.GetGateway()))
+	return nil, fmt.Errorf("meter %s: reading of %s: signed by none of the keys of gateway %s", meter, units.FormatTime(reading.TimeMs), FormatBytes(bound.Meter.GetGateway()))
 }

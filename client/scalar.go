@@ -62,7 +62,7 @@ var quantities = []quantity{
 }
 
 // People returns a field's name and unit for people: energy_wh is energy in
-// kWh. Times (period, *_ms) have the unit "time" or "duration".
+// kWh. Times (period, *_ms) have the unit "time" or "duration", UTC months "month".
 func People(field protoreflect.FieldDescriptor) (name, unit string) {
 	name = string(field.Name())
 	if field.Kind() != protoreflect.Int64Kind {
@@ -79,6 +79,8 @@ func People(field protoreflect.FieldDescriptor) (name, unit string) {
 		}
 	}
 	switch {
+	case name == "month" || strings.HasSuffix(name, "_month"):
+		return name, "month"
 	case strings.HasSuffix(name, "_ms"):
 		return strings.TrimSuffix(name, "_ms"), "duration"
 	}
@@ -110,6 +112,9 @@ func ParsePeople(field protoreflect.FieldDescriptor, text string) (protoreflect.
 			return protoreflect.Value{}, fmt.Errorf("expected a time like 2026-01-31T12:00:00Z or Unix milliseconds, got %q", text)
 		}
 		return protoreflect.ValueOfInt64(at.UnixMilli()), nil
+	case "month":
+		month, err := ParseMonth(text)
+		return protoreflect.ValueOfInt64(month), err
 	case "duration":
 		d, err := time.ParseDuration(text)
 		if err != nil {
@@ -125,12 +130,23 @@ func ParsePeople(field protoreflect.FieldDescriptor, text string) (protoreflect.
 	return protoreflect.ValueOfInt64(value), nil
 }
 
+// ParseMonth reads a UTC month, "2026-11", and returns its start in Unix ms.
+func ParseMonth(text string) (int64, error) {
+	at, err := time.Parse("2006-01", text)
+	if err != nil {
+		return 0, fmt.Errorf("expected a UTC month like 2026-11, got %q", text)
+	}
+	return at.UnixMilli(), nil
+}
+
 // FormatPeople writes a value as people read it, with its unit.
 func FormatPeople(field protoreflect.FieldDescriptor, value protoreflect.Value) string {
 	_, unit := People(field)
 	switch {
 	case unit == "time":
 		return time.UnixMilli(value.Int()).UTC().Format("2006-01-02 15:04:05Z")
+	case unit == "month":
+		return units.FormatMonth(value.Int())
 	case unit == "duration":
 		return (time.Duration(value.Int()) * time.Millisecond).String()
 	case unit != "":

@@ -16,12 +16,13 @@ import (
 //   - the grid: what it sold less what it bought is the sum of the members'
 //     residuals, plus what it delivered in place of sellers whose readings
 //     never came (counted in sold, in no member's row)
-//   - money: what members and grid paid = what they received + fees. A
-//     member's paid includes its fees; the grid's paid went to members, its
+//   - money: what members, grid and guarantee fund paid = what they received +
+//     fees. A member's paid includes its fees; the grid's paid went to members, its
 //     received came from them
 //   - periods follow one another without a gap; totals are their sums
 //   - clearing the periods' books again by the mechanism that ran gives what the
 //     chain made of them
+//   - the laws of the story, if the run had a disturbance
 //   - nodes agree on the app hash; the chain's own invariants hold
 func (r *Report) Check() []string {
 	c := new(checker)
@@ -38,6 +39,7 @@ func (r *Report) Check() []string {
 	c.sums("totals", r.Totals)
 	c.totals(r)
 	c.comparison(r)
+	r.Story.check(c)
 	c.nodes(r)
 	return c.violations
 }
@@ -68,8 +70,8 @@ func (c *checker) sums(where string, s Sums) {
 	c.equal(where, "grid.sold_wh - grid.bought_wh", s.Grid.SoldWh-s.Grid.BoughtWh,
 		"sum of members' grid_import_wh - grid_export_wh + sold_wh of no member",
 		m.GridImportWh-m.GridExportWh+s.SoldWh-m.SoldWh)
-	c.equal(where, "sum of paid with the grid's", m.Paid+s.Grid.Paid,
-		"sum of received with the grid's + fees", m.Received+s.Grid.Received+s.Fees)
+	c.equal(where, "sum of paid with the grid's and the fund's", m.Paid+s.Grid.Paid+s.Fund.Paid,
+		"sum of received with the grid's and the fund's + fees", m.Received+s.Grid.Received+s.Fund.Received+s.Fees)
 	c.require(s.CleanPpm >= 0 && s.CleanPpm <= units.PPM, "%s: expected clean_ppm within 0..1000000, got %d", where, s.CleanPpm)
 	c.require(s.SoldWh != 0 || s.CleanPpm == 0 && s.MeanPrice == 0,
 		"%s: expected clean_ppm and mean_price 0 where nothing is sold, got %d and %d", where, s.CleanPpm, s.MeanPrice)
@@ -95,6 +97,7 @@ func (c *checker) sums(where string, s Sums) {
 			{"sold_wh", row.SoldWh},
 			{"paid", row.Paid},
 			{"received", row.Received},
+			{"debt", row.Debt},
 			{"balance", row.Balance},
 		} {
 			c.require(v.v >= 0, "%s: expected %s >= 0, got %d", at, v.name, v.v)
@@ -131,6 +134,8 @@ func (c *checker) totals(r *Report) {
 		{"grid.sold_wh", r.Totals.Grid.SoldWh, sum.Grid.SoldWh},
 		{"grid.paid", r.Totals.Grid.Paid, sum.Grid.Paid},
 		{"grid.received", r.Totals.Grid.Received, sum.Grid.Received},
+		{"fund.paid", r.Totals.Fund.Paid, sum.Fund.Paid},
+		{"fund.received", r.Totals.Fund.Received, sum.Fund.Received},
 		{"fees", r.Totals.Fees, sum.Fees},
 	} {
 		c.equal("totals", v.name, v.got, "sum over the periods", v.want)

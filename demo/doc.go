@@ -6,9 +6,19 @@
 // read from a folder or generated from a seed), the market behaviour drawn from
 // the seed (who sells what, at which price, with which wishes, or who has which
 // contracts with whom), and the report with the laws it must obey. The driver
-// (run.go, driver.go, register.go, contract.go, trade.go, audit.go) starts a
-// network of real processes and plays every member and gateway on it, by block
-// time.
+// (run.go, driver.go, register.go, contract.go, trade.go, stage.go, audit.go)
+// starts a network of real processes and plays every member and gateway on it, by
+// block time.
+//
+// A story is a run in which something goes wrong: the chain stands still, meters
+// are late, coins lack, meters count less than was traded. It is data (story.go: a
+// plan of who does what in which period, laid out where the scenario suits it best
+// by scene.go), which the driver follows, and it is told afterwards from the
+// blocks' events alone (chronicle.go, teller.go and a file for each story): what
+// happened to whom, what it cost, by which rule, and the laws that must hold. So
+// that nothing else deviates, everybody orders in it exactly what its meter will
+// count; the households that it is about ask feed-in or bid retail, so that an
+// auction, the market of a story by default, lets them trade for sure.
 //
 // Energy is Wh, money ucoin, prices ucoin per kWh, ratios ppm, lengths mm.
 // Everything is integer arithmetic, so a seed gives the same market on every

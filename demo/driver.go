@@ -11,6 +11,7 @@ import (
 
 	"github.com/energyd/energyd/client"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/testnet"
@@ -30,12 +31,17 @@ type driver struct {
 	sender      *client.Sender
 	report      *Report
 
+	// plan is the story's disturbance; nil without one.
+	plan *plan
+
 	members  []*member
 	gateways []client.Key
 	// firstPeriod is the start of period 0 on the chain, ms.
 	firstPeriod int64
 
 	clock *clock
+	// outage is held while all nodes are stopped; who needs their answers reads it.
+	outage sync.RWMutex
 
 	mu        sync.Mutex
 	latencies []time.Duration
@@ -44,8 +50,10 @@ type driver struct {
 	missed    map[int64]bool // periods whose gate an order missed
 	books     map[int64]*matchingv1.Book
 	trading   map[int64]*client.Trading
-	settled   map[int64]bool // periods whose statements have a root
+	settled   map[int64]int64 // version of the root over a period's statements
+	absent    map[int64]int   // statements of a period that wait for registers
 	unsigned  []*matchingv1.Match
+	chronicle chronicle // of a story
 }
 
 // member is a participant with its key, meter and running registers.
@@ -59,6 +67,8 @@ type member struct {
 	sequence uint64
 	// explicit holds the periods in which it signs matches itself.
 	explicit map[int64]bool
+	// unsent are readings that a story keeps back.
+	unsent []*meteringv1.Reading
 }
 
 func (m *member) address() protocol.Address { return m.key.Address() }
@@ -122,12 +132,17 @@ func (d *driver) onBlock(block *client.Block) {
 			d.unsigned = append(d.unsigned, found.Match)
 		case *matchingv1.PeriodFinal:
 			d.books[found.Book.Period] = found.Book
+		case *settlementv1.StatementMade:
+			d.countAbsent(found.Statement)
 		case *settlementv1.PeriodSettled:
-			d.settled[found.Root.Period] = true
+			d.settled[found.Root.Period] = found.Root.Version
 		}
 	}
 	for _, trading := range d.trading {
 		trading.Add(block.Height, events)
+	}
+	if d.plan != nil {
+		d.chronicle.write(block, events)
 	}
 	d.mu.Unlock()
 	d.clock.set(block.TimeMs)
@@ -137,6 +152,16 @@ func (d *driver) onBlock(block *client.Block) {
 func (d *driver) follow(period int64) {
 	if d.trading[period] == nil {
 		d.trading[period] = client.NewTrading(period, 0)
+	}
+}
+
+// countAbsent keeps count of the statements that late registers will complete.
+func (d *driver) countAbsent(s *settlementv1.Statement) {
+	switch {
+	case s.Missing:
+		d.absent[s.Period]++
+	case s.Version > 1:
+		d.absent[s.Period]--
 	}
 }
 
@@ -163,9 +188,14 @@ func (d *driver) book(period int64) *matchingv1.Book {
 	return book
 }
 
-func (d *driver) isSettled(period int64) bool {
+// settledVersion is the version of a period's root once no account waits for
+// registers any more; 0 before.
+func (d *driver) settledVersion(period int64) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.absent[period] > 0 {
+		return 0
+	}
 	return d.settled[period]
 }
 

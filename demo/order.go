@@ -41,7 +41,15 @@ type Weights struct {
 // forecasts neither. The draw depends on seed, member and time only.
 func (m *Market) Order(participant, interval int) (o Order, ok bool) {
 	importWh, exportWh, known := m.Forecast(participant, interval)
-	if !known || importWh == 0 && exportWh == 0 {
+	if !known {
+		return Order{}, false
+	}
+	return m.draw(participant, interval, importWh, exportWh)
+}
+
+// draw is Order of a participant that expects to import and export so much.
+func (m *Market) draw(participant, interval int, importWh, exportWh int64) (o Order, ok bool) {
+	if importWh == 0 && exportWh == 0 {
 		return Order{}, false
 	}
 	p := m.Participants[participant]

@@ -162,7 +162,7 @@ func (d *driver) registerMembers(ctx context.Context, from, to int) error {
 		address := m.address()
 		decisions = append(decisions,
 			&registryv1.MsgApprove{Account: address[:]},
-			&bankv1.MsgRecharge{Account: address[:], AmountUcoin: startCoins, Reference: "demo deposit of " + m.Name})
+			&bankv1.MsgRecharge{Account: address[:], AmountUcoin: d.plan.startCoins(i), Reference: "demo deposit of " + m.Name})
 	}
 	err := each(len(applications), func(i int) error {
 		if len(applications[i]) == 0 {
@@ -178,11 +178,11 @@ func (d *driver) registerMembers(ctx context.Context, from, to int) error {
 
 // application is what an aggregator says of a member. Its rating is that of
 // the data's interval times interval / period length: the same energy passes
-// in the shorter period (SPEC 4).
+// in the shorter period (SPEC 4). It covers what a story lets it offer.
 func (d *driver) application(i int) *registryv1.MsgApply {
 	m := d.members[i]
 	home, gateway := d.aggregators[m.gateway].Address(), d.gateways[m.gateway].Address()
-	rating := d.market.RatingW(i) * d.market.Scenario.Interval.Milliseconds() / d.options.PeriodLength.Milliseconds()
+	rating := (d.market.RatingW(i)*d.plan.mostOffered()/wholeOffer + 1) * d.market.Scenario.Interval.Milliseconds() / d.options.PeriodLength.Milliseconds()
 	kind, environment := energyType(m.Energy)
 	return &registryv1.MsgApply{
 		Application: &registryv1.Account{

@@ -30,6 +30,9 @@ type Report struct {
 	Comparison map[string]Comparison `json:"comparison"`
 	Cleared    Comparison            `json:"cleared"`
 
+	// Story is told of a run with a disturbance.
+	Story *Story `json:"story,omitempty"`
+
 	tariff Tariff
 	clean  int64 // Wh sold by clean sellers, of all periods
 	amount int64 // ucoin paid for energy sold in the market, of all periods
@@ -63,6 +66,7 @@ type Sums struct {
 	CleanPpm  int64 `json:"clean_ppm"`  // share of SoldWh; 0 if nothing was sold
 	MeanPrice int64 `json:"mean_price"` // floor(1000 x amounts / SoldWh); 0 if nothing was sold
 	Grid      Grid  `json:"grid"`
+	Fund      Fund  `json:"fund"`
 	Fees      int64 `json:"fees"`
 	Members   []Row `json:"members"`
 	// Surplus is what bids exceeded asks by over the energy matched. Auction is
@@ -87,6 +91,13 @@ type Grid struct {
 	Received int64 `json:"received"`
 }
 
+// Fund is the guarantee fund's side: what it paid in the place of members that
+// could not, and the penalties it received.
+type Fund struct {
+	Paid     int64 `json:"paid"`
+	Received int64 `json:"received"`
+}
+
 // Row is one member in a period, or in all of them.
 type Row struct {
 	Member       string `json:"member"`
@@ -96,8 +107,9 @@ type Row struct {
 	SoldWh       int64  `json:"sold_wh"`
 	GridImportWh int64  `json:"grid_import_wh"` // signed
 	GridExportWh int64  `json:"grid_export_wh"` // signed
-	Paid         int64  `json:"paid"`           // for energy, to the grid and in fees
+	Paid         int64  `json:"paid"`           // for energy, to the grid, in fees and penalties; a credit bank's loans included
 	Received     int64  `json:"received"`       // for energy and from the grid
+	Debt         int64  `json:"debt"`           // what it should have paid and came to owe instead
 	Balance      int64  `json:"balance"`        // free + escrow after the period's settlement
 	Reputation   int64  `json:"reputation"`
 }
@@ -141,7 +153,7 @@ func (r *Report) Add(p Period, amount, clean int64) error {
 }
 
 // saved is what the grid alone would have cost the members of a period, less
-// what they spent.
+// what they spent or came to owe.
 func (r *Report) saved(rows []Row) (int64, error) {
 	var saved int64
 	for _, m := range rows {
@@ -153,7 +165,7 @@ func (r *Report) saved(rows []Row) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("member %s: export at feed-in: %w", m.Member, err)
 		}
-		if saved, err = units.Sum(saved, retail, -feedIn, -m.Paid, m.Received); err != nil {
+		if saved, err = units.Sum(saved, retail, -feedIn, -m.Paid, -m.Debt, m.Received); err != nil {
 			return 0, fmt.Errorf("member %s: saved: %w", m.Member, err)
 		}
 	}
@@ -186,6 +198,8 @@ func (s *Sums) add(p Sums) {
 	s.Grid.SoldWh += p.Grid.SoldWh
 	s.Grid.Paid += p.Grid.Paid
 	s.Grid.Received += p.Grid.Received
+	s.Fund.Paid += p.Fund.Paid
+	s.Fund.Received += p.Fund.Received
 	s.Fees += p.Fees
 	s.Surplus += p.Surplus
 	s.Auction.MatchedWh += p.Auction.MatchedWh
@@ -215,6 +229,7 @@ func (r *Row) add(m Row) {
 	r.GridExportWh += m.GridExportWh
 	r.Paid += m.Paid
 	r.Received += m.Received
+	r.Debt += m.Debt
 	r.Balance, r.Reputation = m.Balance, m.Reputation
 }
 

@@ -145,7 +145,7 @@ func TestCheck(t *testing.T) {
 		{"sold by members", func(r *Report) { r.Periods[0].Members[0].SoldWh += 7 }, "expected sum of members' sold_wh <= sold_wh, got 1007 and 1000"},
 		{"matched", func(r *Report) { r.Periods[0].MatchedWh = 999 }, "expected sold_wh <= matched_wh, got 1000 and 999"},
 		{"grid energy", func(r *Report) { r.Periods[0].Grid.SoldWh++ }, "expected grid.sold_wh - grid.bought_wh = "},
-		{"paid", func(r *Report) { r.Periods[0].Members[1].Paid-- }, "expected sum of paid with the grid's = sum of received with the grid's + fees, got 865999 and 866000"},
+		{"paid", func(r *Report) { r.Periods[0].Members[1].Paid-- }, "expected sum of paid with the grid's and the fund's = sum of received with the grid's and the fund's + fees, got 865999 and 866000"},
 		{"received", func(r *Report) { r.Periods[0].Members[0].Received++ }, "got 866000 and 866001"},
 		{"grid paid", func(r *Report) { r.Periods[0].Grid.Paid++ }, "got 866001 and 866000"},
 		{"grid received", func(r *Report) { r.Periods[0].Grid.Received++ }, "got 866000 and 866001"},
@@ -211,12 +211,12 @@ func TestReportJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"periods":[{"period":3000,"local_time":"2013-03-02T07:30","orders":2,"matched_wh":1100,"sold_wh":1000,"bought_wh":990,"loss_wh":10,` +
-		`"clean_ppm":600000,"mean_price":500000,"grid":{"bought_wh":200,"sold_wh":510,"paid":50000,"received":306000},"fees":10000,` +
+		`"clean_ppm":600000,"mean_price":500000,"grid":{"bought_wh":200,"sold_wh":510,"paid":50000,"received":306000},"fund":{"paid":0,"received":0},"fees":10000,` +
 		`"members":[{"member":"a","import_wh":0,"export_wh":1200,"bought_wh":0,"sold_wh":1000,"grid_import_wh":0,"grid_export_wh":200,` +
-		`"paid":0,"received":550000,"balance":1550000,"reputation":100}],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}}],` +
+		`"paid":0,"received":550000,"debt":0,"balance":1550000,"reputation":100}],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}}],` +
 		`"app_hash_height":77,"app_hashes":{"node0":"ab","node1":"ab","node2":"ab","node3":"ab"},` +
 		`"totals":{"orders":0,"matched_wh":0,"sold_wh":0,"bought_wh":0,"loss_wh":0,"clean_ppm":0,"mean_price":0,` +
-		`"grid":{"bought_wh":0,"sold_wh":0,"paid":0,"received":0},"fees":0,"members":[],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}},` +
+		`"grid":{"bought_wh":0,"sold_wh":0,"paid":0,"received":0},"fund":{"paid":0,"received":0},"fees":0,"members":[],"surplus":0,"auction":{"matched_wh":0,"clean_wh":0,"surplus":0}},` +
 		`"latency_ms":{"p50":210,"p95":400},"blocks":80,"txs":400,"missed_gates":0,"invariants":{"I1":true},"saved":334000,` +
 		`"mechanism":"cmap","comparison":{"cmap":{"matches":3,"volume_wh":1200,"surplus":100000,"clean_ppm":600000,"loss_ppm":10000,"mean_price":500000,"satisfaction_ppm":700000,"left_out":0}},` +
 		`"cleared":{"matches":3,"volume_wh":1200,"surplus":100000,"clean_ppm":600000,"loss_ppm":10000,"mean_price":500000,"satisfaction_ppm":700000,"left_out":0}}`

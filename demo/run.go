@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/energyd/energyd/client"
@@ -20,16 +21,19 @@ type Options struct {
 	Data string
 	// Start is the local time of the first interval; empty: the first whose
 	// forecast has a surplus.
-	Start        string
-	Validators   int
+	Start      string
+	Validators int
+	// Periods to trade; 0 with a story: as many as it takes.
 	Periods      int
 	PeriodLength time.Duration
 	// LossPPMPerKm of every line, ppm per km.
 	LossPPMPerKm int64
 	Seed         uint64
-	// Mechanism is how the market clears; empty: K-prototypes. Matrix: not at all,
-	// members deliver by contracts.
+	// Mechanism is how the market clears; empty: K-prototypes, with a story the
+	// auction. Matrix: not at all, members deliver by contracts.
 	Mechanism string
+	// Story is a disturbance, one of StoryNames; empty: none.
+	Story string
 	// Dir holds the nodes' homes.
 	Dir string
 	// Out gets the table, Progress (may be nil) a bar on a terminal.
@@ -39,7 +43,7 @@ type Options struct {
 
 // OptionError is an option that cannot be followed with this scenario.
 type OptionError struct {
-	Option string // start or periods
+	Option string // start, periods, mechanism or scenario
 	Err    error
 }
 
@@ -61,13 +65,14 @@ const (
 // Run starts the network, lets the market trade for the periods and returns
 // the report. The caller checks it (Report.Check) and writes it.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
-	market, first, err := prepare(o)
+	o = o.withStory()
+	market, plan, first, err := prepare(o)
 	if err != nil {
 		return nil, err
 	}
 	o.progress(0, o.Periods, "starting the network")
 	network, err := testnet.Start(ctx, testnet.Options{
-		Binary: o.Binary, Dir: o.Dir, Manifest: o.manifest(), Supervise: true,
+		Binary: o.Binary, Dir: o.Dir, Manifest: o.manifest(plan), Supervise: true,
 		Say: func(text string) { fmt.Fprintln(o.Out, text) },
 	})
 	if err != nil {
@@ -81,7 +86,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := network.WaitHeight(ctx, 1); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
-	d, stop, err := newDriver(ctx, o, market, first, network)
+	d, stop, err := newDriver(ctx, o, market, plan, first, network)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +99,21 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 			return nil, fmt.Errorf("contracts: %w", err)
 		}
 	}
+	if plan != nil {
+		if err := d.openBanks(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Story, err)
+		}
+		printCast(o.Out, plan)
+	}
 	PrintHeader(o.Out)
 	if err := d.trade(ctx); err != nil {
 		return nil, fmt.Errorf("trade: %w", err)
 	}
 	PrintTotals(o.Out, d.report)
 	PrintComparison(o.Out, d.report)
+	if err := d.tell(); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Story, err)
+	}
 	if err := d.audit(ctx); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -110,35 +124,72 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 // late: enough for a restart of every node.
 const deadlinePeriods = 20
 
-func (o Options) manifest() testnet.Manifest {
+func (o Options) manifest(p *plan) testnet.Manifest {
 	m := testnet.Simple()
 	m.ChainID, m.Validators, m.PeriodLength = "energy-demo", o.Validators, o.PeriodLength
 	if o.Mechanism != Matrix {
 		m.Mechanism = o.Mechanism
 	}
 	m.Params = map[string]int64{"default_loss_ppm_per_km": o.LossPPMPerKm, "deadline_periods": deadlinePeriods}
+	if p != nil {
+		maps.Copy(m.Params, p.params)
+	}
 	return m
 }
 
-// prepare loads or generates the scenario and finds the first interval.
-func prepare(o Options) (market *Market, first int, err error) {
+// withStory fills in what a story's run has by default.
+func (o Options) withStory() Options {
+	s, err := findStory(o.Story)
+	if o.Story == "" || err != nil {
+		return o // prepare refuses a name that is none
+	}
+	if o.Periods == 0 {
+		o.Periods = s.periods
+	}
+	if o.Mechanism == "" {
+		// The highest bids and lowest asks trade for sure: so does the cast.
+		o.Mechanism = mechanismName(matchingv1.Mechanism_MECHANISM_AUCTION)
+	}
+	return o
+}
+
+// prepare loads or generates the scenario, lays the story out and finds the first
+// interval.
+func prepare(o Options) (market *Market, p *plan, first int, err error) {
+	if o.Story != "" {
+		if _, err := findStory(o.Story); err != nil {
+			return nil, nil, 0, err
+		}
+		if o.Mechanism == Matrix {
+			return nil, nil, 0, badOption("mechanism", "expected one that clears orders, which %s is about, got %s", o.Story, Matrix)
+		}
+	}
 	if o.Periods < 1 {
-		return nil, 0, badOption("periods", "expected at least 1, got %d", o.Periods)
+		return nil, nil, 0, badOption("periods", "expected at least 1, got %d", o.Periods)
 	}
 	scenario := Generate(o.Seed, generatedMembers, generatedDays)
 	if o.Data != "" {
 		if scenario, err = Load(o.Data); err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
 	}
 	if first, err = firstInterval(scenario, o.Start); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	if left := scenario.Intervals() - first; o.Periods > left {
-		return nil, 0, badOption("periods", "expected at most %d, which the scenario has from %s on, got %d", left, scenario.LocalTime(first), o.Periods)
+		return nil, nil, 0, badOption("periods", "expected at most %d, which the scenario has from %s on, got %d", left, scenario.LocalTime(first), o.Periods)
 	}
-	market, err = NewMarket(scenario, DefaultTariff, o.Seed)
-	return market, first, err
+	if market, err = NewMarket(scenario, DefaultTariff, o.Seed); err != nil || o.Story == "" {
+		return market, nil, first, err
+	}
+	start := first
+	if o.Start == "" {
+		start = anyStart
+	}
+	if p, err = newPlan(o.Story, market, start, o.Periods); err != nil {
+		return nil, nil, 0, err
+	}
+	return market, p, p.first, nil
 }
 
 // firstInterval returns the interval that starts at a local time, or without
@@ -175,7 +226,7 @@ func (o Options) progress(done, of int, what string) {
 }
 
 // newDriver connects to the network; stop ends the connection.
-func newDriver(ctx context.Context, o Options, market *Market, first int, network *testnet.Network) (*driver, func(), error) {
+func newDriver(ctx context.Context, o Options, market *Market, p *plan, first int, network *testnet.Network) (*driver, func(), error) {
 	connection, err := client.New(network.Addresses()...)
 	if err != nil {
 		return nil, nil, err
@@ -185,9 +236,9 @@ func newDriver(ctx context.Context, o Options, market *Market, first int, networ
 		return nil, nil, err
 	}
 	d := &driver{
-		options: o, market: market, first: first, network: network, authority: authority, aggregators: aggregators,
+		options: o, market: market, plan: p, first: first, network: network, authority: authority, aggregators: aggregators,
 		sender: client.NewSender(connection, network.Folder().ChainID), report: NewReport(DefaultTariff),
-		missed: make(map[int64]bool), books: make(map[int64]*matchingv1.Book), settled: make(map[int64]bool), trading: make(map[int64]*client.Trading),
+		missed: make(map[int64]bool), books: make(map[int64]*matchingv1.Book), settled: make(map[int64]int64), absent: make(map[int64]int), trading: make(map[int64]*client.Trading),
 	}
 	d.clock = newClock()
 	d.sender.OnBlock = d.onBlock

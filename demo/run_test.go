@@ -89,10 +89,39 @@ func TestRunMatrix(t *testing.T) {
 	checkMeters(t, o, report)
 }
 
+// The outage of every node, told by its story: its laws hold on four processes
+// that were stopped and started again.
+func TestRunOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: starts four processes; make e2e runs it")
+	}
+	binary := filepath.Join(t.TempDir(), "energyd")
+	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/energyd").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	out := new(transcript)
+	o := Options{
+		Binary: binary, Dir: filepath.Join(t.TempDir(), "net"), Validators: 4, PeriodLength: 3 * time.Second,
+		LossPPMPerKm: 10_000, Seed: 1, Story: "outage", Out: out,
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	report, err := Run(ctx, o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if broken := report.Check(); len(broken) > 0 {
+		t.Errorf("laws broken: %v\n%s", broken, out)
+	}
+	if report.Story == nil || len(report.Story.Laws) != 7 || report.MissedGates == 0 || len(report.AppHashes) != 4 {
+		t.Errorf("got %+v, %d missed gates, app hashes of %d nodes", report.Story, report.MissedGates, len(report.AppHashes))
+	}
+}
+
 // checkMeters compares what was settled with the scenario's meters.
 func checkMeters(t *testing.T, o Options, report *Report) {
 	t.Helper()
-	market, first, err := prepare(o)
+	market, _, first, err := prepare(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +180,13 @@ func TestPrepareRefusals(t *testing.T) {
 		{Options{Periods: 1, Start: generated.LocalTime(96)}, ""},
 		{Options{Periods: 1_000_000}, "periods: expected at most"},
 		{Options{Periods: 1, Data: "no-such-folder"}, "no-such-folder"},
+		{Options{Periods: 9, Story: "flood"}, `scenario: expected outage, late-data, short-of-coins, deviation, got "flood"`},
+		{Options{Periods: 6, Story: "outage"}, "periods: expected at least 7, which outage takes, got 6"},
+		{Options{Periods: 7, Story: "outage", Mechanism: Matrix}, "mechanism: expected one that clears orders, which outage is about, got matrix"},
+		{Options{Periods: 9, Story: "short-of-coins", Start: generated.LocalTime(96)}, "start: expected a time with households that short-of-coins can be told of"},
+		{Options{Periods: 8, Story: "deviation"}, ""},
 	} {
-		_, _, err := prepare(tc.o)
+		_, _, _, err := prepare(tc.o)
 		if tc.want == "" {
 			if err != nil {
 				t.Errorf("%+v: %v", tc.o, err)

@@ -45,12 +45,13 @@ func PrintPeriod(w io.Writer, p Period) { printSums(w, p.LocalTime, p.Sums) }
 // PrintTotals prints the line of all periods and what the members saved.
 func PrintTotals(w io.Writer, r *Report) {
 	printSums(w, "total", r.Totals)
-	var paid, received int64
+	var paid, received, debt int64
 	for _, m := range r.Totals.Members {
 		paid += m.Paid
 		received += m.Received
+		debt += m.Debt
 	}
-	net := paid - received
+	net := paid + debt - received
 	fmt.Fprintf(w, "Members %s net; with the grid alone they would have %s: saved %s.\n",
 		spent(net), spent(net+r.Saved), fixed(r.Saved, 6, 6))
 	if r.Totals.Auction == (Auction{}) {
@@ -70,7 +71,7 @@ func spent(ucoin int64) string {
 }
 
 func printSums(w io.Writer, first string, s Sums) {
-	settled := s.Grid.Paid
+	settled := s.Grid.Paid + s.Fund.Paid
 	for _, m := range s.Members {
 		settled += m.Paid
 	}

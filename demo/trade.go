@@ -29,6 +29,9 @@ func (d *driver) trade(ctx context.Context) error {
 	if d.options.Mechanism != Matrix {
 		parts = append(parts, d.orderAll)
 	}
+	if d.plan != nil && d.plan.down != nil {
+		parts = append(parts, d.standStill)
+	}
 	for _, part := range parts {
 		wait.Go(func() {
 			if err := part(ctx); err != nil {
@@ -68,24 +71,44 @@ func (d *driver) orderAll(ctx context.Context) error {
 	if _, err := d.sender.Query(ctx, &registryv1.QueryParamsRequest{}, params, 0); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	d.chronicle.gateLead = params.Params.GateLeadMs
+	d.mu.Unlock()
 	for i := range d.options.Periods {
 		period := d.periodOf(i)
 		opens := d.periodOf(i-1) - params.Params.GateLeadMs
 		if err := d.clock.waitUntil(ctx, func(now int64) bool { return now >= opens }); err != nil {
 			return err
 		}
-		err := each(len(d.members), func(m int) error { return d.order(ctx, i, m, period) })
-		if err != nil {
+		if err := d.orderPeriod(ctx, i, period); err != nil {
 			return fmt.Errorf("orders of period %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
+// orderPeriod places a period's orders. No outage begins meanwhile.
+func (d *driver) orderPeriod(ctx context.Context, i int, period int64) error {
+	d.outage.RLock()
+	defer d.outage.RUnlock()
+	if err := d.rescue(ctx, i); err != nil {
+		return err
+	}
+	return each(len(d.members), func(m int) error { return d.order(ctx, i, m, period) })
+}
+
+// drawOrder is what a member orders for a period.
+func (d *driver) drawOrder(i, m int) (Order, bool) {
+	if d.plan != nil {
+		return d.plan.order(m, i)
+	}
+	return d.market.Order(m, d.first+i)
+}
+
 // order places a member's order. One that comes too late is a missed gate, not
 // an error: the grid serves the member.
 func (d *driver) order(ctx context.Context, interval, m int, period int64) error {
-	order, ok := d.market.Order(m, d.first+interval)
+	order, ok := d.drawOrder(interval, m)
 	if !ok {
 		return nil
 	}
@@ -99,6 +122,9 @@ func (d *driver) order(ctx context.Context, interval, m int, period int64) error
 		d.mu.Lock()
 		d.missed[period] = true
 		d.mu.Unlock()
+		return nil
+	}
+	if rejected != nil && d.refused(m, interval, rejected) {
 		return nil
 	}
 	if err != nil {
@@ -169,7 +195,8 @@ func (d *driver) signs(m *member, period int64) bool {
 }
 
 // readAll submits each gateway's readings at the first period's start and at
-// every period's end: cumulative registers, signed, taken on the boundary.
+// every period's end: cumulative registers, signed, taken on the boundary. What a
+// story keeps back goes with the first one that it does not.
 func (d *driver) readAll(ctx context.Context) error {
 	for i := range d.options.Periods + 1 {
 		at := d.periodOf(i)
@@ -191,7 +218,12 @@ func (d *driver) readAll(ctx context.Context) error {
 			if err := d.gateways[m.gateway].SignReading(d.sender.ChainID, reading); err != nil {
 				return err
 			}
-			batches[m.gateway] = append(batches[m.gateway], reading)
+			m.unsent = append(m.unsent, reading)
+			if d.plan.holds(n, i) {
+				continue
+			}
+			batches[m.gateway] = append(batches[m.gateway], m.unsent...)
+			m.unsent = nil
 		}
 		err := each(len(batches), func(g int) error {
 			if len(batches[g]) == 0 {
@@ -210,7 +242,7 @@ func (d *driver) readAll(ctx context.Context) error {
 func (d *driver) reportAll(ctx context.Context) error {
 	for i := range d.options.Periods {
 		period := d.periodOf(i)
-		if err := d.clock.waitUntil(ctx, func(int64) bool { return d.isSettled(period) }); err != nil {
+		if err := d.clock.waitUntil(ctx, func(int64) bool { return d.settledVersion(period) > 0 }); err != nil {
 			return err
 		}
 		if err := d.addPeriod(ctx, i, period); err != nil {
@@ -224,6 +256,8 @@ func (d *driver) reportAll(ctx context.Context) error {
 
 // addPeriod reads a settled period from the chain.
 func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
+	d.outage.RLock()
+	defer d.outage.RUnlock()
 	root, err := d.rootOfPeriod(ctx, period)
 	if err != nil {
 		return err
@@ -238,6 +272,7 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 		Auction: Auction{MatchedWh: book.GetAuction().GetMatchedWh(), CleanWh: book.GetAuction().GetCleanWh(), Surplus: book.GetAuction().GetSurplusUcoin()},
 		Orders:  book.Orders, MatchedWh: book.MatchedWh + t.ContractWh, SoldWh: t.SoldWh, BoughtWh: t.BoughtWh, LossWh: t.LossWh, Fees: t.FeesUcoin,
 		Grid: Grid{BoughtWh: t.GridBoughtWh, SoldWh: t.GridSoldWh, Paid: t.GridPaidUcoin, Received: t.GridReceivedUcoin},
+		Fund: Fund{Paid: t.FundPaidUcoin, Received: t.FundReceivedUcoin},
 	}}
 	for _, m := range d.members {
 		address := m.address()
@@ -248,7 +283,7 @@ func (d *driver) addPeriod(ctx context.Context, i int, period int64) error {
 		p.Members = append(p.Members, Row{
 			Member: m.Name, ImportWh: s.ImportWh, ExportWh: s.ExportWh, BoughtWh: s.BoughtWh, SoldWh: s.SoldWh,
 			GridImportWh: s.GridImportWh, GridExportWh: s.GridExportWh,
-			Paid: s.PaidUcoin, Received: s.ReceivedUcoin, Balance: s.BalanceAfterUcoin, Reputation: s.Reputation,
+			Paid: s.PaidUcoin, Received: s.ReceivedUcoin, Debt: s.DebtUcoin, Balance: s.BalanceAfterUcoin, Reputation: s.Reputation,
 		})
 	}
 	if err := d.compare(ctx, period); err != nil {
@@ -288,7 +323,7 @@ func (d *driver) rootOfPeriod(ctx context.Context, period int64) (*settlementv1.
 		if err != nil && !errors.As(err, &rejected) {
 			return nil, err
 		}
-		if settled.Root != nil {
+		if settled.Root != nil && settled.Root.Version >= d.settledVersion(period) {
 			return settled.Root, nil
 		}
 		select {

@@ -20,6 +20,7 @@ const (
 	ModuleMatching
 	ModuleSettlement
 	ModuleCredit
+	ModuleOrigin
 )
 
 // TableStatementsRoots is settlement's table of roots by period.

@@ -20,8 +20,8 @@ import (
 
 // billFlags are what a bill is asked for with.
 type billFlags struct {
-	account, from, to, out string
-	proof, csv             bool
+	account, from, to, month, out string
+	proof, csv, byMonth           bool
 }
 
 func billCommand(o *options) *cobra.Command {
@@ -30,8 +30,14 @@ func billCommand(o *options) *cobra.Command {
 		Use: "bill --account ACCOUNT", Short: "Show an account's settled periods, with proof if asked", Args: noArguments,
 		Long: `Show what an account bought, sold, paid and received in its settled periods, and
 what it saved against the grid alone. With --proof the bill is written as a
-file that anyone can check with energycli verify bill, without a node.`,
-		Example: `  energycli bill --account alice --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z
+file that anyone can check with energycli verify bill, without a node.
+
+With --month, or --by-month, the periods are summed by UTC month, and with whom
+the account traded, what fees were the chain's and what those of zones, and which
+periods are not in the bill. docs/bills.md explains the columns of --csv.`,
+		Example: `  energycli bill --account alice --month 2026-11
+  energycli bill --account alice --by-month --csv --out alice.csv
+  energycli bill --account alice --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z
   energycli bill --account alice --proof --out bill.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.bill(cmd, f) },
 	}
@@ -40,6 +46,8 @@ file that anyone can check with energycli verify bill, without a node.`,
 	flags.StringVar(&f.from, "from", "", "first period: a time like 2026-01-31T12:00:00Z or Unix milliseconds (default: the chain's first)")
 	flags.StringVar(&f.to, "to", "", "last period, likewise (default: the latest settled)")
 	flags.BoolVar(&f.proof, "proof", false, "write the bill with all that proves it, as JSON")
+	flags.StringVar(&f.month, "month", "", "a UTC month like 2026-11, in place of --from and --to, summed")
+	flags.BoolVar(&f.byMonth, "by-month", false, "sum the periods by UTC month")
 	flags.StringVar(&f.out, "out", "", "file to write (default: standard output)")
 	flags.BoolVar(&f.csv, "csv", false, "write a line per period with commas, for accounting")
 	return cmd
@@ -48,6 +56,9 @@ file that anyone can check with energycli verify bill, without a node.`,
 func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 	if f.proof && f.csv {
 		return usage("--csv: expected only one of it and --proof")
+	}
+	if f.proof && f.byMonth {
+		return usage("--by-month: expected only one of it and --proof")
 	}
 	l := o.link(cmd.Context())
 	account, from, to, err := f.read(l)
@@ -63,6 +74,9 @@ func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 	}
 	if len(bill.Sections) == 0 {
 		return fmt.Errorf("settled periods of %v in that time: %w", account, errNotFound)
+	}
+	if !f.proof && (f.byMonth || f.month != "") {
+		return o.monthlyBill(cmd, f, bill)
 	}
 	if f.proof || o.json() {
 		data, err := json.MarshalIndent(bill, "", "  ")
@@ -86,6 +100,28 @@ func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 	return writeFile(cmd, f.out, []byte(text))
 }
 
+// monthlyBill writes the bill summed by month.
+func (o *options) monthlyBill(cmd *cobra.Command, f billFlags, bill *client.Bill) error {
+	sums, err := monthly(bill)
+	if err != nil {
+		return err
+	}
+	text := sums.text()
+	switch {
+	case o.json():
+		data, err := json.MarshalIndent(sums, "", "  ")
+		if err != nil {
+			return err
+		}
+		text = string(data)
+	case f.csv:
+		if text, err = sums.csv(); err != nil {
+			return err
+		}
+	}
+	return writeFile(cmd, f.out, []byte(text))
+}
+
 // read reads the account and the span of time.
 func (f billFlags) read(l *link) (account protocol.Address, from, to int64, err error) {
 	request := new(settlementv1.QueryStatementRequest)
@@ -98,6 +134,15 @@ func (f billFlags) read(l *link) (account protocol.Address, from, to int64, err 
 	}
 	account = protocol.Address(request.Account)
 	to = math.MaxInt64 - 1
+	if f.month != "" {
+		if f.from != "" || f.to != "" {
+			return account, 0, 0, usage("--month: expected only one of it and --from, --to")
+		}
+		if from, err = client.ParseMonth(f.month); err != nil {
+			return account, 0, 0, usage("--month: %w", err)
+		}
+		return account, from, units.MonthOf(from+31*24*3_600_000) - 1, nil
+	}
 	for _, bound := range []struct {
 		flag, text string
 		into       *int64
@@ -132,6 +177,12 @@ func billText(b *client.Bill) string {
 			remark = "no readings"
 		case s.Estimated:
 			remark = "estimated"
+		}
+		if s.Waived {
+			remark += ", waived"
+		}
+		if s.CorrectsVersion > 0 {
+			remark = strings.TrimPrefix(fmt.Sprintf("%s, corrected (version %d)", remark, s.Version), ", ")
 		}
 		if s.DrawnUcoin > 0 {
 			remark = strings.TrimPrefix(remark+", "+coins(s.DrawnUcoin)+" on loan", ", ")
@@ -182,16 +233,16 @@ func tradesText(b *client.Bill) string {
 // billCSV writes a bill's periods with commas, in kWh and coins.
 func billCSV(b *client.Bill) (string, error) {
 	rows := [][]string{{
-		"period", "version", "missing", "estimated", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
+		"period", "version", "missing", "estimated", "waived", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
 		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",
 		"guaranteed_coin", "penalty_coin", "make_whole_paid_coin", "make_whole_received_coin",
-		"drawn_coin", "loans_repaid_coin",
+		"drawn_coin", "loans_repaid_coin", "corrects_version", "correction_paid_coin", "correction_received_coin", "correction_debt_coin",
 	}}
 	for _, section := range b.Sections {
 		s := section.Statement
 		row := []string{
 			time.UnixMilli(s.Period).UTC().Format(time.RFC3339), strconv.FormatInt(s.Version, 10),
-			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated),
+			strconv.FormatBool(s.Missing), strconv.FormatBool(s.Estimated), strconv.FormatBool(s.Waived),
 		}
 		for _, wh := range []int64{s.ImportWh, s.ExportWh, s.BoughtWh, s.SoldWh, s.GridImportWh, s.GridExportWh} {
 			row = append(row, units.FormatScaled(wh, 3))
@@ -201,6 +252,10 @@ func billCSV(b *client.Bill) (string, error) {
 			s.GuaranteedUcoin, s.PenaltyUcoin, s.MakeWholePaidUcoin, s.MakeWholeReceivedUcoin,
 			s.DrawnUcoin, s.LoansRepaidUcoin,
 		} {
+			row = append(row, units.FormatScaled(ucoin, 6))
+		}
+		row = append(row, strconv.FormatInt(s.CorrectsVersion, 10))
+		for _, ucoin := range []int64{s.CorrectionPaidUcoin, s.CorrectionReceivedUcoin, s.CorrectionDebtUcoin} {
 			row = append(row, units.FormatScaled(ucoin, 6))
 		}
 		rows = append(rows, row)

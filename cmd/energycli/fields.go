@@ -60,7 +60,7 @@ func leavesBelow(desc protoreflect.MessageDescriptor, prefix string, path []prot
 
 // unitNames tell apart quantities of one name, violation_wh and violation_ppm.
 var unitNames = map[string]string{
-	"kWh": "_energy", "coin": "_amount", "coin/kWh": "_rate", "%": "_share", "m": "_length", "kW": "_power", "time": "_time", "duration": "_duration",
+	"kWh": "_energy", "coin": "_amount", "coin/kWh": "_rate", "%": "_share", "m": "_length", "kW": "_power", "time": "_time", "month": "_month", "duration": "_duration",
 }
 
 // peopleNames returns the fields' names without their units, unless two would
@@ -143,6 +143,8 @@ func (l leaf) help() string {
 			if isPeriod(l.field) {
 				text += `; "next" is the next period that takes orders, "current" the one being delivered`
 			}
+		case "month":
+			text += `: a UTC month like 2026-11`
 		case "duration":
 			text += `: a duration like 15m`
 		default:

@@ -21,6 +21,11 @@ func queryCommand(o *options) *cobra.Command {
 order, by position: energycli query bank balance alice.`,
 	}
 	addModules(cmd, queries(), func(e entry) *cobra.Command { return stateCommand(o, e) })
+	for _, e := range queries() {
+		if e.module == "origin" && e.command == "certificates" {
+			cmd.AddCommand(stateCommand(o, e)) // the short way to it
+		}
+	}
 	cmd.AddCommand(windowCommand(o), invariantsCommand(o), headerCommand(o), transactionCommand(o), blockCommand(o), explainCommand(o))
 	return cmd
 }

@@ -16,6 +16,8 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.matching.v1.MsgSetStandingOrder.keep_wh":    true, // nothing
 	"energy.matching.v1.MsgSetStandingOrder.until_ms":   true, // no end
 	"energy.metering.v1.MsgSubmitReadings.gateway_key":  true, // that of --from
+	"energy.metering.v1.MsgCorrectReadings.gateway_key": true,
+	"energy.metering.v1.Reading.version":                true, // the boundary's next one
 	"energy.metering.v1.Reading.sequence":               true, // the next one
 	"energy.metering.v1.Reading.time_ms":                true, // now
 	"energy.metering.v1.Reading.quality":                true, // measured
@@ -23,21 +25,29 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.registry.v1.MsgRevoke.reason":               true,
 	"energy.settlement.v1.MsgProposeContract.priority":  true, // first
 	"energy.settlement.v1.MsgProposeContract.rank":      true,
+	"energy.settlement.v1.MsgProposeContract.year_wh":   true, // nothing is agreed for a year
 
-	"energy.grid.v1.QueryTariffRequest.period":              true, // the present one
-	"energy.grid.v1.QueryZoneFeeRequest.period":             true,
-	"energy.matching.v1.QueryOrdersRequest.account":         true, // all
-	"energy.matching.v1.QueryMatchesRequest.account":        true,
-	"energy.matching.v1.QueryMarketsRequest.period":         true, // the present one
-	"energy.matching.v1.QueryMarketRequest.market":          true, // market 0
-	"energy.matching.v1.QueryBookRequest.market":            true,
-	"energy.matching.v1.QueryOrdersRequest.market":          true,
-	"energy.matching.v1.QueryCertificateRequest.market":     true,
-	"energy.matching.v1.QueryCertificateRequest.round":      true, // the latest
-	"energy.registry.v1.QueryAccountsRequest.status":        true, // any
-	"energy.registry.v1.QueryParamsRequest.period":          true, // the present one
-	"energy.settlement.v1.QueryRootsRequest.from_period":    true, // from the first
-	"energy.matching.v1.QueryStandingOrdersRequest.account": true,
+	"energy.settlement.v1.MsgProposeContract.excess_price_ucoin_per_kwh":  true, // with year_wh the chain asks for it
+	"energy.settlement.v1.MsgProposeContract.penalty_price_ucoin_per_kwh": true, // leaving costs nothing
+
+	"energy.grid.v1.QueryTariffRequest.period":                  true, // the present one
+	"energy.grid.v1.QueryZoneFeeRequest.period":                 true,
+	"energy.matching.v1.QueryOrdersRequest.account":             true, // all
+	"energy.matching.v1.QueryMatchesRequest.account":            true,
+	"energy.matching.v1.QueryMarketsRequest.period":             true, // the present one
+	"energy.matching.v1.QueryMarketRequest.market":              true, // market 0
+	"energy.matching.v1.QueryBookRequest.market":                true,
+	"energy.matching.v1.QueryOrdersRequest.market":              true,
+	"energy.matching.v1.QueryCertificateRequest.market":         true,
+	"energy.matching.v1.QueryCertificateRequest.round":          true, // the latest
+	"energy.metering.v1.QueryBoundariesRequest.from_ms":         true, // from the first
+	"energy.registry.v1.QueryAccountsRequest.status":            true, // any
+	"energy.registry.v1.QueryParamsRequest.period":              true, // the present one
+	"energy.settlement.v1.QueryRootsRequest.from_period":        true, // from the first
+	"energy.matching.v1.QueryStandingOrdersRequest.account":     true,
+	"energy.settlement.v1.QueryZoneFeesRequest.from_month":      true, // from the first
+	"energy.origin.v1.QueryCertificatesRequest.from_month":      true,
+	"energy.origin.v1.QueryCertificateTotalsRequest.from_month": true,
 }
 
 // required says whether the field must be stated: without presence of its own,

@@ -16,6 +16,7 @@ import (
 	_ "github.com/energyd/energyd/gen/energy/grid/v1"
 	_ "github.com/energyd/energyd/gen/energy/matching/v1"
 	_ "github.com/energyd/energyd/gen/energy/metering/v1"
+	_ "github.com/energyd/energyd/gen/energy/origin/v1"
 	_ "github.com/energyd/energyd/gen/energy/registry/v1"
 	_ "github.com/energyd/energyd/gen/energy/reputation/v1"
 	_ "github.com/energyd/energyd/gen/energy/settlement/v1"

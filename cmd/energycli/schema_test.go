@@ -42,9 +42,11 @@ func TestSchemaIsWhole(t *testing.T) {
 		"bank recharge", "bank transfer", "bank withdraw",
 		"credit fund-bank", "credit repay-loan", "credit set-bank", "credit state-demand", "credit withdraw-capital", "grid set-tariff", "grid set-topology", "grid set-zone-fee",
 		"matching cancel", "matching cancel-standing-order", "matching confirm", "matching place-buy", "matching place-sell", "matching reveal-order",
-		"matching seal-order", "matching set-market", "matching set-standing-order", "metering submit-readings", "metering swap-meter",
+		"matching seal-order", "matching set-market", "matching set-standing-order", "metering correct-readings", "metering submit-readings", "metering swap-meter",
+		"origin retire-certificate", "origin transfer-certificate",
 		"registry apply", "registry approve", "registry approve-proposal", "registry bind-meter", "registry freeze", "registry propose", "registry reject",
 		"registry revoke", "registry set-authority", "registry set-params", "registry set-roles", "registry set-validator", "registry thaw",
+		"reputation countersign", "reputation reauthorise",
 		"settlement accept-contract", "settlement cancel-contract", "settlement propose-contract",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -77,6 +79,8 @@ func sample(l leaf) (text, bad string, value protoreflect.Value) {
 		return "7", "7.5", protoreflect.ValueOfInt64(7)
 	case "time":
 		return "2026-01-31T12:00:00Z", "noon", protoreflect.ValueOfInt64(1_769_860_800_000)
+	case "month":
+		return "2026-02", "february", protoreflect.ValueOfInt64(1_769_904_000_000)
 	case "duration":
 		return "15m", "15", protoreflect.ValueOfInt64(900_000)
 	case "kWh", "m", "kW":

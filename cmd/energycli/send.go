@@ -174,23 +174,33 @@ func createdBy(key []byte, sequence uint64, msgs []proto.Message) []created {
 // signReadings signs the readings that are not signed yet, as their gateway.
 func signReadings(key client.Key, chainID string, msgs []proto.Message) error {
 	for _, msg := range msgs {
-		batch, ok := msg.(*meteringv1.MsgSubmitReadings)
-		if !ok {
-			continue
-		}
-		if len(batch.GatewayKey) == 0 {
-			batch.GatewayKey = key.Public()
-		}
-		for i, reading := range batch.Readings {
-			if len(reading.Signature) > 0 {
-				continue
-			}
-			if string(batch.GatewayKey) != string(key.Public()) {
-				return usage("readings[%d].signature: expected a signature, the key of --from is not the gateway key", i)
-			}
-			if err := key.SignReading(chainID, reading); err != nil {
+		switch batch := msg.(type) {
+		case *meteringv1.MsgSubmitReadings:
+			if err := signBatch(key, chainID, &batch.GatewayKey, batch.Readings); err != nil {
 				return err
 			}
+		case *meteringv1.MsgCorrectReadings:
+			if err := signBatch(key, chainID, &batch.GatewayKey, batch.Readings); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func signBatch(key client.Key, chainID string, gatewayKey *[]byte, readings []*meteringv1.Reading) error {
+	if len(*gatewayKey) == 0 {
+		*gatewayKey = key.Public()
+	}
+	for i, reading := range readings {
+		if len(reading.Signature) > 0 {
+			continue
+		}
+		if string(*gatewayKey) != string(key.Public()) {
+			return usage("readings[%d].signature: expected a signature, the key of --from is not the gateway key", i)
+		}
+		if err := key.SignReading(chainID, reading); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -27,7 +27,7 @@ in coins, prices in coins per kWh, ratios in per cent. Messages marked with
 	addModules(cmd, messages(), func(e entry) *cobra.Command { return messageCommand(o, e, "tx", send) })
 	for _, module := range cmd.Commands() {
 		if module.Name() == "metering" {
-			module.AddCommand(submitReadingCommand(o))
+			module.AddCommand(submitReadingCommand(o), correctReadingCommand(o))
 		}
 	}
 	cmd.AddCommand(replaceCommand(o), sealCommand(o))

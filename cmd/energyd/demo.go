@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
@@ -26,7 +27,10 @@ func demoCommand() *cobra.Command {
 		Long: "Starts a network of several validators on this machine, registers households with meters on their feeder,\n" +
 			"and lets them trade period by period: orders from the forecast of the day before, clearing, signatures,\n" +
 			"signed readings of what was measured, settlement. Ends with the members' savings, the invariants, one app\n" +
-			"hash of all nodes and a bill verified by proof.",
+			"hash of all nodes and a bill verified by proof.\n\n" +
+			"With --scenario something goes wrong on the way: who it touches, what it costs whom and by which rule is told at\n" +
+			"the end, and the bill is that of who it is about. Everybody then orders exactly what its meter will count, so that\n" +
+			"nothing else deviates, and the market is an auction unless --mechanism names another.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd, o, jsonFile)
 		},
@@ -35,11 +39,12 @@ func demoCommand() *cobra.Command {
 	flags.StringVar(&o.Data, "data", "", "scenario folder (members.csv, load_wh.csv, pv_wh.csv); default: one generated from the seed")
 	flags.StringVar(&o.Start, "start", "", "local time of the first interval; default: the first whose forecast has a surplus")
 	flags.IntVar(&o.Validators, "validators", 4, "number of nodes")
-	flags.IntVar(&o.Periods, "periods", 24, "number of periods to trade")
+	flags.IntVar(&o.Periods, "periods", 24, "number of periods to trade; of a scenario: as many as it takes")
 	flags.DurationVar(&o.PeriodLength, "period-length", 3*time.Second, "length of a period on the chain")
 	flags.Int64Var(&o.LossPPMPerKm, "loss-ppm-per-km", 10_000, "loss of the lines, ppm per km")
 	flags.Uint64Var(&o.Seed, "seed", 1, "draws prices, wishes and consents, and the generated scenario")
 	flags.StringVar(&o.Mechanism, "mechanism", "", mechanismHelp+"; "+demo.Matrix+" clears nothing: members deliver by bilateral contracts")
+	flags.StringVar(&o.Story, "scenario", "", "a disturbance whose story is told: "+strings.Join(demo.StoryNames(), ", ")+"; default: none")
 	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' homes, kept afterwards; default: a temporary one")
 	flags.StringVar(&jsonFile, "json", "", "write the report (Wh, ucoin) to this file, - for standard output")
 	return cmd
@@ -48,6 +53,9 @@ func demoCommand() *cobra.Command {
 func runDemo(cmd *cobra.Command, o demo.Options, jsonFile string) (err error) {
 	if err := checkDemo(o); err != nil {
 		return err
+	}
+	if o.Story != "" && !cmd.Flags().Changed("periods") {
+		o.Periods = 0 // as many as the story takes
 	}
 	// Before the run: it would be a pity to notice afterwards.
 	report, err := openReport(cmd, jsonFile)

@@ -50,11 +50,12 @@ var table = []room{
 	{name: "x/registry", ours: contract},
 	{name: "x/bank", ours: list(contract, "x/registry")},
 	{name: "x/grid", ours: list(contract, "x/registry", "x/grid/*")},
-	{name: "x/reputation", ours: list(contract, "x/registry")},
+	{name: "x/reputation", ours: list(contract, "x/registry", "x/bank")},
+	{name: "x/origin", ours: list(contract, "x/registry")},
 	{name: "x/metering", ours: list(contract, trade)},
 	{name: "x/credit", ours: list(contract, trade, "x/metering", "x/credit/*")},
 	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/grid/*", "x/matching/*")},
-	{name: "x/settlement", ours: list(contract, trade, "x/metering", "x/credit", "x/matching/...", "x/settlement/*")},
+	{name: "x/settlement", ours: list(contract, trade, "x/origin", "x/metering", "x/credit", "x/matching/...", "x/settlement/*")},
 
 	// Pure algorithms, usable without a chain on books and bills from files.
 	{name: "x/grid/*", ours: list("gen/...", "units")},

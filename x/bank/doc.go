@@ -27,6 +27,17 @@
 // account owes it at one time, so that nobody who never pays empties it period by
 // period.
 //
+// Exposure. What open orders and matches of an account may cost beyond their escrow
+// is kept with its balance. Expose takes no more than is free, with what the credit
+// line adds (SPEC 3). Transfers, payouts and escrow leave as much free as is
+// exposed, and do not count the line, which may end before the matches do. Only
+// settlement goes below: it takes what is due whatever the account is exposed to.
+// The account then sends and orders nothing more until it is covered again, and its
+// matches are paid by the balance, the line, the fund, or become debt.
+//
+// A revoked account is paid out once it is closed (registry): until then what it
+// has is for what it owes.
+//
 // An account that owes neither transfers nor withdraws; whatever becomes free to
 // it, by receipt or from escrow, repays its debts first, oldest first.
 //
@@ -36,5 +47,7 @@
 // and repay with the account's next receipt.
 //
 // Invariants: I1, the sum of all balances and escrows equals minted - burned;
-// I7, no member's balance or escrow is below zero.
+// I7, no member's balance, escrow or exposure is below zero. That no message leaves
+// more exposed than covered is a law of steps, not of states: settlement may lower
+// the cover.
 package bank

@@ -16,4 +16,8 @@ var (
 	ErrInDebt             = codespace.New(9, "in_debt")
 	ErrOverflow           = codespace.New(10, "overflow")
 	ErrBadGenesis         = codespace.New(11, "bad_genesis")
+	// ErrExposed: the coins are for open orders and matches.
+	ErrExposed = codespace.New(40, "exposed")
+	// ErrOpenObligations: a revoked account is paid out once it is closed.
+	ErrOpenObligations = codespace.New(41, "open_obligations")
 )

@@ -57,7 +57,7 @@ func initBalances(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 		if balances.Has(ctx.Store, balanceKey(balance.Account)) {
 			return fmt.Errorf("%s.account: expected each account once, got %v again", field, address)
 		}
-		if balance.FreeUcoin == 0 && balance.EscrowUcoin == 0 {
+		if balance.FreeUcoin == 0 && balance.EscrowUcoin == 0 && balance.ExposedUcoin == 0 {
 			return fmt.Errorf("%s: expected a balance that is not zero", field)
 		}
 		saveBalance(ctx.Store, balance)

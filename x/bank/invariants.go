@@ -85,9 +85,9 @@ func checkSums(r state.Reader, what string, sums state.Map[*bankv1.Debt], counts
 
 func checkBalance(balance *bankv1.Balance) error {
 	account := protocol.Address(balance.Account)
-	if balance.EscrowUcoin < 0 || (balance.FreeUcoin < 0 && !signed(account)) {
-		return fmt.Errorf("balance of %v: expected 0 or more, got %d ucoin free and %d in escrow",
-			account, balance.FreeUcoin, balance.EscrowUcoin)
+	if balance.EscrowUcoin < 0 || balance.ExposedUcoin < 0 || (balance.FreeUcoin < 0 && !signed(account)) {
+		return fmt.Errorf("balance of %v: expected 0 or more, got %d ucoin free, %d in escrow and %d exposed",
+			account, balance.FreeUcoin, balance.EscrowUcoin, balance.ExposedUcoin)
 	}
 	return nil
 }

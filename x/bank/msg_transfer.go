@@ -33,6 +33,9 @@ func transfer(ctx *module.Ctx, msg *bankv1.MsgTransfer) error {
 	if err := checkNoDebt(ctx.Store, "sender", from); err != nil {
 		return err
 	}
+	if err := CheckSpendable(ctx.Store, from, msg.AmountUcoin); err != nil {
+		return err
+	}
 	if err := addFree(ctx.Store, from, -msg.AmountUcoin); err != nil {
 		return err
 	}

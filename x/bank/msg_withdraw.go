@@ -2,9 +2,12 @@ package bank
 
 import (
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/registry"
 )
 
 func checkWithdraw(_ string, msg *bankv1.MsgWithdraw) error {
@@ -21,9 +24,11 @@ func withdraw(ctx *module.Ctx, msg *bankv1.MsgWithdraw) error {
 	if err := checkNoDebt(ctx.Store, "account", account); err != nil {
 		return err
 	}
-	if free := BalanceOf(ctx.Store, account).FreeUcoin; free < msg.AmountUcoin {
-		return ErrInsufficientFunds.With("amount_ucoin: expected at most the %s that are free, got %s",
-			units.FormatCoins(free), units.FormatCoins(msg.AmountUcoin))
+	if err := checkClosed(ctx.Store, account); err != nil {
+		return err
+	}
+	if err := CheckSpendable(ctx.Store, account, msg.AmountUcoin); err != nil {
+		return err
 	}
 	if err := useReference(ctx, msg.Reference, msg.AmountUcoin); err != nil {
 		return err
@@ -37,4 +42,13 @@ func withdraw(ctx *module.Ctx, msg *bankv1.MsgWithdraw) error {
 	supply.Set(ctx.Store, total)
 	ctx.Emit(&bankv1.Withdrawn{Account: msg.Account, AmountUcoin: msg.AmountUcoin, Reference: msg.Reference})
 	return addFree(ctx.Store, account, -msg.AmountUcoin)
+}
+
+// checkClosed refuses to pay out a revoked account that has obligations left.
+func checkClosed(r state.Reader, address protocol.Address) error {
+	account, ok := registry.AccountOf(r, address)
+	if ok && account.Status == registryv1.Status_STATUS_REVOKED && account.ClosedAtMs == 0 {
+		return ErrOpenObligations.With("account: expected one without open obligations, %v is revoked and not closed yet", address)
+	}
+	return nil
 }

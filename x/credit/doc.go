@@ -58,6 +58,12 @@
 // period are one loan at the offer's rate, with interest =
 // floor(sum drawn x rate / 10^6).
 //
+// An order that is not escrowed may count on a line (Undrawn): on the lesser of what
+// the lines of the present and of the next period may still draw. None of them need
+// be there when the order settles; an account that its bank lends to in two periods
+// in a row is one that it goes on lending to. If it does not, the order is paid as
+// others are: by the balance, the fund, or a debt.
+//
 // Repayment. Whatever a borrower gets for energy, from buyers or the grid, first
 // repays its debts (SPEC 3: they are overdue), then its loans, oldest first,
 // interest before principal, and only then is its own. By MsgRepayLoan it may pay

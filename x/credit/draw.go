@@ -77,6 +77,23 @@ func checkDraw(ctx *module.Ctx, short Shortfall, line *creditv1.Line) error {
 	return nil
 }
 
+// Undrawn is what an account may count on borrowing for an order, in ucoin: the
+// lesser of what its lines of the present and of the next period may still draw,
+// nothing before both are priced or if it may not borrow. Neither line need be
+// there when the order is settled, as lines are priced anew each period; the
+// lesser of two in a row is what its bank keeps lending it.
+func Undrawn(ctx *module.Ctx, account protocol.Address) int64 {
+	registered, _ := registry.AccountOf(ctx.Store, account)
+	home := registered.GetHomeAggregator()
+	now := registry.PeriodOf(ctx.Store, ctx.TimeMs)
+	present, ok := lines.Get(ctx.Store, lineKey(home, now, account[:]))
+	if !ok || mayBorrow(ctx, account, home) != nil {
+		return 0
+	}
+	next, _ := lines.Get(ctx.Store, lineKey(home, now+registry.ChainOf(ctx.Store).PeriodLengthMs, account[:]))
+	return min(present.UndrawnUcoin, next.GetUndrawnUcoin())
+}
+
 // recordDraw adds what is drawn to the borrower's loan of the period.
 func recordDraw(ctx *module.Ctx, short Shortfall, line *creditv1.Line, ucoin int64) error {
 	offer, ok := offers.Get(ctx.Store, offerKey(line.Bank, line.Period))

@@ -28,6 +28,9 @@ func fundBank(ctx *module.Ctx, msg *creditv1.MsgFundBank) error {
 	if err := checkNoDebt(ctx, "sender", sender); err != nil {
 		return err
 	}
+	if err := bank.CheckSpendable(ctx.Store, sender, msg.AmountUcoin); err != nil {
+		return err
+	}
 	if b.PaidInUcoin, err = units.Add(b.PaidInUcoin, msg.AmountUcoin); err != nil {
 		return ErrOverflow.With("amount_ucoin: %v", err)
 	}

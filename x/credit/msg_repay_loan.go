@@ -26,9 +26,8 @@ func repayLoan(ctx *module.Ctx, msg *creditv1.MsgRepayLoan) error {
 		return ErrBeyondOwed.With("amount_ucoin: expected at most the %s that the loans of %v have left, got %s",
 			units.FormatCoins(owed), sender, units.FormatCoins(msg.AmountUcoin))
 	}
-	if free := bank.BalanceOf(ctx.Store, sender).FreeUcoin; msg.AmountUcoin > free {
-		return bank.ErrInsufficientFunds.With("amount_ucoin: expected at most the %s that %v has, got %s",
-			units.FormatCoins(free), sender, units.FormatCoins(msg.AmountUcoin))
+	if err := bank.CheckSpendable(ctx.Store, sender, msg.AmountUcoin); err != nil {
+		return err
 	}
 	_, err := payOldest(ctx, sender, msg.AmountUcoin, false)
 	return err

@@ -102,9 +102,8 @@ func collect(ctx *module.Ctx, loan *creditv1.Loan) error {
 	}
 	switch repaid := left(loan) == 0; {
 	case repaid && !loan.Late:
-		if loan.LentUcoin >= registry.ParamsNow(ctx.Store, ctx.TimeMs).CreditMinOutcomeUcoin {
-			reputation.Record(ctx, borrower, reputation.Fulfilled)
-		}
+		lent := []reputation.Dealing{{With: protocol.Address(loan.Bank), Amount: loan.LentUcoin}}
+		reputation.Fulfil(ctx, borrower, lent, registry.ParamsNow(ctx.Store, ctx.TimeMs).CreditMinOutcomeUcoin)
 		return end(ctx, loan, 0)
 	case repaid:
 		return end(ctx, loan, 0)

@@ -89,11 +89,11 @@ func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 }
 
 // prematch records one trade of the mechanism, confirms it for the sides that
-// gave a standing consent, and declines it for those whose rule rejects it. The
-// order's escrow covers it: price and fee of the pair are at most the bid, and
-// truncating parts gives no more than truncating the whole.
+// gave a standing consent, and declines it for those whose rule rejects it. What
+// stands behind the order covers it: price and fee of the pair are at most the bid,
+// and truncating parts gives no more than truncating the whole.
 func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) error {
-	escrow, err := cost(trade.Price, trade.Fee, trade.EnergyWh)
+	whole, err := cost(trade.Price, trade.Fee, trade.EnergyWh)
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,12 @@ func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *match
 		EnergyWh: trade.EnergyWh, PriceUcoinPerKwh: trade.Price, FeeUcoinPerKwh: trade.Fee,
 		LossPpm: trade.LossPPM, Environment: sell.Environment, EnergyType: sell.EnergyType,
 		SellerSatisfactionPpm: trade.SellerPPM, BuyerSatisfactionPpm: trade.BuyerPPM,
-		EscrowUcoin: escrow, Meter: sell.Meter, Round: book.Round,
+		Meter: sell.Meter, Round: book.Round,
 	}
+	if err := assign(match, sell, buy, whole); err != nil {
+		return err
+	}
+	ways.zoneFee(match, sell.GridNode, buy.GridNode)
 	match.SellerConfirmed = consents(sell.Consent, match.SellerSatisfactionPpm)
 	match.BuyerConfirmed = consents(buy.Consent, match.BuyerSatisfactionPpm)
 	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {
@@ -115,9 +119,7 @@ func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *match
 		return decline(ctx, book, match, sell, buy, sides, matchingv1.Cause_CAUSE_RULE)
 	}
 	ways.occupy(ctx.Store, match)
-	sell.AvailableWh -= trade.EnergyWh
-	buy.OpenWh -= trade.EnergyWh
-	buy.EscrowUcoin -= escrow
+	take(match, sell, buy)
 	if match.SellerConfirmed && match.BuyerConfirmed {
 		return stand(ctx, book, match) // consented in advance: nobody is asked
 	}

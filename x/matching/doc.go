@@ -52,11 +52,30 @@
 // price and energies follow from the chain's fee, and the zones' bar from pairing
 // who cannot pay it on top of the price.
 //
-// A buyer escrows bid x energy + the chain's fee x energy when it orders. A
-// pre-match takes price x v + its pair's fee x v of that with it, each truncated;
-// what is left of an order's escrow goes back when the book is final. Since price +
-// fee <= bid, and truncated parts sum to no more than the truncated whole, the
-// escrow always suffices, at bid x energy alone.
+// What a demand may cost is bid x energy + the chain's fee x energy. A pre-match
+// takes price x v + its pair's fee x v of that with it, each truncated; the rest
+// ends when the book is final. Since price + fee <= bid, and truncated parts sum to
+// no more than the truncated whole, it always suffices, at bid x energy alone.
+//
+// # What stands behind an order
+//
+// Found when the order is accepted (SPEC 9, package reputation), by the parameters
+// of its period:
+//
+//	account            the buyer escrows      the seller escrows                consent
+//	without a quota    share x cost           nothing                           as stated
+//	quota has room     nothing                nothing                           as stated
+//	quota has no room  share x cost           share x energy x (retail - feed-in)  each match is signed
+//
+// share follows from the credit value (reputation.EscrowShare), 100 % unless the
+// parameters say otherwise. What a demand may cost beyond its escrow is exposed:
+// bank.Expose refuses the order if free balance and credit line do not cover it. The
+// line counts for bids that with the fee pass the retail price by nothing, as banks
+// pay for no others. A pre-match takes escrow and exposure in their proportion,
+// rounded in favour of the escrow, and the seller's security by its energy. What a
+// match holds settlement uses up. A seller of a class without a tariff escrows
+// nothing: the grid's prices then are 0. A standing consent that does not hold is
+// struck out of the order.
 //
 // K-prototypes asks nothing about the buyer: it gives each seller its ask. The
 // seller's satisfaction is therefore 10^6 always, and a standing consent of the
@@ -122,7 +141,8 @@
 //
 // # Invariants
 //
-// I5 (each account's escrow is that of its buy orders, bonds, pre-matches and
-// matches), the counts of books, presences and standing orders equal their rows,
+// I5 (each account's escrow is that of its orders, bonds, pre-matches and matches),
+// its exposure is that of its demands and their matches, its quota is charged for
+// what it has in books, the counts of books, presences and standing orders equal their rows,
 // and what an order has left and holds in matches is no more than it ordered.
 package matching

@@ -123,7 +123,9 @@ func giveUp(ctx *module.Ctx, book *matchingv1.Book, reason string) error {
 func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder, bids []*matchingv1.BuyOrder, reason string) error {
 	for _, order := range asks {
 		leaveRest(ctx, order)
-		removeSell(ctx, order, reason)
+		if err := removeSell(ctx, order, reason); err != nil {
+			return err
+		}
 		presences.Delete(ctx.Store, presenceKey(order.Account, order.Period))
 	}
 	for _, order := range bids {
@@ -179,7 +181,9 @@ func Stop(ctx *module.Ctx, accounts []protocol.Address) error {
 func takeBack(ctx *module.Ctx, presence *matchingv1.Presence) error {
 	sold, bid := ordersOf(ctx.Store, presence.Period, presence.Market, presence.Account)
 	for _, order := range sold {
-		removeSell(ctx, order, reasonStopped)
+		if err := removeSell(ctx, order, reasonStopped); err != nil {
+			return err
+		}
 	}
 	for _, order := range bid {
 		if err := removeBuy(ctx, order, reasonStopped); err != nil {

@@ -2,43 +2,126 @@ package matching
 
 import (
 	"fmt"
+	"iter"
 
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/registry"
+	"github.com/energyd/energyd/x/reputation"
 )
 
 // Invariants implements module.InvariantChecker.
 func (Module) Invariants() []module.Invariant {
 	return []module.Invariant{
 		{Name: "I5", Check: checkEscrow},
+		{Name: "matching.exposure", Check: checkExposure},
+		{Name: "matching.charges", Check: checkCharges},
 		{Name: "matching.counts", Check: checkCounts},
 		{Name: "matching.energy", Check: checkEnergy},
 	}
 }
 
-// checkEscrow compares each account's escrow with what its buy orders,
+// checkEscrow compares each account's escrow with what its orders, bonds,
 // pre-matches and matches hold.
 func checkEscrow(r state.Reader) error {
 	held := map[string]int64{}
+	for order := range values(sells.All(r, sells.Key())) {
+		held[string(order.Account)] += order.SecurityUcoin
+	}
 	for order := range values(buys.All(r, buys.Key())) {
 		held[string(order.Account)] += order.EscrowUcoin
 	}
 	for seal := range values(seals.All(r, seals.Key())) {
 		held[string(seal.Account)] += seal.BondUcoin
 	}
-	for match := range values(prematches.All(r, prematches.Key())) {
+	for match := range allMatches(r) {
 		held[string(match.Buyer)] += match.EscrowUcoin
-	}
-	for match := range values(matches.All(r, matches.Key())) {
-		held[string(match.Buyer)] += match.EscrowUcoin
+		held[string(match.Seller)] += match.SecurityUcoin
 	}
 	for account := range registry.Accounts(r) {
 		address := protocol.Address(account.Account)
 		if escrow := bank.BalanceOf(r, address).EscrowUcoin; escrow != held[string(account.Account)] {
 			return fmt.Errorf("account %v: %d ucoin in escrow, orders and matches hold %d", address, escrow, held[string(account.Account)])
+		}
+	}
+	return nil
+}
+
+// checkExposure compares each account's exposure with what its demands and their
+// matches may cost beyond their escrow, no part of which is below zero.
+func checkExposure(r state.Reader) error {
+	exposed := map[string]int64{}
+	for order := range values(buys.All(r, buys.Key())) {
+		if order.ExposedUcoin < 0 || order.EscrowUcoin < 0 {
+			return fmt.Errorf("buy %x: %d ucoin in escrow and %d exposed", order.Id, order.EscrowUcoin, order.ExposedUcoin)
+		}
+		exposed[string(order.Account)] += order.ExposedUcoin
+	}
+	for order := range values(sells.All(r, sells.Key())) {
+		if order.SecurityUcoin < 0 {
+			return fmt.Errorf("sell %x: %d ucoin of security", order.Id, order.SecurityUcoin)
+		}
+	}
+	for match := range allMatches(r) {
+		if match.ExposedUcoin < 0 || match.EscrowUcoin < 0 || match.SecurityUcoin < 0 {
+			return fmt.Errorf("match %x: %d ucoin in escrow, %d exposed, %d of security", match.Id, match.EscrowUcoin, match.ExposedUcoin, match.SecurityUcoin)
+		}
+		exposed[string(match.Buyer)] += match.ExposedUcoin
+	}
+	for account := range registry.Accounts(r) {
+		address := protocol.Address(account.Account)
+		if got := bank.BalanceOf(r, address).ExposedUcoin; got != exposed[string(account.Account)] {
+			return fmt.Errorf("account %v: %d ucoin exposed, orders and matches come to %d", address, got, exposed[string(account.Account)])
+		}
+	}
+	return nil
+}
+
+// allMatches yields pre-matches and matches.
+func allMatches(r state.Reader) iter.Seq[*matchingv1.Match] {
+	return func(yield func(*matchingv1.Match) bool) {
+		for _, table := range []state.Map[*matchingv1.Match]{prematches, matches} {
+			for _, match := range table.All(r, table.Key()) {
+				if !yield(match) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// checkCharges says that an account's quota is charged for at least the orders
+// that are in books and were charged to its present verification: with what they
+// have left and in matches. What was matched before stays charged.
+func checkCharges(r state.Reader) error {
+	held := map[string]int64{}
+	for match := range allMatches(r) {
+		held[string(match.SellOrder)] += match.EnergyWh
+		held[string(match.BuyOrder)] += match.EnergyWh
+	}
+	type charges struct{ orders, energyWh int64 }
+	least := map[string]charges{}
+	count := func(account []byte, verification int64, id []byte, restWh int64) {
+		known := reputation.ReliabilityOf(r, protocol.Address(account))
+		if energyWh := restWh + held[string(id)]; energyWh > 0 && verification == known.Verification {
+			c := least[string(account)]
+			least[string(account)] = charges{c.orders + 1, c.energyWh + energyWh}
+		}
+	}
+	for order := range values(sells.All(r, sells.Key())) {
+		count(order.Account, order.Verification, order.Id, order.AvailableWh)
+	}
+	for order := range values(buys.All(r, buys.Key())) {
+		count(order.Account, order.Verification, order.Id, order.OpenWh)
+	}
+	for account := range registry.Accounts(r) {
+		known, want := reputation.ReliabilityOf(r, protocol.Address(account.Account)), least[string(account.Account)]
+		if known.Trades < want.orders || known.EnergyWh < want.energyWh {
+			return fmt.Errorf("account %v: charged for %d orders and %d Wh, those in books come to %d and %d",
+				protocol.Address(account.Account), known.Trades, known.EnergyWh, want.orders, want.energyWh)
 		}
 	}
 	return nil

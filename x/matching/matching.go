@@ -8,6 +8,7 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -165,11 +166,12 @@ func HasMatches(r state.Reader, period int64, account protocol.Address) bool {
 	return false
 }
 
-// Take removes a match that settlement settles, and with it the match's claim
-// on the buyer's escrow.
-func Take(ctx *module.Ctx, match *matchingv1.Match) {
+// Take removes a match that settlement settles, and with it the match's claims on
+// the escrow of buyer and seller, and the buyer's exposure.
+func Take(ctx *module.Ctx, match *matchingv1.Match) error {
 	matches.Delete(ctx.Store, matchKey(match.Period, match.Seller, match.Id))
 	bought.Delete(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id))
+	return bank.EndExposure(ctx, protocol.Address(match.Buyer), match.ExposedUcoin)
 }
 
 // CloseBooks removes the books of a period that settlement is done with.

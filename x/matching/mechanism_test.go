@@ -79,6 +79,41 @@ func TestMechanisms(t *testing.T) {
 	}
 }
 
+// TestApart: no mechanism matches two accounts of one identity, or at one
+// connection point, however well they suit each other.
+func TestApart(t *testing.T) {
+	for number, name := range matchingv1.Mechanism_name {
+		mechanism := matchingv1.Mechanism(number)
+		if mechanism == matchingv1.Mechanism_MECHANISM_UNSPECIFIED {
+			continue
+		}
+		how := pairs(mechanism)
+		if mechanism == matchingv1.Mechanism_MECHANISM_POSTED {
+			how.PostedPriceUcoinPerKwh = 250_000
+		}
+		for _, test := range []struct {
+			name string
+			edit func(*market.Genesis)
+			want int
+		}{
+			{"apart", func(*market.Genesis) {}, 1},
+			{"one identity", func(g *market.Genesis) { g.Account("home").Identity = g.Account("sun").Identity }, 0},
+			{"one connection point", func(g *market.Genesis) { g.Account("home").GridNode = market.Node("sun") }, 0},
+		} {
+			t.Run(name+" "+test.name, func(t *testing.T) {
+				m := market.New(t, func(g *market.Genesis) { by(how)(g); test.edit(g) }, "sun", "home")
+				m.Must("sun", sell(200_000, 1000, "sun"))
+				m.Must("home", buy(300_000, 1000))
+				m.End()
+				m.Block(gate)
+				if got := len(matchesOf(m, "home")); got != test.want {
+					t.Errorf("%d matches, want %d", got, test.want)
+				}
+			})
+		}
+	}
+}
+
 // checkTerms says whether a match is within the limits of TestMechanisms' book.
 func checkTerms(t *testing.T, match *matchingv1.Match, prices []int64) {
 	t.Helper()

@@ -3,9 +3,7 @@ package matching
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
-	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -34,7 +32,9 @@ func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 	sender := ctx.Signer.Address()
 	market := ctx.Signer.Account.GetMarket()
 	if order, ok := sells.Get(ctx.Store, sellKey(m.Period, market, sender[:], m.Order)); ok {
-		removeSell(ctx, order, reasonSender)
+		if err := removeSell(ctx, order, reasonSender); err != nil {
+			return err
+		}
 		return leave(ctx, order.Account, order.Period, &matchingv1.Presence{Market: market, Sells: 1, SellWh: order.EnergyWh})
 	}
 	if order, ok := buys.Get(ctx.Store, buyKey(m.Period, market, sender[:], m.Order)); ok {
@@ -52,17 +52,19 @@ func cancel(ctx *module.Ctx, m *matchingv1.MsgCancel) error {
 	return ErrUnknownOrder.With("order: expected one of the sender's in the period %s, got %x", units.FormatTime(m.Period), m.Order)
 }
 
-// removeSell deletes an order; an empty reason makes no event OrderCancelled.
-func removeSell(ctx *module.Ctx, order *matchingv1.SellOrder, reason string) {
+// removeSell deletes an order and ends what stands behind the rest of it; an empty
+// reason makes no event OrderCancelled.
+func removeSell(ctx *module.Ctx, order *matchingv1.SellOrder, reason string) error {
 	sells.Delete(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id))
 	emitCancelled(ctx, order.Id, order.Account, order.Period, reason)
+	return uncoverSell(ctx, order)
 }
 
-// removeBuy deletes an order and gives back what is escrowed for it.
+// removeBuy is removeSell for a demand.
 func removeBuy(ctx *module.Ctx, order *matchingv1.BuyOrder, reason string) error {
 	buys.Delete(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id))
 	emitCancelled(ctx, order.Id, order.Account, order.Period, reason)
-	return bank.Release(ctx, protocol.Address(order.Account), order.EscrowUcoin)
+	return uncoverBuy(ctx, order)
 }
 
 func emitCancelled(ctx *module.Ctx, id, account []byte, period int64, reason string) {

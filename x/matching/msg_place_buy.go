@@ -5,7 +5,6 @@ import (
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching/clearing"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -57,19 +56,15 @@ func statedBuy(m *matchingv1.MsgPlaceBuy) *matchingv1.BuyOrder {
 	}
 }
 
-// enterBuy judges a demand of the signer's, adds what the chain knows, escrows
-// bid + fee for all of it and puts it into the book.
+// enterBuy judges a demand of the signer's, adds what the chain knows, sees to
+// what it may cost and puts it into the book.
 func enterBuy(ctx *module.Ctx, order *matchingv1.BuyOrder) error {
 	e, err := admit(ctx, terms{period: order.Period, price: order.PriceUcoinPerKwh, energyWh: order.EnergyWh, consent: order.Consent})
 	if err != nil {
 		return err
 	}
 	sender := ctx.Signer.Address()
-	escrow, err := cost(order.PriceUcoinPerKwh, e.params.FeeUcoinPerKwh, order.EnergyWh)
-	if err != nil {
-		return err
-	}
-	order.Account, order.Market, order.OpenWh, order.EscrowUcoin = sender.Bytes(), e.book.Market, order.EnergyWh, escrow
+	order.Account, order.Market, order.OpenWh = sender.Bytes(), e.book.Market, order.EnergyWh
 	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckBuy(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)
@@ -78,7 +73,7 @@ func enterBuy(ctx *module.Ctx, order *matchingv1.BuyOrder) error {
 	if buys.Has(ctx.Store, key) {
 		return ErrOrderExists.With("order: %x", order.Id)
 	}
-	if err := bank.Hold(ctx, sender, escrow); err != nil {
+	if err := e.coverBuy(ctx, order); err != nil {
 		return err
 	}
 	buys.Set(ctx.Store, key, order)

@@ -75,6 +75,9 @@ func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
 	if sells.Has(ctx.Store, key) {
 		return ErrOrderExists.With("order: %x", order.Id)
 	}
+	if err := e.coverSell(ctx, order); err != nil {
+		return err
+	}
 	sells.Set(ctx.Store, key, order)
 	e.record(ctx, &matchingv1.Presence{Sells: 1, SellWh: order.EnergyWh})
 	ctx.Emit(&matchingv1.SellPlaced{Order: order})

@@ -64,6 +64,18 @@ func (n *network) place(r state.Reader, account []byte) (int32, bool) {
 	return n.paths.Place(record.GetGridNode())
 }
 
+// zoneFee takes down what of a match's fee is that of the zones of its two nodes.
+func (n *network) zoneFee(match *matchingv1.Match, seller, buyer string) {
+	from, known := n.paths.Place(seller)
+	to, knownTo := n.paths.Place(buyer)
+	if !known || !knownTo {
+		return
+	}
+	if fee := n.fees.Between(from, to); fee > 0 {
+		match.FromZone, match.ToZone, match.ZoneFeeUcoinPerKwh = n.paths.Zone(from), n.paths.Zone(to), fee
+	}
+}
+
 // beside returns what other markets have on the lines. What lapses in this block
 // is on them until the next one, as if it flowed.
 func (n *network) beside(market int64) (others []clearing.Flow) {

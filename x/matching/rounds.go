@@ -6,7 +6,6 @@ import (
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
-	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -73,9 +72,7 @@ func lapse(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, side
 	if !sold || !bid {
 		return ErrUnknownOrder.With("pre-match %x: expected its orders", match.Id)
 	}
-	sell.AvailableWh += match.EnergyWh // no more than it had
-	buy.OpenWh += match.EnergyWh
-	buy.EscrowUcoin += match.EscrowUcoin
+	giveBack(match, sell, buy)
 	if err := decline(ctx, book, match, sell, buy, sides, cause); err != nil {
 		return err
 	}
@@ -90,23 +87,26 @@ func lapse(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match, side
 func withdraw(ctx *module.Ctx, book *matchingv1.Book, account protocol.Address) error {
 	sold, bid := ordersOf(ctx.Store, book.Period, book.Market, account[:])
 	for _, order := range sold {
-		if order.AvailableWh > 0 {
-			order.AvailableWh = 0
-			sells.Set(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id), order)
-			emitCancelled(ctx, order.Id, order.Account, order.Period, reasonStopped)
+		if order.AvailableWh == 0 {
+			continue
 		}
+		emitCancelled(ctx, order.Id, order.Account, order.Period, reasonStopped)
+		if err := uncoverSell(ctx, order); err != nil {
+			return err
+		}
+		order.AvailableWh, order.SecurityUcoin = 0, 0
+		sells.Set(ctx.Store, sellKey(order.Period, order.Market, order.Account, order.Id), order)
 	}
 	for _, order := range bid {
 		if order.OpenWh == 0 {
 			continue
 		}
-		escrow := order.EscrowUcoin
-		order.OpenWh, order.EscrowUcoin = 0, 0
-		buys.Set(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id), order)
 		emitCancelled(ctx, order.Id, order.Account, order.Period, reasonStopped)
-		if err := bank.Release(ctx, account, escrow); err != nil {
+		if err := uncoverBuy(ctx, order); err != nil {
 			return err
 		}
+		order.OpenWh, order.EscrowUcoin, order.ExposedUcoin = 0, 0, 0
+		buys.Set(ctx.Store, buyKey(order.Period, order.Market, order.Account, order.Id), order)
 	}
 	return nil
 }

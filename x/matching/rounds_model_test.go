@@ -10,6 +10,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 )
@@ -23,6 +24,10 @@ import (
 func TestAnyRounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, names := drawMarket(t)
+		fast := map[string]bool{}
+		for _, name := range names {
+			fast[name] = chargedTo(m, name) != charged{}
+		}
 		declined, rounds := map[string]bool{}, int64(0)
 		events := newAudit()
 		events.follow(t, m)
@@ -68,10 +73,17 @@ func TestAnyRounds(t *testing.T) {
 			t.Fatalf("%d rounds, %d pairs declined: %v", rounds, len(declined), book(m))
 		}
 		for _, name := range names {
-			var held int64
+			var held, exposed, matched int64
 			for _, match := range matchesOf(m, name) {
+				matched += match.EnergyWh
 				if string(match.Buyer) == string(marketAddress(name)) {
 					held += match.EscrowUcoin
+					exposed += match.ExposedUcoin
+					if whole := (match.PriceUcoinPerKwh*match.EnergyWh)/1000 + match.FeeUcoinPerKwh*match.EnergyWh/1000; match.EscrowUcoin+match.ExposedUcoin != whole {
+						t.Fatalf("%v: %d ucoin stand behind it, it costs %d", match, match.EscrowUcoin+match.ExposedUcoin, whole)
+					}
+				} else {
+					held += match.SecurityUcoin
 				}
 				if match.BuyerSatisfactionPpm < 300_000 || match.SellerSatisfactionPpm < 300_000 {
 					t.Fatalf("%v satisfies less than the rules say", match)
@@ -79,6 +91,16 @@ func TestAnyRounds(t *testing.T) {
 			}
 			if got := escrow(m, name); got != held {
 				t.Fatalf("%s has %d in escrow, its matches hold %d", name, got, held)
+			}
+			if got := bank.BalanceOf(m.Store, market.Address(name)).ExposedUcoin; got != exposed {
+				t.Fatalf("%s has %d exposed, its matches come to %d", name, got, exposed)
+			}
+			want := charged{}
+			if fast[name] && matched > 0 {
+				want = charged{1, matched}
+			}
+			if got := chargedTo(m, name); got != want {
+				t.Fatalf("%s: charged for %+v, matched %+v", name, got, want)
 			}
 		}
 	})
@@ -102,7 +124,11 @@ func drawMarket(t *rapid.T) (*market.Market, []string) {
 	for i := range names {
 		names[i] = fmt.Sprintf("n%d", i)
 	}
-	m := market.New(t, by(rules), names...)
+	params := drawReliability(t)
+	m := market.New(t, func(g *market.Genesis) {
+		by(rules)(g)
+		params(g.Params())
+	}, names...)
 	for i, name := range names {
 		consent := &matchingv1.Consent{RejectBelowPpm: 300_000}
 		if rapid.Bool().Draw(t, "standing") {
@@ -119,6 +145,21 @@ func drawMarket(t *rapid.T) (*market.Market, []string) {
 	}
 	m.End()
 	return m, names
+}
+
+// drawReliability draws who is spared what of its escrow.
+func drawReliability(t *rapid.T) func(*registryv1.Params) {
+	quotas := rapid.Bool().Draw(t, "quotas")
+	quota := &registryv1.ReliabilityQuota{
+		Trades: rapid.Int64Range(0, 2).Draw(t, "trades"), EnergyWh: rapid.SampledFrom([]int64{0, 500, 1000}).Draw(t, "energy of quota"),
+	}
+	relief, above := rapid.SampledFrom([]int64{0, 1, 333_333, 1_000_000}).Draw(t, "relief"), rapid.SampledFrom([]int64{0, 50, 60}).Draw(t, "above")
+	return func(p *registryv1.Params) {
+		p.EscrowReliefPpm, p.EscrowReliefAbove = relief, above
+		if quotas {
+			p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{quota}
+		}
+	}
 }
 
 // behave lets each member sign, veto or ignore what it is asked; now and then

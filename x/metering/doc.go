@@ -12,6 +12,8 @@
 //	4 partial    period | account      -> Energy that lacks meters
 //	5 ready      period | account      -> Energy for settlement
 //	6 due        meter                 -> nothing: has boundaries to fix
+//	7 histories  meter | span          -> History: boundaries that may be corrected, 32 in a span
+//	8 corrections period | account     -> Correction of what settlement took
 //
 // Energy is measured on running registers: what the device shows plus an
 // offset that makes them go on through a swap of the device. Of a meter the
@@ -61,6 +63,29 @@
 // A block fixes at most 20 000 boundaries, shared equally among the meters that
 // have some; the rest waits for the next block.
 //
+// # Corrections
+//
+// MsgCorrectReadings gives what a meter's registers were at boundaries that were
+// fixed: signed by the gateway like any reading, with quality corrected, no
+// sequence, and the boundary's next version, so that a replay is refused. What it
+// corrects of one meter is judged together: registers never fall from a boundary
+// to the next nor grow by more than rating x time + step. A corrected boundary
+// moves energy between the periods beside it and leaves their sum; that they are
+// estimated, or not, stays. Energy that waits for settlement is changed itself;
+// what settlement took becomes a Correction for it to take, one for an account
+// and period whatever made it.
+//
+// For that the boundaries of the last correction_retention_periods periods are
+// kept, and the one before, in rows of 32: a row for each would double the rows
+// that a period leaves in state, one row for all would be written anew with every
+// boundary. A day of quarter hours is five rows of a meter, of 16 bytes a boundary
+// or so. 0, the default, keeps nothing and allows nothing.
+//
+// Refused is the newest boundary, by which the readings to come are judged, until
+// the next one is fixed; the first that is kept, since what its period before
+// counted is not known; boundaries at or before the latest swap; and those whose
+// period before began before the meter was bound. A message carries at most 100.
+//
 // # Swaps
 //
 // MsgSwapMeter, by the authority, ends the old device's registers and begins the
@@ -71,5 +96,6 @@
 // # Invariants
 //
 // I4: the points of a meter are in order of time and sequence and their running
-// registers never fall; no energy is negative.
+// registers never fall; no energy is negative. boundaries: those that are kept
+// never fall either, corrected or not, and end with the one in the meter's state.
 package metering

@@ -65,6 +65,7 @@ func fixMeter(ctx *module.Ctx, name string, limit int) (int, error) {
 		return 0, nil
 	}
 	length := registry.ChainOf(ctx.Store).PeriodLengthMs
+	correctable := keptFrom(ctx)
 	account := accountOf(ctx.Store, name)
 	next := l.state.FixedUntil + length
 	if l.state.FixedUntil == 0 {
@@ -79,8 +80,10 @@ func fixMeter(ctx *module.Ctx, name string, limit int) (int, error) {
 		if err := fixBoundary(ctx, l.state, account, next, length, kept[max(at-1, 0)], kept[at]); err != nil {
 			return fixed, err
 		}
+		remember(ctx.Store, l.state, length, correctable)
 		fixed++
 	}
+	forget(ctx.Store, name, length, correctable)
 	l.remove(kept[:passed(kept, l.state.FixedUntil)])
 	meters.Set(ctx.Store, meterKey(name), l.state)
 	if next > newestMs {

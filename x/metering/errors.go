@@ -36,3 +36,24 @@ var (
 	// ErrUnknownEnergy: nothing is known of the account's period, or no longer.
 	ErrUnknownEnergy = codespace.New(16, "unknown_energy")
 )
+
+// Refusals of corrections.
+var (
+	// ErrUnknownBoundary: the time is no boundary of the meter that is fixed.
+	ErrUnknownBoundary = codespace.New(17, "unknown_boundary")
+	// ErrNewestBoundary: the readings to come are judged by the meter's newest
+	// boundary; it can be corrected once the next one is fixed.
+	ErrNewestBoundary = codespace.New(18, "newest_boundary")
+	// ErrRetention: the boundary, or one beside it, is not kept any more or never
+	// was.
+	ErrRetention = codespace.New(19, "outside_retention")
+	// ErrVersion: the version is not the boundary's next one; a replay's is not.
+	ErrVersion = codespace.New(20, "wrong_version")
+	// ErrNotBilling: the meter is not a billing meter.
+	ErrNotBilling = codespace.New(21, "not_billing_meter")
+	// ErrBeforeBinding: the period before the boundary began before the meter was
+	// bound.
+	ErrBeforeBinding = codespace.New(22, "before_binding")
+	// ErrSwapped: the boundary is one of a device that was exchanged.
+	ErrSwapped = codespace.New(23, "swapped_meter")
+)

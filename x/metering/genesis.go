@@ -10,6 +10,8 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
+	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // InitGenesis implements module.Module. The index of sequences and the marks of
@@ -37,8 +39,38 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := initEnergies(ctx.Store, "ready", ready, genesis.Ready); err != nil {
 		return err
 	}
+	if err := initCorrections(ctx.Store, genesis); err != nil {
+		return err
+	}
 	if err := checkReadings(ctx.Store); err != nil {
 		return ErrField.With("points: %v", err)
+	}
+	if err := checkHistories(ctx.Store); err != nil {
+		return ErrField.With("histories: %v", err)
+	}
+	return nil
+}
+
+// initCorrections takes what is kept for corrections and those that wait.
+func initCorrections(s state.Store, genesis *meteringv1.GenesisState) error {
+	length := registry.ChainOf(s).PeriodLengthMs
+	for i, h := range genesis.Histories {
+		if err := protocol.CheckName(h.Meter); err != nil {
+			return ErrField.With("histories[%d].meter: %v", i, err)
+		}
+		if err := checkHistory(h, length); err != nil {
+			return ErrField.With("histories[%d].boundaries: %v", i, err)
+		}
+		histories.Set(s, historyKey(h.Meter, h.FirstMs, length), h)
+	}
+	for i, correction := range genesis.Corrections {
+		if _, err := protocol.AddressFrom(correction.Account); err != nil {
+			return ErrField.With("corrections[%d].account: %v", i, err)
+		}
+		if correction.Period < 0 || max(correction.ImportWh, -correction.ImportWh, correction.ExportWh, -correction.ExportWh) > MaxRegisterWh {
+			return ErrField.With("corrections[%d]: expected a period of 0 or more and energies of at most %s", i, units.FormatKWh(MaxRegisterWh))
+		}
+		corrections.Set(s, correctionKey(correction.Account, correction.Period), correction)
 	}
 	return nil
 }
@@ -108,6 +140,12 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	}
 	for _, energy := range ready.All(ctx.Store, ready.Key()) {
 		genesis.Ready = append(genesis.Ready, energy)
+	}
+	for _, h := range histories.All(ctx.Store, histories.Key()) {
+		genesis.Histories = append(genesis.Histories, h)
+	}
+	for correction := range Corrections(ctx.Store) {
+		genesis.Corrections = append(genesis.Corrections, correction)
 	}
 	return module.MarshalGenesis(genesis)
 }

@@ -11,7 +11,10 @@ import (
 
 // Invariants implements module.InvariantChecker.
 func (Module) Invariants() []module.Invariant {
-	return []module.Invariant{{Name: "readings", Check: checkReadings}}
+	return []module.Invariant{
+		{Name: "readings", Check: checkReadings},
+		{Name: "boundaries", Check: checkHistories},
+	}
 }
 
 // checkReadings is I4 (reliability.md): readings once, registers monotone.
@@ -82,6 +85,61 @@ func checkMeter(r state.Reader, meter *meteringv1.MeterState, length int64) erro
 	if last != nil {
 		if top := running(last); top.importWh < meter.ImportWh || top.exportWh < meter.ExportWh {
 			return fmt.Errorf("boundary %d is above the newest registers", meter.FixedUntil)
+		}
+	}
+	return nil
+}
+
+// checkHistories says that the boundaries that are kept never fall, corrected or
+// not, and end with the one that stands in the meter's state.
+func checkHistories(r state.Reader) error {
+	length := registry.ChainOf(r).PeriodLengthMs
+	var last *meteringv1.Boundary
+	var meter string
+	for _, h := range histories.All(r, histories.Key()) {
+		if h.Meter != meter {
+			meter, last = h.Meter, &meteringv1.Boundary{}
+		}
+		if err := checkHistory(h, length); err != nil {
+			return fmt.Errorf("meter %q: %w", meter, err)
+		}
+		for i, b := range h.Boundaries {
+			if b.ImportWh < last.ImportWh || b.ExportWh < last.ExportWh {
+				return fmt.Errorf("meter %q: registers fall at boundary %d", meter, h.FirstMs+int64(i)*length)
+			}
+			last = b
+		}
+		known, _ := meters.Get(r, meterKey(meter))
+		switch until := lastOf(h, length); {
+		case until > known.GetFixedUntil():
+			return fmt.Errorf("meter %q: boundary %d is not fixed", meter, until)
+		case until == known.GetFixedUntil() && (last.ImportWh != known.ImportWh || last.ExportWh != known.ExportWh):
+			return fmt.Errorf("meter %q: boundary %d is not the one that was fixed", meter, until)
+		}
+	}
+	return nil
+}
+
+// checkHistory says whether a History is one by itself.
+func checkHistory(h *meteringv1.History, length int64) error {
+	span := historyLength * length
+	if h.FirstMs <= 0 || h.FirstMs%length != 0 || len(h.Boundaries) == 0 || len(h.Boundaries) > historyLength ||
+		h.FirstMs/span != lastOf(h, length)/span {
+		return fmt.Errorf("expected 1 to %d boundaries of one span of %d, got %d from %d on", historyLength, span, len(h.Boundaries), h.FirstMs)
+	}
+	for i, b := range h.Boundaries {
+		timeMs := h.FirstMs + int64(i)*length
+		if min(b.ImportWh, b.ExportWh) < 0 || max(b.ImportWh, b.ExportWh) > MaxRegisterWh {
+			return fmt.Errorf("boundary %d: expected registers of 0 to %d Wh, got %d and %d", timeMs, MaxRegisterWh, b.ImportWh, b.ExportWh)
+		}
+		if b.Corrected == nil {
+			continue
+		}
+		if err := checkCorrected(b.Corrected); err != nil {
+			return fmt.Errorf("boundary %d: corrected.%w", timeMs, err)
+		}
+		if b.Corrected.Meter != h.Meter || b.Corrected.TimeMs != timeMs {
+			return fmt.Errorf("boundary %d: corrected by a reading of another", timeMs)
 		}
 	}
 	return nil

@@ -22,6 +22,9 @@ var (
 	partial   = state.NewMap[meteringv1.Energy](protocol.ModuleMetering, 4)
 	ready     = state.NewMap[meteringv1.Energy](protocol.ModuleMetering, 5)
 	due       = state.NewMap[emptypb.Empty](protocol.ModuleMetering, 6)
+
+	histories   = state.NewMap[meteringv1.History](protocol.ModuleMetering, 7)
+	corrections = state.NewMap[meteringv1.Correction](protocol.ModuleMetering, 8)
 )
 
 // Module is metering's part of the application.
@@ -39,6 +42,7 @@ func (Module) Routes() []module.Route {
 	authority := []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}
 	return []module.Route{
 		module.Handle(module.LaneReadings, gateway, checkSubmitReadings, submitReadings).AllowFrozen(),
+		module.Handle(module.LaneReadings, gateway, checkCorrectReadings, correctReadings).AllowFrozen(),
 		module.Handle(module.LaneRegistry, authority, checkSwapMeter, swapMeter),
 	}
 }
@@ -81,6 +85,23 @@ func Consume(ctx *module.Ctx, account protocol.Address, period int64) {
 	ready.Delete(ctx.Store, energyKey(ready, account[:], period))
 }
 
+// Corrections yields by how much corrected readings changed what settlement has
+// consumed, by period, then account.
+func Corrections(r state.Reader) iter.Seq[*meteringv1.Correction] {
+	return func(yield func(*meteringv1.Correction) bool) {
+		for _, correction := range corrections.All(r, corrections.Key()) {
+			if !yield(correction) {
+				return
+			}
+		}
+	}
+}
+
+// ConsumeCorrection removes the correction of an account's period.
+func ConsumeCorrection(ctx *module.Ctx, account protocol.Address, period int64) {
+	corrections.Delete(ctx.Store, correctionKey(account[:], period))
+}
+
 // BillingMeters returns the meters by which an account's period is settled, by
 // name: the billing ones that were bound by its start.
 func BillingMeters(r state.Reader, account protocol.Address, period int64) []*registryv1.Meter {
@@ -95,6 +116,10 @@ func billingAt(bound []*registryv1.Meter, period int64) []*registryv1.Meter {
 
 func energyKey(table state.Map[*meteringv1.Energy], account []byte, period int64) state.Key {
 	return table.Key().Int64(period).Bytes(account)
+}
+
+func correctionKey(account []byte, period int64) state.Key {
+	return corrections.Key().Int64(period).Bytes(account)
 }
 
 func meterKey(name string) state.Key { return meters.Key().Name(name) }

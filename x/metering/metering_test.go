@@ -75,8 +75,12 @@ func meter(name string, owner, reader ed25519.PrivateKey, stepWh int64, billing 
 	}
 }
 
-func newChain(t tester) *chain {
+func newChain(t tester, edits ...func(*registryv1.Params)) *chain {
 	t.Helper()
+	params := registry.DefaultParams()
+	for _, edit := range edits {
+		edit(params)
+	}
 	c := &chain{t: t}
 	c.Ctx = module.NewCtx(state.OpenMemory().Branch(), &c.events)
 	c.ChainID, c.Height, c.TimeMs = chainID, 1, start
@@ -86,7 +90,7 @@ func newChain(t tester) *chain {
 	data, err := module.MarshalGenesis(&registryv1.GenesisState{
 		Chain:     &registryv1.Chain{ChainId: chainID, PeriodLengthMs: periodMs},
 		Authority: &registryv1.Authority{Threshold: 1, Keys: [][]byte{bytes.Repeat([]byte{9}, 32)}},
-		Params:    []*registryv1.ParamsEntry{{Params: registry.DefaultParams()}},
+		Params:    []*registryv1.ParamsEntry{{Params: params}},
 		Accounts: []*registryv1.Account{
 			aggregator,
 			account(gateway, registryv1.Role_ROLE_GATEWAY, active),

@@ -30,7 +30,7 @@ func checkSubmitReadings(chainID string, msg *meteringv1.MsgSubmitReadings) erro
 			return ErrField.With("readings[%d].signature: expected %d bytes, got %d", i, protocol.SignatureSize, len(reading.Signature))
 		}
 	}
-	return checkSignatures(chainID, msg)
+	return checkSignatures(chainID, msg.GatewayKey, msg.Readings)
 }
 
 // checkReading says which field is wrong; the caller adds the code and the
@@ -42,11 +42,19 @@ func checkReading(reading *meteringv1.Reading) error {
 	if reading.Sequence == 0 {
 		return fmt.Errorf("sequence: expected 1 or more, got 0")
 	}
-	if len(reading.ProtoReflect().GetUnknown()) > 0 {
-		return fmt.Errorf("meter: expected no unknown fields beside it")
+	if reading.Version != 0 {
+		return fmt.Errorf("version: expected 0 in a reading that corrects nothing, got %d", reading.Version)
 	}
 	if reading.Quality < meteringv1.Quality_QUALITY_MEASURED || reading.Quality > meteringv1.Quality_QUALITY_CORRECTED {
 		return fmt.Errorf("quality: expected measured, estimated, substituted or corrected, got %d", reading.Quality)
+	}
+	return checkContent(reading)
+}
+
+// checkContent checks what every reading has.
+func checkContent(reading *meteringv1.Reading) error {
+	if len(reading.ProtoReflect().GetUnknown()) > 0 {
+		return fmt.Errorf("meter: expected no unknown fields beside it")
 	}
 	if err := checkRange("time_ms", reading.TimeMs, 1, maxTimeMs, units.FormatTime); err != nil {
 		return err
@@ -69,9 +77,8 @@ func checkRange(field string, value, low, high int64, format func(int64) string)
 // message.
 func submitReadings(ctx *module.Ctx, msg *meteringv1.MsgSubmitReadings) error {
 	gateway := ctx.Signer.Address()
-	owner, ok := registry.OwnerOf(ctx.Store, msg.GatewayKey)
-	if !ok || owner.Removed || !bytes.Equal(owner.Account, gateway[:]) {
-		return ErrGatewayKey.With("gateway_key: expected a key of the sender %s, got %x", gateway, msg.GatewayKey)
+	if err := checkGatewayKey(ctx, msg.GatewayKey); err != nil {
+		return err
 	}
 	var in *intake
 	for i, reading := range msg.Readings {
@@ -88,6 +95,16 @@ func submitReadings(ctx *module.Ctx, msg *meteringv1.MsgSubmitReadings) error {
 		}
 	}
 	in.close()
+	return nil
+}
+
+// checkGatewayKey wants a key of the sender.
+func checkGatewayKey(ctx *module.Ctx, key []byte) error {
+	gateway := ctx.Signer.Address()
+	owner, ok := registry.OwnerOf(ctx.Store, key)
+	if !ok || owner.Removed || !bytes.Equal(owner.Account, gateway[:]) {
+		return ErrGatewayKey.With("gateway_key: expected a key of the sender %s, got %x", gateway, key)
+	}
 	return nil
 }
 

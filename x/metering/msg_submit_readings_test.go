@@ -152,7 +152,7 @@ func TestFrozenAndRevoked(t *testing.T) {
 	c.send(of("b1", 1, 0, 0, 0), of("c1", 1, 0, 0, 0), of("c1", 2, periodMs, 5, 0))
 	c.energy(carol, 0, 5, 0, false)
 	for _, route := range New().Routes() {
-		if submit := strings.HasSuffix(route.Type, "MsgSubmitReadings"); route.WhileFrozen != submit {
+		if readings := strings.HasSuffix(route.Type, "Readings"); route.WhileFrozen != readings {
 			t.Errorf("%s: unexpected for frozen accounts: %t", route.Type, route.WhileFrozen)
 		}
 		if len(route.Roles) != 1 || (route.Roles[0] == registryv1.Role_ROLE_GATEWAY) == (route.Roles[0] == registryv1.Role_ROLE_AUTHORITY) {

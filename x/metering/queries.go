@@ -8,11 +8,18 @@ import (
 	"github.com/energyd/energyd/x/registry"
 )
 
+// Bounds of a page of boundaries.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
 // Queries implements module.Module.
 func (Module) Queries() []module.Query {
 	return []module.Query{
 		module.Answer(queryMeterState),
 		module.Answer(queryEnergy),
+		module.Answer(queryBoundaries),
 	}
 }
 
@@ -47,4 +54,32 @@ func queryEnergy(ctx module.QueryCtx, q *meteringv1.QueryEnergyRequest) (*meteri
 		return &meteringv1.QueryEnergyResponse{Energy: energy}, nil
 	}
 	return nil, ErrUnknownEnergy.With("period: nothing of %s is waiting for settlement in the period %s", account, units.FormatTime(q.Period))
+}
+
+func queryBoundaries(ctx module.QueryCtx, q *meteringv1.QueryBoundariesRequest) (*meteringv1.QueryBoundariesResponse, error) {
+	if _, ok := registry.MeterOf(ctx.Store, q.Meter); !ok {
+		return nil, ErrUnknownMeter.With("meter: no meter %q is bound", q.Meter)
+	}
+	if q.FromMs < 0 || q.Limit < 0 {
+		return nil, ErrField.With("from_ms, limit: expected 0 or more, got %d and %d", q.FromMs, q.Limit)
+	}
+	limit := min(q.Limit, maxPage)
+	if limit == 0 {
+		limit = defaultPage
+	}
+	length := registry.ChainOf(ctx.Store).PeriodLengthMs
+	answer := &meteringv1.QueryBoundariesResponse{}
+	for _, h := range histories.From(ctx.Store, histories.Key().Name(q.Meter), historyKey(q.Meter, q.FromMs, length)) {
+		for i, b := range h.Boundaries {
+			timeMs := h.FirstMs + int64(i)*length
+			if timeMs < q.FromMs {
+				continue
+			}
+			if int64(len(answer.Boundaries)) == limit {
+				return answer, nil
+			}
+			answer.Boundaries = append(answer.Boundaries, &meteringv1.BoundaryAt{TimeMs: timeMs, Version: versionOf(b), Boundary: b})
+		}
+	}
+	return answer, nil
 }

@@ -1,6 +1,9 @@
 package registry
 
-import registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+import (
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/protocol"
+)
 
 // DefaultParams are the parameters of a production chain.
 func DefaultParams() *registryv1.Params {
@@ -38,6 +41,12 @@ const (
 	maxLoanLength = 10_000 // periods
 )
 
+// Bounds of the quotas of user types.
+const (
+	maxQuotas = 64
+	maxQuota  = 1_000_000_000_000_000
+)
+
 const (
 	hourMs  = 3_600_000
 	dayMs   = 24 * hourMs
@@ -57,6 +66,9 @@ func checkParams(p *registryv1.Params) error {
 	if n := len(p.CreditCapsUcoin); n > maxCaps {
 		return ErrInvalidParams.With("params.credit_caps_ucoin: expected at most %d entries, got %d", maxCaps, n)
 	}
+	if err := checkQuotas(p.ReliabilityQuotas); err != nil {
+		return err
+	}
 	for i, ucoin := range p.CreditCapsUcoin {
 		if ucoin < 0 || ucoin > maxCap {
 			return ErrInvalidParams.With("params.credit_caps_ucoin[%d]: expected 0 to %d, got %d", i, int64(maxCap), ucoin)
@@ -66,6 +78,30 @@ func checkParams(p *registryv1.Params) error {
 		if least := (span.width + maxSpans - 1) / maxSpans; span.unit < least {
 			return ErrInvalidParams.With("params.%s: expected at least %d, a %dth part of the span of %d, got %d",
 				span.field, least, maxSpans, span.width, span.unit)
+		}
+	}
+	return nil
+}
+
+// checkQuotas checks the quotas of user types, each of which has one.
+func checkQuotas(quotas []*registryv1.ReliabilityQuota) error {
+	if n := len(quotas); n > maxQuotas {
+		return ErrInvalidParams.With("params.reliability_quotas: expected at most %d entries, got %d", maxQuotas, n)
+	}
+	for i, quota := range quotas {
+		if quota.UserType != "" {
+			if err := protocol.CheckName(quota.UserType); err != nil {
+				return ErrInvalidParams.With("params.reliability_quotas[%d].user_type: %v", i, err)
+			}
+		}
+		if quota.Trades < 0 || quota.Trades > maxQuota || quota.EnergyWh < 0 || quota.EnergyWh > maxQuota {
+			return ErrInvalidParams.With("params.reliability_quotas[%d]: expected trades and energy_wh of 0 to %d, got %d and %d",
+				i, int64(maxQuota), quota.Trades, quota.EnergyWh)
+		}
+		for _, other := range quotas[:i] {
+			if other.UserType == quota.UserType {
+				return ErrInvalidParams.With("params.reliability_quotas[%d].user_type: expected each once, got %q again", i, quota.UserType)
+			}
 		}
 	}
 	return nil
@@ -99,6 +135,7 @@ func limits(p *registryv1.Params) []limit {
 		{"violation_ppm", p.ViolationPpm, 0, million},
 		{"violation_wh", p.ViolationWh, 0, maxEnergy},
 		{"statement_retention_periods", p.StatementRetentionPeriods, 1, million},
+		{"correction_retention_periods", p.CorrectionRetentionPeriods, 0, p.StatementRetentionPeriods},
 		{"initial_reputation", p.InitialReputation, 0, 100},
 		{"max_expiry_blocks", p.MaxExpiryBlocks, 1, million},
 		// A transaction that sets these parameters must still fit.
@@ -116,6 +153,10 @@ func limits(p *registryv1.Params) []limit {
 		{"violation_penalty_ucoin", p.ViolationPenaltyUcoin, 0, maxMoney},
 		{"freeze_window", p.FreezeWindow, 0, 100},
 		{"freeze_violations", p.FreezeViolations, 0, p.FreezeWindow},
+		{"escrow_relief_ppm", p.EscrowReliefPpm, 0, million},
+		// Below 100, where the relief is full.
+		{"escrow_relief_above", p.EscrowReliefAbove, 0, 99},
+		{"least_outcome_wh", p.LeastOutcomeWh, 0, maxEnergy},
 		{"credit_rate_max_ppm", p.CreditRateMaxPpm, 1, million},
 		{"credit_rate_min_ppm", p.CreditRateMinPpm, 1, p.CreditRateMaxPpm},
 		{"credit_max_term_periods", p.CreditMaxTermPeriods, 1, maxLoanLength},

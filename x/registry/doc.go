@@ -17,6 +17,7 @@
 //	10 account address           empty: frozen or revoked in this block
 //	11 account address           EnginePower: voting power that the engine knows
 //	12 consensus key             KeyOwner
+//	13 account address           empty: revoked and not closed yet
 //
 // Messages: Apply by an aggregator for its region; Approve, Reject, BindMeter,
 // SetRoles, SetValidator, Freeze, Thaw, Revoke, SetParams and SetAuthority by
@@ -29,6 +30,10 @@
 //
 // An application reserves its account id and its meters' names; its keys
 // become known, and its meters readable, with the approval.
+//
+// Revoking an account cancels its orders and ends its contracts; what stands is
+// settled. Once it has no obligation left settlement closes it (Close), in the first
+// block of a period. Until then its coins are not paid out.
 //
 // End of block: proposals that nobody completed are dropped; the list of
 // accounts stopped in this block, which matching has read by then, is cleared.

@@ -113,7 +113,11 @@ func initAccounts(ctx *module.Ctx, genesis *registryv1.GenesisState) error {
 		if err := initKeys(ctx, field, account); err != nil {
 			return err
 		}
+		if account.ClosedAtMs != 0 && (account.Status != registryv1.Status_STATUS_REVOKED || account.ClosedAtMs < account.RevokedAtMs) {
+			return ErrInvalidField.With("%s.closed_at_ms: expected 0, or of a revoked account a time after its revocation, got %d", field, account.ClosedAtMs)
+		}
 		saveAccount(ctx.Store, account)
+		noteClosing(ctx.Store, account)
 	}
 	return nil
 }

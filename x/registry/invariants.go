@@ -19,6 +19,10 @@ func (Module) Invariants() []module.Invariant {
 // is registered to it, every key and meter belongs to an account.
 func checkTables(r state.Reader) error {
 	for _, account := range accounts.All(r, accounts.Key()) {
+		closing := account.Status == registryv1.Status_STATUS_REVOKED && account.ClosedAtMs == 0
+		if closing != closings.Has(r, closings.Key().Bytes(account.Account)) {
+			return fmt.Errorf("%v: expected in the list of those that close: %t", protocol.Address(account.Account), closing)
+		}
 		if account.Status == registryv1.Status_STATUS_PENDING {
 			continue
 		}

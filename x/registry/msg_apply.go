@@ -26,7 +26,7 @@ func checkApply(_ string, msg *registryv1.MsgApply) error {
 			return err
 		}
 	}
-	if application.Status != 0 || len(application.Account) != 0 || application.RevokedAtMs != 0 {
+	if application.Status != 0 || len(application.Account) != 0 || application.RevokedAtMs != 0 || application.ClosedAtMs != 0 {
 		return ErrInvalidField.With("application: expected account and status left empty, the chain sets them")
 	}
 	if msg.Application.FreezeCause != 0 {

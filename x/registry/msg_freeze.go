@@ -38,7 +38,8 @@ func freezable(r state.Reader, address []byte) (*registryv1.Account, error) {
 }
 
 // FreezeFor freezes an active account for a cause of the chain's own, and says
-// whether it was active. Its orders are the caller's to cancel.
+// whether it was active. It is one of StoppedThisBlock: a hook that freezes after
+// matching's has to cancel the orders of those that it froze.
 func FreezeFor(ctx *module.Ctx, address protocol.Address, cause registryv1.FreezeCause, reason string) bool {
 	account, ok := AccountOf(ctx.Store, address)
 	if !ok || account.Status != registryv1.Status_STATUS_ACTIVE {
@@ -46,6 +47,7 @@ func FreezeFor(ctx *module.Ctx, address protocol.Address, cause registryv1.Freez
 	}
 	account.FreezeCause = cause
 	changeStatus(ctx, account, registryv1.Status_STATUS_FROZEN, reason)
+	markStopped(ctx, account.Account)
 	return true
 }
 

@@ -124,6 +124,10 @@ func setParam(p *registryv1.Params, field protoreflect.FieldDescriptor, value in
 		return
 	}
 	p.ProtoReflect().Clear(field)
+	if field.Name() == "reliability_quotas" {
+		p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{{Trades: value}}
+		return
+	}
 	for range maxCaps {
 		p.ProtoReflect().Mutable(field).List().Append(protoreflect.ValueOfInt64(value))
 	}
@@ -164,6 +168,19 @@ func TestParamsTogether(t *testing.T) {
 		{"loss", func(p *registryv1.Params) { p.MaxLossPpm, p.RangeLossPpm = 65, 1 }, "range_loss_ppm"},
 		{"block smaller than a transaction", func(p *registryv1.Params) { p.MaxBlockBytes = p.MaxTxBytes - 1 }, "max_block_bytes"},
 		{"more caps than tens of the credit value", func(p *registryv1.Params) { p.CreditCapsUcoin = make([]int64, maxCaps+1) }, "credit_caps_ucoin"},
+		{"one quota a user type", func(p *registryv1.Params) {
+			p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{{Trades: 1, EnergyWh: 1}, {UserType: "household"}}
+		}, ""},
+		{"two quotas of a user type", func(p *registryv1.Params) {
+			p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{{UserType: "shop"}, {UserType: "shop"}}
+		}, "reliability_quotas[1].user_type"},
+		{"no name of a user type", func(p *registryv1.Params) {
+			p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{{UserType: "House Hold"}}
+		}, "reliability_quotas[0].user_type"},
+		{"energy of a quota", func(p *registryv1.Params) { p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{{EnergyWh: -1}} }, "reliability_quotas[0]"},
+		{"too many quotas", func(p *registryv1.Params) {
+			p.ReliabilityQuotas = make([]*registryv1.ReliabilityQuota, maxQuotas+1)
+		}, "reliability_quotas"},
 		{"no caps", func(p *registryv1.Params) { p.CreditCapsUcoin = nil }, ""},
 		{"least rate above the greatest", func(p *registryv1.Params) { p.CreditRateMinPpm = p.CreditRateMaxPpm + 1 }, "credit_rate_min_ppm"},
 		{"per account more than in all", func(p *registryv1.Params) { p.MaxOrdersPerAccount = p.MaxOrders + 1 }, "max_orders_per_account"},

@@ -22,6 +22,7 @@ var (
 	stopped       = state.NewMap[emptypb.Empty](protocol.ModuleRegistry, 10)
 	enginePower   = state.NewMap[registryv1.EnginePower](protocol.ModuleRegistry, 11)
 	validatorKeys = state.NewMap[registryv1.KeyOwner](protocol.ModuleRegistry, 12)
+	closings      = state.NewMap[emptypb.Empty](protocol.ModuleRegistry, 13)
 )
 
 // Module is the registry as the application wires it.

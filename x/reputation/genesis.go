@@ -31,6 +31,19 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		}
 		credits.Set(ctx.Store, creditKey(credit.Account), credit)
 	}
+	for i, known := range genesis.Reliabilities {
+		account, err := protocol.AddressFrom(known.Account)
+		if err != nil {
+			return ErrBadGenesis.With("reliabilities[%d].account: %v", i, err)
+		}
+		if _, ok := registry.AccountOf(ctx.Store, account); !ok || reliabilities.Has(ctx.Store, reliabilityKey(known.Account)) {
+			return ErrBadGenesis.With("reliabilities[%d].account: expected a registered account, each once, got %v", i, account)
+		}
+		if err := checkReliability(known); err != nil {
+			return ErrBadGenesis.With("reliabilities[%d]: %v", i, err)
+		}
+		saveReliability(ctx.Store, known)
+	}
 	return nil
 }
 
@@ -39,6 +52,9 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	genesis := new(reputationv1.GenesisState)
 	for _, credit := range credits.All(ctx.Store, credits.Key()) {
 		genesis.Credits = append(genesis.Credits, credit)
+	}
+	for _, known := range reliabilities.All(ctx.Store, reliabilities.Key()) {
+		genesis.Reliabilities = append(genesis.Reliabilities, known)
 	}
 	return module.MarshalGenesis(genesis)
 }

@@ -17,8 +17,21 @@ func (Module) Invariants() []module.Invariant {
 				return fmt.Errorf("credit of %v: %w", protocol.Address(credit.Account), err)
 			}
 		}
+		for _, known := range reliabilities.All(r, reliabilities.Key()) {
+			if err := checkReliability(known); err != nil {
+				return fmt.Errorf("reliability of %v: %w", protocol.Address(known.Account), err)
+			}
+		}
 		return nil
 	}}}
+}
+
+// checkReliability is what holds of any record of charges.
+func checkReliability(known *reputationv1.Reliability) error {
+	if known.Trades < 0 || known.EnergyWh < 0 || known.Verification < 1 {
+		return fmt.Errorf("trades, energy_wh: expected 0 or more, verification: 1 or more, got %d, %d and %d", known.Trades, known.EnergyWh, known.Verification)
+	}
+	return nil
 }
 
 // checkCredit is I6 of one account.
@@ -34,8 +47,32 @@ func checkCredit(credit *reputationv1.Credit) error {
 			return fmt.Errorf("outcomes[%d]: expected %d or %d, got %d", i, Fulfilled, Violated, change)
 		}
 	}
+	if err := checkPartners(credit); err != nil {
+		return err
+	}
 	if value := fold(credit.Initial, credit.Outcomes); credit.Value != value {
 		return fmt.Errorf("value: expected %d, the fold of its outcomes, got %d", value, credit.Value)
+	}
+	return nil
+}
+
+// checkPartners says that each outcome has its counterparty or none, violations
+// none, and that no counterparty makes more than its share of the outcomes.
+func checkPartners(credit *reputationv1.Credit) error {
+	if got, want := len(credit.Partners), partnerSize*len(credit.Outcomes); got != want {
+		return fmt.Errorf("partners: expected %d bytes, %d for each outcome, got %d", want, partnerSize, got)
+	}
+	for i, outcome := range credit.Outcomes {
+		with := partner(credit.Partners[i*partnerSize:])
+		if with == nobody {
+			continue
+		}
+		if int8(outcome) != Fulfilled {
+			return fmt.Errorf("partners[%d]: expected none for a violation, got %x", i, with)
+		}
+		if n := standsFor(credit, with); n > maxOfOne {
+			return fmt.Errorf("partners: expected each at most %d times, got %x %d times", maxOfOne, with, n)
+		}
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func TestExportImportExport(t *testing.T) {
 
 func TestBadGenesis(t *testing.T) {
 	good := func() *reputationv1.Credit {
-		return &reputationv1.Credit{Account: alice.Bytes(), Value: 51, Initial: 60, Outcomes: []byte{0xf6, 1}}
+		return &reputationv1.Credit{Account: alice.Bytes(), Value: 51, Initial: 60, Outcomes: []byte{0xf6, 1}, Partners: []byte{0, 0, 0, 0, 7, 7, 7, 7}}
 	}
 	tests := []struct {
 		name string
@@ -220,6 +220,11 @@ func TestBadGenesis(t *testing.T) {
 		{"no outcomes", func(c *reputationv1.Credit) { c.Outcomes = nil }, "outcomes"},
 		{"too many", func(c *reputationv1.Credit) { c.Outcomes = slices.Repeat([]byte{1}, kept+1) }, "outcomes"},
 		{"strange outcome", func(c *reputationv1.Credit) { c.Outcomes[0] = 2 }, "outcomes[0]"},
+		{"an outcome without its partner", func(c *reputationv1.Credit) { c.Partners = c.Partners[:4] }, "partners: expected 8 bytes"},
+		{"a violation that stands for somebody", func(c *reputationv1.Credit) { c.Partners[3] = 1 }, "partners[0]"},
+		{"one partner too often", func(c *reputationv1.Credit) {
+			c.Outcomes, c.Partners = slices.Repeat([]byte{1}, 11), slices.Repeat([]byte{0, 0, 0, 9}, 11)
+		}, "at most 10 times"},
 		{"not the fold", func(c *reputationv1.Credit) { c.Value++ }, "value: expected 51"},
 	}
 	for _, test := range tests {

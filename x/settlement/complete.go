@@ -21,6 +21,7 @@ func savePeriod(ctx *module.Ctx, period *settlementv1.Period) error {
 	}
 	deadlines.Delete(ctx.Store, deadlineKey(period.Deadline, period.Period))
 	matching.CloseBooks(ctx, period.Period)
+	dropGroups(ctx.Store, period.Period)
 	if _, err := formRoot(ctx, period); err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func (b *block) connect(ctx *module.Ctx, period int64) {
 	for _, t := range terms {
 		t.Component = parties[leads.root(place(t.Seller))]
 		contractTerms.Set(ctx.Store, termsKey(period, t.Component, t.Contract), t)
+		countOpenPeriod(ctx.Store, t, +1)
 	}
 	sizes := make([]int64, len(parties))
 	for i, party := range parties {
@@ -90,11 +91,15 @@ func (b *block) termsAt(ctx *module.Ctx, period int64) []*settlementv1.ContractT
 			skip(c, reasonTooFar)
 			continue
 		}
-		terms = append(terms, &settlementv1.ContractTerms{
+		t := &settlementv1.ContractTerms{
 			Contract: c.Id, Period: period, Seller: c.Seller, Buyer: c.Buyer, PriceUcoinPerKwh: c.PriceUcoinPerKwh,
 			Priority: c.Priority, Rank: c.Rank, LossPpm: loss, Environment: environmentOf(ctx.Store, c.Seller, period),
 			FeeUcoinPerKwh: params.FeeUcoinPerKwh + fees.Between(from, to), // both bounded
-		})
+		}
+		if fee := fees.Between(from, to); fee > 0 {
+			t.FromZone, t.ToZone, t.ZoneFeeUcoinPerKwh = paths.Zone(from), paths.Zone(to), fee
+		}
+		terms = append(terms, t)
 	}
 	return terms
 }

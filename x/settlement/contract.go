@@ -131,13 +131,23 @@ func (b *block) contractsNow(r state.Reader) []*settlementv1.Contract {
 	return b.contracts
 }
 
-// sweepContracts removes the contracts and proposals that no period from the one
-// that just ended on needs.
+// sweepContracts closes contract years, and removes the contracts and proposals
+// that no period from the one that just ended on needs.
 func (b *block) sweepContracts(ctx *module.Ctx, ended int64) {
 	var kept []*settlementv1.Contract
 	for _, c := range b.contractsNow(ctx.Store) {
+		revoked := revokedBefore(ctx.Store, c, ended)
+		if c.Accepted && c.YearWh > 0 {
+			c, _ = contracts.Get(ctx.Store, contractKey(c.Id)) // opening periods changed it
+			if revoked {
+				c.UntilPeriod = min(c.UntilPeriod, ended)
+			}
+			closeYears(ctx, c, ended)
+		}
 		switch {
-		case revokedBefore(ctx.Store, c, ended):
+		case len(c.Years) > 0:
+			kept = append(kept, c)
+		case revoked:
 			endContract(ctx, c, reasonRevoked)
 		case !c.Accepted && c.ExpiresAtMs <= ctx.TimeMs:
 			endContract(ctx, c, reasonExpired)

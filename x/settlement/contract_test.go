@@ -86,8 +86,9 @@ func TestContract(t *testing.T) {
 			}
 		}
 		want := &settlementv1.Trade{
-			Contract: id, Seller: sun[:], Buyer: shop[:], SoldWh: 1501, BoughtWh: 1500, LossPpm: 1000, Environment: 1,
+			Contract: id, Seller: sun[:], Buyer: shop[:], ServedWh: 1501, SoldWh: 1501, BoughtWh: 1500, LossPpm: 1000, Environment: 1,
 			PriceUcoinPerKwh: 150_000, FeeUcoinPerKwh: 5_000, AmountUcoin: 225_150, FeeUcoin: 7_505,
+			CertifiedWh: 1501, EnergyType: registryv1.EnergyType_ENERGY_TYPE_SOLAR,
 		}
 		if !proto.Equal(found, want) {
 			t.Errorf("trade of %s:\n got %v\nwant %v", name, found, want)

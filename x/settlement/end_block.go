@@ -44,10 +44,20 @@ func (Module) EndBlock(ctx *module.Ctx) error {
 		}
 		work.countLeaves(ctx.Store, due.Period)
 	}
+	if err := work.takeCorrections(ctx); err != nil {
+		return fmt.Errorf("take corrections: %w", err)
+	}
+	// After all statements: what a freeze gives back is of none of their periods.
+	if err := stopFrozen(ctx); err != nil {
+		return fmt.Errorf("orders of frozen accounts: %w", err)
+	}
 	if ended != 0 {
 		thaw(ctx)
 	}
 	prune(ctx, clock)
+	if ended != 0 {
+		closeRevoked(ctx, clock.LastPeriod)
+	}
 	return nil
 }
 
@@ -104,6 +114,8 @@ type block struct {
 	// complete are the components whose last account the registers being taken
 	// made ready.
 	complete [][]byte
+	// decided are the groups of which they showed whether most fail.
+	decided [][]byte
 }
 
 // takeRegisters settles with the registers that metering has ready, the oldest
@@ -160,12 +172,17 @@ func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
 		return err
 	}
 	if tally, ok := tallies.Get(ctx.Store, tallyKey(energy.Period, energy.Account)); ok {
-		b.complete = nil
+		b.complete, b.decided = nil, nil
 		if err := b.settleRegisters(ctx, tally, energy); err != nil {
 			return err
 		}
 		for _, component := range b.complete {
 			if err := settleComponent(ctx, energy.Period, component); err != nil {
+				return err
+			}
+		}
+		for _, group := range b.decided {
+			if err := endWaiting(ctx, energy.Period, group); err != nil {
 				return err
 			}
 		}

@@ -47,4 +47,8 @@ var (
 	ErrNotProposed = codespace.New(20, "not_proposed")
 	// ErrExpired: it is accepted too late.
 	ErrExpired = codespace.New(21, "expired")
+	// ErrBadYear: the year's quantity is out of range, or its prices have none.
+	ErrBadYear = codespace.New(22, "bad_year")
+	// ErrBadYearPrice: the excess or penalty price is out of range.
+	ErrBadYearPrice = codespace.New(23, "bad_year_price")
 )

@@ -54,8 +54,14 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		}
 		freezes.Set(ctx.Store, freezeKey(frozen.Account), frozen)
 	}
+	if err := initGroups(ctx.Store, genesis); err != nil {
+		return err
+	}
 	if err := checkFreezes(ctx.Store); err != nil {
 		return ErrMalformed.With("settlement.freezes: %v", err)
+	}
+	if err := initZoneFees(ctx.Store, genesis.ZoneFees); err != nil {
+		return err
 	}
 	return checkCounts(ctx.Store)
 }
@@ -95,12 +101,22 @@ func checkContractRecord(field string, c *settlementv1.Contract) error {
 	err := checkProposeContract("", &settlementv1.MsgProposeContract{
 		Seller: c.Seller, Buyer: c.Buyer, PriceUcoinPerKwh: c.PriceUcoinPerKwh, Priority: c.Priority, Rank: c.Rank,
 		FromPeriod: c.FromPeriod, UntilPeriod: c.UntilPeriod,
+		YearWh: c.YearWh, ExcessPriceUcoinPerKwh: c.ExcessPriceUcoinPerKwh, PenaltyPriceUcoinPerKwh: c.PenaltyPriceUcoinPerKwh,
 	})
 	if err != nil {
 		return ErrMalformed.With("settlement.%s: %v", field, err)
 	}
 	if !bytes.Equal(c.Proposer, c.Seller) && !bytes.Equal(c.Proposer, c.Buyer) {
 		return ErrMalformed.With("settlement.%s.proposer: expected the seller or the buyer", field)
+	}
+	if (c.YearMs > 0) != (c.YearWh > 0) || c.YearMs < 0 || c.YearMs > maxYearMs || c.YearWh == 0 && len(c.Years) > 0 {
+		return ErrMalformed.With("settlement.%s.year_ms: expected up to 365 days with a year's quantity, else none and no years", field)
+	}
+	for i, year := range c.Years {
+		if year.FromPeriod < c.FromPeriod || (year.FromPeriod-c.FromPeriod)%c.YearMs != 0 || year.FromPeriod >= c.UntilPeriod ||
+			i > 0 && year.FromPeriod != c.Years[i-1].FromPeriod+c.YearMs || year.DeliveredWh < 0 || year.LeftWh < 0 {
+			return ErrMalformed.With("settlement.%s.years[%d]: expected the contract's years in order, with energies of 0 or more", field, i)
+		}
 	}
 	return nil
 }
@@ -143,6 +159,25 @@ func initAccounts(s state.Store, genesis *settlementv1.GenesisState) error {
 	return nil
 }
 
+// initGroups takes the groups of open periods and who waits for them.
+func initGroups(s state.Store, genesis *settlementv1.GenesisState) error {
+	for i, g := range genesis.Groups {
+		if err := checkIDs(fmt.Sprintf("groups[%d]", i), g.Group); err != nil {
+			return err
+		}
+		groups.Set(s, groupKey(g.Period, g.Group), g)
+	}
+	for i, wait := range genesis.GroupWaits {
+		for _, account := range [][]byte{wait.Group, wait.Account} {
+			if err := checkIDs(fmt.Sprintf("group_waits[%d]", i), account); err != nil {
+				return err
+			}
+		}
+		groupWaits.Set(s, groupWaitKey(wait.Period, wait.Group, wait.Account), wait)
+	}
+	return checkGroups(s)
+}
+
 // checkIDs keeps keys of another width out of the tables.
 func checkIDs(field string, account []byte, matches ...[]byte) error {
 	if _, err := protocol.AddressFrom(account); err != nil {
@@ -175,5 +210,8 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 		ContractTerms: collect(values(contractTerms.All(r, contractTerms.Key()))),
 		Freezes:       collect(values(freezes.All(r, freezes.Key()))),
 		Components:    collect(values(components.All(r, components.Key()))),
+		ZoneFees:      collect(values(zoneFees.All(r, zoneFees.Key()))),
+		Groups:        collect(values(groups.All(r, groups.Key()))),
+		GroupWaits:    collect(values(groupWaits.All(r, groupWaits.Key()))),
 	})
 }

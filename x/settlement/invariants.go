@@ -20,6 +20,8 @@ func (Module) Invariants() []module.Invariant {
 		{Name: "settlement.counts", Check: checkCounts},
 		{Name: "settlement.contracts", Check: checkContracts},
 		{Name: "settlement.freezes", Check: checkFreezes},
+		{Name: "settlement.zone_fees", Check: checkZoneFees},
+		{Name: "settlement.groups", Check: checkGroups},
 	}
 }
 
@@ -67,6 +69,7 @@ func checkStatement(s *settlementv1.Statement) error {
 	paid, received, fees := s.GridPaidUcoin+s.PenaltyPaidUcoin, s.GridReceivedUcoin, int64(0)
 	debt, byFund := s.PenaltyUcoin-s.PenaltyPaidUcoin, int64(0)
 	whole := settlementv1.Statement{Account: s.Account}
+	certified := s.CertificatesReclaimedWh - s.CertificatesWh - s.CertificatesLostWh - s.CertificatesNettedWh
 	for _, trade := range s.Trades {
 		addMakeWhole(new(adder), &whole, trade)
 		switch {
@@ -75,20 +78,52 @@ func checkStatement(s *settlementv1.Statement) error {
 			fees += paidFee(trade)
 			debt += owed(trade)
 			byFund += guaranteed(trade)
+			certified += trade.CertifiedWh
 		case !s.Missing || !trade.GridStoodIn:
 			received += receivedAmount(trade)
 		}
 	}
 	paid, received, debt = paid+whole.PaidUcoin, received+whole.ReceivedUcoin, debt+whole.DebtUcoin
-	if paid != s.PaidUcoin || received != s.ReceivedUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
+	due, err := dueTo(s)
+	if err != nil {
+		return err
+	}
+	corrected := s.CorrectsVersion > 0 // then items are as they stand, paid and received what moved
+	if certified != 0 || !corrected && (paid != s.PaidUcoin || received != s.ReceivedUcoin) || s.ReceivedUcoin-s.PaidUcoin != due+s.DebtUcoin || fees != s.FeesUcoin || debt > s.DebtUcoin ||
 		byFund > s.GuaranteedUcoin || s.GuaranteedUcoin-byFund > s.DebtUcoin-debt || s.PenaltyPaidUcoin > s.PenaltyUcoin ||
 		whole.PaidUcoin != s.MakeWholePaidUcoin || whole.ReceivedUcoin != s.MakeWholeReceivedUcoin ||
-		s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
+		s.Waived && (s.Outcome != 0 || s.PenaltyUcoin != 0) || s.DrawnUcoin < 0 || s.DrawnUcoin > s.PaidUcoin || s.LoansRepaidUcoin < 0 ||
 		s.BalanceAfterUcoin != s.BalanceBeforeUcoin+s.ReceivedUcoin+s.DrawnUcoin-s.PaidUcoin-s.RepaidUcoin-s.LoansRepaidUcoin ||
 		!s.Missing && (s.ImportWh != s.BoughtWh+s.GridImportWh || s.ExportWh != s.SoldWh+s.GridExportWh) {
 		return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errAccount, s)
 	}
 	return nil
+}
+
+// dueTo is what an account was to get for a period, in ucoin, less what it was to
+// pay, and less what others came to owe to it.
+func dueTo(s *settlementv1.Statement) (int64, error) {
+	due, err := gridOwes(s)
+	if err != nil {
+		return 0, err
+	}
+	due -= s.PenaltyUcoin + s.ClaimsUcoin
+	for _, trade := range s.Trades {
+		if whole := trade.MakeWholeBySellerUcoin + trade.MakeWholeByBuyerUcoin; whole > 0 {
+			if from, _, _ := makeWholeOf(trade); bytes.Equal(from, s.Account) {
+				due -= whole
+			} else {
+				due += whole - trade.UnpaidMakeWholeUcoin
+			}
+		}
+		switch {
+		case bytes.Equal(trade.Buyer, s.Account):
+			due -= trade.AmountUcoin + trade.FeeUcoin
+		case !s.Missing || !trade.GridStoodIn:
+			due += trade.AmountUcoin - trade.UnpaidAmountUcoin
+		}
+	}
+	return due, nil
 }
 
 // checkTotals adds up statements. What the grid sold in place of others is the
@@ -112,13 +147,18 @@ func checkTotals(want *settlementv1.Totals, all []*settlementv1.Statement) error
 			switch {
 			case bytes.Equal(trade.Buyer, s.Account):
 				got.FeesUcoin += trade.GuaranteedFeeUcoin
+				zoneFee, err := zoneFeeOf(trade)
+				if err != nil {
+					return err
+				}
+				got.ZoneFeesUcoin += zoneFee
 			case len(trade.Contract) > 0:
 				got.ContractWh += trade.SoldWh
 			}
 		}
 	}
 	stoodIn := want.SoldWh - accounts.SoldWh
-	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ContractWh != want.ContractWh ||
+	if stoodIn < 0 || got.BoughtWh != want.BoughtWh || got.FeesUcoin != want.FeesUcoin || got.ZoneFeesUcoin != want.ZoneFeesUcoin || got.ContractWh != want.ContractWh ||
 		got.GridBoughtWh != want.GridBoughtWh || got.GridSoldWh+stoodIn != want.GridSoldWh || got.GridAloneUcoin != want.GridAloneUcoin ||
 		got.MakeWholeUcoin != want.MakeWholeUcoin || accounts.MakeWholeUcoin != want.MakeWholeUcoin ||
 		got.FundPaidUcoin != want.FundPaidUcoin || got.FundReceivedUcoin != want.FundReceivedUcoin ||
@@ -138,7 +178,7 @@ func checkRegisters(r state.Reader) error {
 		}
 		// A buyer that was missing at the deadline took all it had contracted.
 		matched := matchTrades(s)
-		takenUnseen := s.Version > 1 && len(matched) > 0 && bytes.Equal(matched[0].Buyer, s.Account)
+		takenUnseen := len(matched) > 0 && matched[0].BuyerMissing && bytes.Equal(matched[0].Buyer, s.Account)
 		if s.SoldWh > s.ExportWh+s.ToleranceWh || s.BoughtWh > s.ImportWh+s.ToleranceWh && !takenUnseen {
 			return fmt.Errorf("period %d, account %v: %w: %v", s.Period, protocol.Address(s.Account), errOverrun, s)
 		}
@@ -185,6 +225,37 @@ func checkFreezes(r state.Reader) error {
 	return nil
 }
 
+var errGroups = errors.New("the groups of a period miscount")
+
+// checkGroups compares the groups of open periods with the accounts in them, and
+// says that who waits for one has estimated registers.
+func checkGroups(r state.Reader) error {
+	open := map[string]int64{} // accounts without registers, by group
+	for tally := range values(tallies.All(r, tallies.Key())) {
+		for _, id := range tally.Groups {
+			key := string(groupKey(tally.Period, id))
+			if !groups.Has(r, groupKey(tally.Period, id)) {
+				return fmt.Errorf("%w: %v has a group that is not here", errGroups, tally)
+			}
+			if !tally.HasRegisters {
+				open[key]++
+			}
+		}
+	}
+	for key, g := range groups.All(r, groups.Key()) {
+		if g.Open != open[string(key)] || g.Estimated < 0 || g.Open+g.Estimated > g.Accounts {
+			return fmt.Errorf("%w: %v, %d accounts have no registers", errGroups, g, open[string(key)])
+		}
+	}
+	for wait := range values(groupWaits.All(r, groupWaits.Key())) {
+		tally, waits := tallies.Get(r, tallyKey(wait.Period, wait.Account))
+		if waits && (!tally.Estimated || len(tally.Component) > 0) || !groups.Has(r, groupKey(wait.Period, wait.Group)) {
+			return fmt.Errorf("%w: %v waits for nothing", errGroups, wait)
+		}
+	}
+	return nil
+}
+
 var errContracts = errors.New("the tables of contracts disagree")
 
 // checkContracts compares contracts with the rows that lead to them, and what
@@ -203,6 +274,9 @@ func checkContracts(r state.Reader) error {
 	}
 	if rows != 0 {
 		return fmt.Errorf("%w: expected two rows for each contract, got %d more", errContracts, rows)
+	}
+	if err := checkYears(r); err != nil {
+		return err
 	}
 	waiting := map[string]int64{} // accounts that are not ready, by component
 	for tally := range values(tallies.All(r, tallies.Key())) {
@@ -223,6 +297,28 @@ func checkContracts(r state.Reader) error {
 		}
 	}
 	return checkTerms(r)
+}
+
+// checkYears says that contract years know how many periods settle with them.
+func checkYears(r state.Reader) error {
+	settling := map[string][]int64{} // periods, by contract
+	for t := range values(contractTerms.All(r, contractTerms.Key())) {
+		settling[string(t.Contract)] = append(settling[string(t.Contract)], t.Period)
+	}
+	for c := range values(contracts.All(r, contracts.Key())) {
+		for _, year := range c.Years {
+			open := int64(0)
+			for _, period := range settling[string(c.Id)] {
+				if period >= year.FromPeriod && period < yearEnd(c, year) {
+					open++
+				}
+			}
+			if open != year.OpenPeriods {
+				return fmt.Errorf("%w: contract %x, %v has %d periods in settlement", errContracts, c.Id, year, open)
+			}
+		}
+	}
+	return nil
 }
 
 // checkTerms says that contracts in open periods are those of accounts that

@@ -14,7 +14,7 @@ import (
 
 // settleLate completes a statement that was marked missing: of what the grid
 // sold in the account's place min(s_k, v_f) passes to it, then its residual
-// settles. The outcome stays. After the retention time only an event tells of
+// settles. The outcome stays, but for a shortfall that had been waived. After the retention time only an event tells of
 // the new version.
 func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 	entry, _ := missing.Get(ctx.Store, missingKey(energy.Account, energy.Period))
@@ -53,10 +53,21 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 	if err := settleResidual(ctx, period.Totals, statement); err != nil {
 		return err
 	}
+	// What was waived was that nobody knew; now the registers say it.
+	unmasked := statement.Waived && !tally.Estimated && tally.Violated
+	if unmasked {
+		statement.Waived = false
+		if err := violate(ctx, period.Totals, statement); err != nil {
+			return err
+		}
+	}
 	missing.Delete(ctx.Store, missingKey(energy.Account, energy.Period))
 	period.Missing--
 	periods.Set(ctx.Store, periodKey(period.Period), period)
 	issue(ctx, statement)
+	if unmasked {
+		freezeViolator(ctx, statement)
+	}
 	if !retained {
 		statements.Delete(ctx.Store, statementKey(statement.Period, statement.Account))
 	}
@@ -68,6 +79,8 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 func passOn(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, trade *settlementv1.Trade, partWh int64) error {
 	trade.SoldWh = min(trade.SoldWh, partWh)
 	trade.BoughtWh = units.Net(trade.SoldWh, trade.LossPpm)
+	// The grid pays in full, whatever it got of the buyer, who owes it the rest.
+	trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin, trade.UnpaidAmountUcoin, trade.UnpaidFeeUcoin = 0, 0, 0, 0
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, trade.SoldWh); err != nil {
 		return err

@@ -10,39 +10,60 @@ import (
 	"github.com/energyd/energyd/x/bank"
 )
 
-// makeWhole lets the side of a trade that fell short of the other pay what the
-// difference costs the other with the grid (SPEC 8): a seller what the buyer pays
-// there beyond price and fee, a buyer what the seller gets there less than the
-// price. It pays from its free balance; the rest becomes debt. The guarantee fund
-// pays for energy only. What of it repaid older debts is added to repaid.
-func makeWhole(ctx *module.Ctx, period int64, trade *settlementv1.Trade, d delivered, repaid *repayments) error {
-	var err error
+// assess finds what the side of a trade that fell short of the other owes it
+// (SPEC 8), by the tariffs of its period.
+func assess(ctx *module.Ctx, period int64, trade *settlementv1.Trade, d delivered) error {
 	if d.buyer > d.seller {
 		tariff, _ := tariffAt(ctx.Store, trade.Buyer, period)
-		extra := max(0, tariff.GetRetailUcoinPerKwh()-trade.PriceUcoinPerKwh-trade.FeeUcoinPerKwh)
-		if trade.MakeWholeBySellerUcoin, err = units.Amount(extra, d.buyer-d.seller); err != nil {
-			return err
-		}
-		return compensate(ctx, trade, &repaid.buyer)
+		return setMakeWhole(trade, d, tariff.GetRetailUcoinPerKwh(), 0)
 	}
 	tariff, _ := tariffAt(ctx.Store, trade.Seller, period)
-	lost := max(0, trade.PriceUcoinPerKwh-tariff.GetFeedInUcoinPerKwh())
-	if trade.MakeWholeByBuyerUcoin, err = units.Amount(lost, d.seller-d.buyer); err != nil {
-		return err
-	}
-	return compensate(ctx, trade, &repaid.seller)
+	return setMakeWhole(trade, d, 0, tariff.GetFeedInUcoinPerKwh())
 }
 
-// compensate pays a trade's make-whole payment.
-func compensate(ctx *module.Ctx, trade *settlementv1.Trade, repaid *int64) error {
-	from, to, amount := makeWholeOf(trade)
-	paid, toCreditors, err := bank.Pay(ctx, protocol.Address(from), protocol.Address(to), amount)
-	if err != nil {
+// setMakeWhole writes down what the side of a trade that fell short of the other
+// owes it: what the difference costs the other with the grid. A seller owes what
+// the buyer pays there (retail) beyond price and fee, a buyer what the seller gets
+// there (feedIn) less than the price.
+func setMakeWhole(trade *settlementv1.Trade, d delivered, retail, feedIn int64) (err error) {
+	extra := max(0, retail-trade.PriceUcoinPerKwh-trade.FeeUcoinPerKwh)
+	if trade.MakeWholeBySellerUcoin, err = units.Amount(extra, max(0, d.buyer-d.seller)); err != nil {
 		return err
 	}
-	trade.UnpaidMakeWholeUcoin = amount - paid
+	lost := max(0, trade.PriceUcoinPerKwh-feedIn)
+	trade.MakeWholeByBuyerUcoin, err = units.Amount(lost, max(0, d.seller-d.buyer))
+	return err
+}
+
+// makeWhole pays a trade's make-whole payment, a seller's out of its security
+// first, and gives the rest of that back; what is missing is paid from the free
+// balance, else becomes debt. The guarantee fund pays for energy only. What of it
+// all repaid older debts is added to repaid.
+func makeWhole(ctx *module.Ctx, trade *settlementv1.Trade, security int64, repaid *repayments) error {
+	from, to, amount := makeWholeOf(trade)
+	receiver := &repaid.seller
+	if bytes.Equal(to, trade.Buyer) {
+		receiver = &repaid.buyer
+	}
 	var sums adder
-	sums.add(repaid, toCreditors)
+	secured := min(security, trade.MakeWholeBySellerUcoin)
+	if security > 0 {
+		payments := []bank.Payment{{To: protocol.Address(trade.Buyer), AmountUcoin: secured}}
+		returned, err := bank.PayOut(ctx, protocol.Address(trade.Seller), security, payments)
+		if err != nil {
+			return err
+		}
+		sums.add(receiver, payments[0].RepaidUcoin)
+		sums.add(&repaid.seller, returned)
+	}
+	if amount > secured {
+		paid, toCreditors, err := bank.Pay(ctx, protocol.Address(from), protocol.Address(to), amount-secured)
+		if err != nil {
+			return err
+		}
+		trade.UnpaidMakeWholeUcoin = amount - secured - paid
+		sums.add(receiver, toCreditors)
+	}
 	return sums.err
 }
 

@@ -13,6 +13,8 @@ import (
 const (
 	// maxPriority bounds priority and rank.
 	maxPriority = 1000
+	// maxYearWh bounds the quantity of a contract year, 1 TWh.
+	maxYearWh = 1_000_000_000_000
 	// maxProposalMs is the longest that a proposal may wait, 31 days.
 	maxProposalMs = 31 * 86_400_000
 )
@@ -43,6 +45,28 @@ func checkProposeContract(_ string, m *settlementv1.MsgProposeContract) error {
 	if m.FromPeriod <= 0 || m.UntilPeriod <= m.FromPeriod {
 		return ErrBadPeriod.With("until_period: expected the start of a period after from_period, got %s and %s",
 			units.FormatTime(m.UntilPeriod), units.FormatTime(m.FromPeriod))
+	}
+	return checkYear(m)
+}
+
+// checkYear checks a year's quantity and its prices, which are nothing without it.
+// Excess is not cheaper than what was agreed, so that money goes one way only.
+func checkYear(m *settlementv1.MsgProposeContract) error {
+	if m.YearWh < 0 || m.YearWh > maxYearWh {
+		return ErrBadYear.With("year_wh: expected 0 kWh, for none, to %s, got %s", units.FormatKWh(int64(maxYearWh)), units.FormatKWh(m.YearWh))
+	}
+	if m.YearWh == 0 {
+		if m.ExcessPriceUcoinPerKwh != 0 || m.PenaltyPriceUcoinPerKwh != 0 {
+			return ErrBadYear.With("year_wh: expected a quantity to which the excess and penalty price belong, got none")
+		}
+		return nil
+	}
+	if m.ExcessPriceUcoinPerKwh < m.PriceUcoinPerKwh {
+		return ErrBadYearPrice.With("excess_price_ucoin_per_kwh: expected the contract's price of %s or more, got %s",
+			units.FormatPrice(m.PriceUcoinPerKwh), units.FormatPrice(m.ExcessPriceUcoinPerKwh))
+	}
+	if m.PenaltyPriceUcoinPerKwh < 0 {
+		return ErrBadYearPrice.With("penalty_price_ucoin_per_kwh: expected 0 coin/kWh or more, got %s", units.FormatPrice(m.PenaltyPriceUcoinPerKwh))
 	}
 	return nil
 }
@@ -78,6 +102,10 @@ func proposeContract(ctx *module.Ctx, m *settlementv1.MsgProposeContract) error 
 		Id: ctx.ID().Bytes(), Seller: m.Seller, Buyer: m.Buyer, PriceUcoinPerKwh: m.PriceUcoinPerKwh,
 		Priority: m.Priority, Rank: m.Rank, FromPeriod: m.FromPeriod, UntilPeriod: m.UntilPeriod,
 		Proposer: sender.Bytes(), ExpiresAtMs: m.ExpiresAtMs,
+		YearWh: m.YearWh, ExcessPriceUcoinPerKwh: m.ExcessPriceUcoinPerKwh, PenaltyPriceUcoinPerKwh: m.PenaltyPriceUcoinPerKwh,
+	}
+	if m.YearWh > 0 {
+		contract.YearMs = min(m.UntilPeriod-m.FromPeriod, maxYearMs)
 	}
 	saveContract(ctx.Store, contract)
 	ctx.Emit(&settlementv1.ContractProposed{Contract: contract})
@@ -108,6 +136,15 @@ func checkProposal(ctx *module.Ctx, m *settlementv1.MsgProposeContract) error {
 	if m.PriceUcoinPerKwh < params.PriceMinUcoinPerKwh || m.PriceUcoinPerKwh > params.PriceMaxUcoinPerKwh {
 		return ErrBadPrice.With("price_ucoin_per_kwh: expected %s to %s, got %s", units.FormatPrice(params.PriceMinUcoinPerKwh),
 			units.FormatPrice(params.PriceMaxUcoinPerKwh), units.FormatPrice(m.PriceUcoinPerKwh))
+	}
+	for _, price := range []struct {
+		field string
+		value int64
+	}{{"excess_price_ucoin_per_kwh", m.ExcessPriceUcoinPerKwh}, {"penalty_price_ucoin_per_kwh", m.PenaltyPriceUcoinPerKwh}} {
+		if price.value > params.PriceMaxUcoinPerKwh {
+			return ErrBadYearPrice.With("%s: expected at most %s, got %s", price.field,
+				units.FormatPrice(params.PriceMaxUcoinPerKwh), units.FormatPrice(price.value))
+		}
 	}
 	return nil
 }

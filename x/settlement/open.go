@@ -50,17 +50,22 @@ func (b *block) open(ctx *module.Ctx, start int64) {
 		Deadline: b.clock.Count + registry.ParamsAt(ctx.Store, start).DeadlinePeriods,
 		Totals:   &settlementv1.Totals{},
 	}
+	var inGroups [][]byte
 	for account := range registry.Accounts(ctx.Store) {
-		if !takesPart(ctx.Store, account, start) {
+		meters := metering.BillingMeters(ctx.Store, protocol.Address(account.Account), start)
+		if !takesPart(ctx.Store, account, meters, start) {
 			continue
 		}
-		tallies.Set(ctx.Store, tallyKey(start, account.Account), &settlementv1.Tally{Account: account.Account, Period: start})
+		tally := &settlementv1.Tally{Account: account.Account, Period: start, Groups: groupsOf(account, meters)}
+		tallies.Set(ctx.Store, tallyKey(start, account.Account), tally)
+		inGroups = append(inGroups, tally.Groups...)
 		period.Accounts++
 	}
 	if period.Accounts == 0 {
 		matching.CloseBooks(ctx, start)
 		return
 	}
+	formGroups(ctx.Store, start, inGroups)
 	b.connect(ctx, start)
 	period.OpenAccounts = period.Accounts
 	period.OpenMatches = matching.MatchCount(ctx.Store, start)
@@ -68,12 +73,11 @@ func (b *block) open(ctx *module.Ctx, start int64) {
 	deadlines.Set(ctx.Store, deadlineKey(period.Deadline, start), &settlementv1.Due{Count: period.Deadline, Period: start})
 }
 
-func takesPart(r state.Reader, account *registryv1.Account, period int64) bool {
-	address := protocol.Address(account.Account)
+func takesPart(r state.Reader, account *registryv1.Account, meters []*registryv1.Meter, period int64) bool {
 	if account.Status == registryv1.Status_STATUS_PENDING {
 		return false
 	}
 	// What a revoked account drew before it was revoked it still owes.
 	billed := account.Status != registryv1.Status_STATUS_REVOKED || period <= account.RevokedAtMs
-	return billed && len(metering.BillingMeters(r, address, period)) > 0 || matching.HasMatches(r, period, address)
+	return billed && len(meters) > 0 || matching.HasMatches(r, period, protocol.Address(account.Account))
 }

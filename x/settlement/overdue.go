@@ -48,11 +48,14 @@ func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
 		return err
 	}
 	seller, buyer := takeShare(ctx, match, match.Seller), takeShare(ctx, match, match.Buyer)
-	d := delivered{seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh()}
+	d := delivered{
+		seller: seller.GetEnergyWh(), buyer: buyer.GetEnergyWh(),
+		sellerMissing: seller == nil, buyerMissing: buyer == nil,
+	}
 	switch {
-	case seller == nil && buyer != nil:
-		d.seller, d.gridStandsIn = match.EnergyWh, true
-	case seller != nil && buyer == nil:
+	case d.sellerMissing && !d.buyerMissing:
+		d.seller = match.EnergyWh
+	case d.buyerMissing && !d.sellerMissing:
 		d.buyer = match.EnergyWh
 	}
 	if err := settle(ctx, period, match, d); err != nil {
@@ -71,9 +74,14 @@ func void(ctx *module.Ctx, match *matchingv1.Match) error {
 	}
 	takeShare(ctx, match, match.Seller)
 	takeShare(ctx, match, match.Buyer)
-	matching.Take(ctx, match)
+	if err := matching.Take(ctx, match); err != nil {
+		return err
+	}
 	period.OpenMatches--
 	periods.Set(ctx.Store, periodKey(period.Period), period)
+	if err := bank.Release(ctx, protocol.Address(match.Seller), match.SecurityUcoin); err != nil {
+		return err
+	}
 	return bank.Release(ctx, protocol.Address(match.Buyer), match.EscrowUcoin)
 }
 

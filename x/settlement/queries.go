@@ -22,6 +22,7 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryPeriod),
 		module.Answer(queryRoots),
 		module.Answer(queryContracts),
+		module.Answer(queryZoneFees),
 	}
 }
 

@@ -23,6 +23,11 @@ func settleComponent(ctx *module.Ctx, start int64, component []byte) error {
 		if !ok {
 			return ErrNoRecord.With("period %d: no tally of %v", start, protocol.Address(party))
 		}
+		tally.Component, tally.Ready = nil, false
+		if awaitsGroups(ctx.Store, tally) {
+			tallies.Set(ctx.Store, tallyKey(start, party), tally)
+			continue
+		}
 		if err := closeForGood(ctx, tally); err != nil {
 			return err
 		}
@@ -41,6 +46,7 @@ func serve(ctx *module.Ctx, period int64, component []byte) [][]byte {
 	terms := collect(values(contractTerms.All(ctx.Store, termsOf(period, component))))
 	for _, t := range terms {
 		contractTerms.Delete(ctx.Store, termsKey(period, component, t.Contract))
+		countOpenPeriod(ctx.Store, t, -1)
 	}
 	components.Delete(ctx.Store, componentKey(period, component))
 	parties := partiesOf(terms)
@@ -72,6 +78,9 @@ func shareOutRest(ctx *module.Ctx, start int64, terms []*settlementv1.ContractTe
 		pairs[i] = pricematrix.Pair{Seller: seller, Buyer: buyer, LossPPM: t.LossPpm}
 	}
 	for i, deliveredWh := range pricematrix.Share(pairs, left, need) {
+		if err := countDelivered(ctx.Store, terms[i], deliveredWh, left[pairs[i].Seller]); err != nil {
+			return err
+		}
 		if deliveredWh == 0 {
 			continue
 		}
@@ -166,9 +175,11 @@ func place(queue []queued, side int) {
 // the seller and the fee ledger.
 func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.ContractTerms, deliveredWh int64) error {
 	trade := &settlementv1.Trade{
-		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
+		Contract: t.Contract, Seller: t.Seller, Buyer: t.Buyer, ServedWh: deliveredWh, SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, t.LossPpm),
 		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: t.FeeUcoinPerKwh, Environment: t.Environment,
+		FromZone: t.FromZone, ToZone: t.ToZone, ZoneFeeUcoinPerKwh: t.ZoneFeeUcoinPerKwh,
 	}
+	nameContractOrigin(ctx.Store, period.Period, trade)
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, deliveredWh); err != nil {
 		return err
@@ -176,27 +187,14 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 	if trade.FeeUcoin, err = units.Amount(t.FeeUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
-	seller, bill := protocol.Address(t.Seller), purchase{
-		payer: protocol.Address(t.Buyer), payee: protocol.Address(t.Seller), ucoin: trade.AmountUcoin, period: period.Period,
-		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(t.Buyer), period.Period),
-	}
-	amount, err := pay(ctx, bill)
-	if err != nil {
+	var repaid repayments
+	if err := payRest(ctx, period.Period, trade, protocol.Address(t.Seller), 0, 0, &repaid); err != nil {
 		return err
 	}
-	bill.payee, bill.ucoin = protocol.FeeAddress, trade.FeeUcoin
-	feePaid, err := pay(ctx, bill)
-	if err != nil {
+	if repaid.loans, err = credit.RepayFromSale(ctx, protocol.Address(t.Seller), receivedAmount(trade)-repaid.seller); err != nil {
 		return err
 	}
-	trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin = amount.fund, feePaid.fund
-	trade.UnpaidAmountUcoin = trade.AmountUcoin - amount.ucoin - amount.fund
-	trade.UnpaidFeeUcoin = trade.FeeUcoin - feePaid.ucoin - feePaid.fund
-	loans, err := credit.RepayFromSale(ctx, seller, amount.ucoin+amount.fund-amount.repaid)
-	if err != nil {
-		return err
-	}
-	recordTrade(ctx, period.Period, trade, repayments{seller: amount.repaid, loans: loans, drawn: amount.drawn + feePaid.drawn})
+	recordTrade(ctx, period.Period, trade, repaid)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	return addTrade(period.Totals, trade)
 }

@@ -25,7 +25,11 @@ var (
 	contractsOf   = state.NewMap[settlementv1.ContractOf](protocol.ModuleSettlement, 12)
 	contractTerms = state.NewMap[settlementv1.ContractTerms](protocol.ModuleSettlement, 13)
 	freezes       = state.NewMap[settlementv1.Freeze](protocol.ModuleSettlement, 15)
+	zoneFees      = state.NewMap[settlementv1.ZoneFees](protocol.ModuleSettlement, 30)
 	components    = state.NewMap[settlementv1.Component](protocol.ModuleSettlement, 14)
+
+	groups     = state.NewMap[settlementv1.Group](protocol.ModuleSettlement, 16)
+	groupWaits = state.NewMap[settlementv1.GroupWait](protocol.ModuleSettlement, 17)
 )
 
 func periodKey(period int64) state.Key { return periods.Key().Int64(period) }
@@ -84,6 +88,12 @@ func termsKey(period int64, component, contract []byte) state.Key {
 
 func componentKey(period int64, component []byte) state.Key {
 	return components.Key().Int64(period).Bytes(component)
+}
+
+func groupKey(period int64, group []byte) state.Key { return groups.Key().Int64(period).Bytes(group) }
+
+func groupWaitKey(period int64, group, account []byte) state.Key {
+	return groupWaits.Key().Int64(period).Bytes(group, account)
 }
 
 func freezeKey(account []byte) state.Key { return freezes.Key().Bytes(account) }

@@ -42,7 +42,7 @@ func taken(importWh, stepWh, sigmaPPM int64, obligations []obligation) (delivery
 	return d, err
 }
 
-// shareOut gives each contract what it wants if what was measured is enough or
+// shareOut gives each match what it wants if what was measured is enough or
 // short of the sum within the tolerance; else its part, pro rata with largest
 // remainders, ties to the first.
 func shareOut(measured, step, sigmaPPM int64, wanted []int64) (delivery, error) {
@@ -55,12 +55,21 @@ func shareOut(measured, step, sigmaPPM int64, wanted []int64) (delivery, error) 
 		return delivery{}, err
 	}
 	d := delivery{contracted: total, tolerance: max(step, part)}
-	if total-measured <= d.tolerance {
-		d.parts = wanted
-		return d, nil
-	}
-	d.parts, err = units.ProRata(measured, wanted)
+	d.parts, err = partsOf(measured, d.tolerance, wanted)
 	return d, err
+}
+
+// partsOf gives each what it wants if what there is falls short of the sum by no
+// more than the tolerance, else its part.
+func partsOf(energyWh, toleranceWh int64, wanted []int64) ([]int64, error) {
+	total, err := units.Sum(wanted...)
+	if err != nil {
+		return nil, err
+	}
+	if total-energyWh <= toleranceWh {
+		return wanted, nil
+	}
+	return units.ProRata(energyWh, wanted)
 }
 
 // violates says whether registers fall short of the obligations by more than both

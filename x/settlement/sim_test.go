@@ -9,6 +9,7 @@ import (
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	reputationv1 "github.com/energyd/energyd/gen/energy/reputation/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/protocol"
@@ -36,6 +37,13 @@ func TestSimulation(t *testing.T) {
 			g.Params().ViolationPenaltyUcoin = rapid.SampledFrom([]int64{0, 30_000, 5_000_000}).Draw(rt, "penalty")
 			g.Params().FreezeWindow = 5
 			g.Params().FreezeViolations = rapid.SampledFrom([]int64{0, 1, 3}).Draw(rt, "violations until frozen")
+			g.Params().EscrowReliefPpm = rapid.SampledFrom([]int64{0, 400_000, 1_000_000}).Draw(rt, "relief")
+			g.Params().EscrowReliefAbove = rapid.SampledFrom([]int64{0, 55}).Draw(rt, "above")
+			g.Params().LeastOutcomeWh = rapid.SampledFrom([]int64{0, 500}).Draw(rt, "least outcome")
+			if rapid.Bool().Draw(rt, "quotas") {
+				quota := &registryv1.ReliabilityQuota{Trades: rapid.Int64Range(0, 5).Draw(rt, "trades"), EnergyWh: rapid.Int64Range(0, 10_000).Draw(rt, "energy")}
+				g.Params().ReliabilityQuotas = []*registryv1.ReliabilityQuota{quota}
+			}
 			for _, name := range s.names {
 				s.coins[name] = rapid.SampledFrom([]int64{20_000_000, 1_000_000, 100_000}).Draw(rt, "coins of "+name)
 				g.Balance(name).FreeUcoin = s.coins[name]
@@ -89,6 +97,7 @@ func (s *simulation) step() {
 			}
 		case 3:
 			s.contract(name)
+			s.verify(name)
 		}
 	}
 	if rapid.IntRange(0, 30).Draw(rt, "freeze") == 30 && s.frozen == "" {
@@ -104,15 +113,30 @@ func (s *simulation) step() {
 func (s *simulation) end() {
 	s.m.End()
 	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
-		s.made[fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)] = event.Statement
+		key := fmt.Sprintf("%x %d", event.Statement.Account, event.Statement.Period)
+		// Later versions carry it along, or are the first to charge it.
+		s.fund += event.Statement.PenaltyUcoin - s.made[key].GetPenaltyUcoin()
+		s.made[key] = event.Statement
 	}
-	for _, event := range market.Happened[*settlementv1.StatementMade](s.m) {
-		if event.Statement.Version == 1 { // later versions carry it along
-			s.fund += event.Statement.PenaltyUcoin
+	for _, year := range market.Happened[*settlementv1.ContractYearClosed](s.m) {
+		got := year.PaidUcoin + year.GuaranteedUcoin
+		s.lent[string(year.Seller)] += year.AmountUcoin - got
+		for _, name := range s.names {
+			switch address := market.Address(name); string(address[:]) {
+			case string(year.Seller):
+				s.coins[name] += got
+			case string(year.Buyer):
+				s.coins[name] -= year.AmountUcoin
+			}
 		}
 	}
+	for _, event := range market.Happened[*settlementv1.SettlementFailed](s.m) {
+		s.rt.Fatalf("%v", event)
+	}
 	for _, event := range market.Happened[*settlementv1.Settled](s.m) {
-		s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin
+		if !event.Trade.GridStoodIn { // else the grid lent it
+			s.lent[string(event.Trade.Seller)] += event.Trade.UnpaidAmountUcoin
+		}
 		other := event.Trade.Buyer
 		if event.Trade.MakeWholeByBuyerUcoin > 0 {
 			other = event.Trade.Seller
@@ -161,11 +185,27 @@ func (s *simulation) contract(name string) {
 		seller, buyer = buyer, seller
 	}
 	period := s.m.TimeMs - s.m.TimeMs%length
-	_, _ = s.m.Send(name, &settlementv1.MsgProposeContract{
+	msg := &settlementv1.MsgProposeContract{
 		Seller: seller[:], Buyer: buyer[:], PriceUcoinPerKwh: rapid.Int64Range(0, 600_000).Draw(rt, "contract price"),
 		Priority: rapid.Int64Range(0, 2).Draw(rt, "priority"), Rank: rapid.Int64Range(0, 2).Draw(rt, "rank"),
 		FromPeriod: period, UntilPeriod: period + rapid.Int64Range(2, 20).Draw(rt, "periods")*length, ExpiresAtMs: s.m.TimeMs + 3*length,
-	})
+	}
+	if rapid.Bool().Draw(rt, "yearly") {
+		msg.YearWh = rapid.Int64Range(1, 20_000).Draw(rt, "year's energy")
+		msg.ExcessPriceUcoinPerKwh = msg.PriceUcoinPerKwh + rapid.Int64Range(0, 300_000).Draw(rt, "dearer")
+		msg.PenaltyPriceUcoinPerKwh = rapid.Int64Range(0, 900_000).Draw(rt, "penalty price")
+	}
+	_, _ = s.m.Send(name, msg)
+}
+
+// verify asks for a full verification, and has it countersigned.
+func (s *simulation) verify(name string) {
+	if status(s.m, name) == isFrozen {
+		return
+	}
+	address := market.Address(name)
+	_, _ = s.m.Send(name, &reputationv1.MsgReauthorise{})
+	_, _ = s.m.Send("aggregator", &reputationv1.MsgCountersign{Account: address[:]})
 }
 
 func (s *simulation) confirm(name string) {

@@ -26,6 +26,9 @@ func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, accoun
 	if len(tally.Component) > 0 {
 		return b.makeReady(ctx, tally)
 	}
+	if awaitsGroups(ctx.Store, tally) {
+		return nil
+	}
 	return closeAccount(ctx, period, tally)
 }
 
@@ -63,16 +66,21 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 		}
 	}
 	if len(matchTrades(statement)) > 0 {
-		if err := recordOutcome(ctx, period.Totals, statement, tally.Violated); err != nil {
+		if err := recordOutcome(ctx, period.Totals, statement, tally); err != nil {
 			return err
 		}
+	}
+	if err := certifyPurchases(ctx, statement); err != nil {
+		return err
+	}
+	if err := bookZoneFees(ctx, period.Totals, statement); err != nil {
+		return err
 	}
 	tallies.Delete(ctx.Store, tallyKey(tally.Period, tally.Account))
 	period.OpenAccounts--
 	issue(ctx, statement)
 	if statement.Outcome == reputation.Violated {
-		// After the statement: what a freeze gives back is not of this period.
-		return freezeViolator(ctx, statement)
+		freezeViolator(ctx, statement)
 	}
 	return nil
 }
@@ -89,18 +97,30 @@ func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
 	return found
 }
 
-// recordOutcome judges a period with matches (SPEC 9); a violation is punished.
-func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, violated bool) error {
+// recordOutcome judges a period with matches (SPEC 9); a violation is punished,
+// unless it is waived.
+func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, tally *settlementv1.Tally) error {
 	// A gap in the readings is a missing reading (SPEC 7).
-	statement.Outcome = reputation.Fulfilled
-	if statement.Missing || statement.Estimated || violated {
-		statement.Outcome = reputation.Violated
-	}
-	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
-	if statement.Outcome == reputation.Fulfilled {
+	unread := statement.Missing || statement.Estimated
+	switch {
+	case unread && excused(ctx.Store, tally):
+		statement.Waived = true
 		return nil
+	case unread || tally.Violated:
+		return violate(ctx, totals, statement)
 	}
-	return punish(ctx, totals, statement)
+	var dealings []reputation.Dealing
+	for _, trade := range matchTrades(statement) {
+		other := trade.Seller
+		if bytes.Equal(other, statement.Account) {
+			other = trade.Buyer
+		}
+		dealings = append(dealings, reputation.Dealing{With: protocol.Address(other), Amount: trade.SoldWh})
+	}
+	if reputation.Fulfil(ctx, protocol.Address(statement.Account), dealings, registry.ParamsAt(ctx.Store, statement.Period).LeastOutcomeWh) {
+		statement.Outcome = reputation.Fulfilled
+	}
+	return nil
 }
 
 // draft starts a statement with what the tally and the trades say; the rows of
@@ -134,11 +154,17 @@ func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement,
 	return statement, sums.err
 }
 
-// issue completes a statement with what holds when it is made, and stores it.
+// issue completes a statement with the credit value that holds when it is made,
+// and stores it.
 func issue(ctx *module.Ctx, statement *settlementv1.Statement) {
+	statement.Reputation = reputation.ValueOf(ctx.Store, protocol.Address(statement.Account))
+	store(ctx, statement)
+}
+
+// store stores the next version of a statement with the balance that holds now.
+func store(ctx *module.Ctx, statement *settlementv1.Statement) {
 	address := protocol.Address(statement.Account)
 	statement.Version++
-	statement.Reputation = reputation.ValueOf(ctx.Store, address)
 	statement.BalanceAfterUcoin = wealth(ctx.Store, address)
 	statement.BalanceBeforeUcoin = statement.BalanceAfterUcoin - statement.ReceivedUcoin + statement.PaidUcoin + statement.RepaidUcoin -
 		statement.DrawnUcoin + statement.LoansRepaidUcoin

@@ -5,6 +5,7 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -36,8 +37,15 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 	if err != nil {
 		return err
 	}
+	certified, err := certifyExport(ctx.Store, tally, selling, parts)
+	if err != nil {
+		return err
+	}
 	tally.OpenMatches = int64(len(all))
 	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
+	if err := b.countRegisters(ctx.Store, tally); err != nil {
+		return err
+	}
 	for i, match := range all {
 		other := match.Seller
 		if selling {
@@ -47,14 +55,15 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 		if theirs == nil {
 			shares.Set(ctx.Store, shareKey(match.Period, energy.Account, match.Id), &settlementv1.Share{
 				Account: energy.Account, Period: match.Period, Match: match.Id, EnergyWh: parts[i], Estimated: energy.Estimated,
+				CertifiedWh: certified[i], CertifiedType: tally.CertifiedType,
 			})
 			continue
 		}
-		seller, buyer := theirs.EnergyWh, parts[i]
+		d := delivered{seller: theirs.EnergyWh, buyer: parts[i], certified: theirs.CertifiedWh, energyType: theirs.CertifiedType}
 		if selling {
-			seller, buyer = buyer, seller
+			d = delivered{seller: parts[i], buyer: theirs.EnergyWh, certified: certified[i], energyType: tally.CertifiedType}
 		}
-		d := delivered{seller: seller, buyer: buyer, measured: !energy.Estimated && !theirs.Estimated}
+		d.measured = !energy.Estimated && !theirs.Estimated
 		if err := settle(ctx, period, match, d); err != nil {
 			return err
 		}
@@ -105,20 +114,30 @@ type delivered struct {
 	// measured says that both are measured: not estimated, and of no side that
 	// is missing.
 	measured bool
-	// gridStandsIn for the seller, whose registers are missing: it gets the money.
-	gridStandsIn bool
+	// certified is what of s_k the seller's meter shows and certificates may be
+	// issued for, and as which energy type.
+	certified  int64
+	energyType registryv1.EnergyType
+	// Whose registers are missing at the deadline. For a seller the grid stands in
+	// and gets the money, if the buyer's are here.
+	sellerMissing, buyerMissing bool
 }
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
 // the match's escrow, and the rest of the escrow goes back. Who fell short of the
-// other then makes it whole.
+// other then makes it whole, a seller out of its security first.
 func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) error {
 	deliveredWh := min(d.seller, d.buyer)
 	trade := &settlementv1.Trade{
 		Match: match.Id, Seller: match.Seller, Buyer: match.Buyer, ContractedWh: match.EnergyWh,
 		SoldWh: deliveredWh, BoughtWh: units.Net(deliveredWh, match.LossPpm), LossPpm: match.LossPpm,
 		PriceUcoinPerKwh: match.PriceUcoinPerKwh, FeeUcoinPerKwh: match.FeeUcoinPerKwh,
-		Environment: match.Environment, GridStoodIn: d.gridStandsIn,
+		Environment: match.Environment, GridStoodIn: d.sellerMissing && !d.buyerMissing,
+		SellerMissing: d.sellerMissing, BuyerMissing: d.buyerMissing,
+		FromZone: match.FromZone, ToZone: match.ToZone, ZoneFeeUcoinPerKwh: match.ZoneFeeUcoinPerKwh,
+	}
+	if d.measured {
+		nameOrigin(trade, d.certified, d.energyType)
 	}
 	var err error
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {
@@ -127,15 +146,20 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 	if trade.FeeUcoin, err = units.Amount(match.FeeUcoinPerKwh, deliveredWh); err != nil {
 		return err
 	}
-	matching.Take(ctx, match)
+	if err := matching.Take(ctx, match); err != nil {
+		return err
+	}
 	repaid, err := payOut(ctx, match, trade)
 	if err != nil {
 		return err
 	}
 	if d.measured && d.seller != d.buyer {
-		if err := makeWhole(ctx, period.Period, trade, d, &repaid); err != nil {
+		if err := assess(ctx, period.Period, trade, d); err != nil {
 			return err
 		}
+	}
+	if err := makeWhole(ctx, trade, match.SecurityUcoin, &repaid); err != nil {
+		return err
 	}
 	recordTrade(ctx, period.Period, trade, repaid)
 	countSettled(ctx, match)
@@ -150,27 +174,61 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 // buyer's payment was lent.
 type repayments struct{ seller, buyer, loans, drawn int64 }
 
-// payOut moves the money of a trade out of the match's escrow, which covers it.
+// payOut pays for a trade out of the match's escrow; what the escrow does not
+// cover the buyer owes as for any energy (pay).
 func payOut(ctx *module.Ctx, match *matchingv1.Match, trade *settlementv1.Trade) (repayments, error) {
 	payee := protocol.Address(trade.Seller)
 	if trade.GridStoodIn {
 		payee = protocol.GridAddress
 	}
-	payments := []bank.Payment{
-		{To: payee, AmountUcoin: trade.AmountUcoin}, {To: protocol.FeeAddress, AmountUcoin: trade.FeeUcoin},
+	if covered := match.EscrowUcoin + match.ExposedUcoin; trade.AmountUcoin+trade.FeeUcoin > covered {
+		return repayments{}, ErrUnpaid.With("match %x: expected a cost of at most %d ucoin, in escrow or exposed, got %d",
+			match.Id, covered, trade.AmountUcoin+trade.FeeUcoin)
 	}
-	repaid, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
+	amount := min(trade.AmountUcoin, match.EscrowUcoin)
+	fee := min(trade.FeeUcoin, match.EscrowUcoin-amount)
+	payments := []bank.Payment{{To: payee, AmountUcoin: amount}, {To: protocol.FeeAddress, AmountUcoin: fee}}
+	returned, err := bank.PayOut(ctx, protocol.Address(trade.Buyer), match.EscrowUcoin, payments)
 	if err != nil {
 		return repayments{}, ErrUnpaid.With("match %x: %v", match.Id, err)
 	}
+	repaid := repayments{seller: payments[0].RepaidUcoin, buyer: returned}
+	if amount < trade.AmountUcoin || fee < trade.FeeUcoin {
+		if err := payRest(ctx, match.Period, trade, payee, amount, fee, &repaid); err != nil {
+			return repayments{}, err
+		}
+	}
 	if trade.GridStoodIn {
-		return repayments{buyer: repaid}, nil
+		return repayments{buyer: repaid.buyer, drawn: repaid.drawn}, nil
 	}
-	loans, err := credit.RepayFromSale(ctx, payee, trade.AmountUcoin-payments[0].RepaidUcoin)
+	repaid.loans, err = credit.RepayFromSale(ctx, payee, receivedAmount(trade)-repaid.seller)
+	return repaid, err
+}
+
+// payRest pays what is left of a trade's amount and fee after so much was paid out
+// of escrow.
+func payRest(ctx *module.Ctx, period int64, trade *settlementv1.Trade, payee protocol.Address, amount, fee int64, repaid *repayments) error {
+	bill := purchase{
+		payer: protocol.Address(trade.Buyer), payee: payee, ucoin: trade.AmountUcoin - amount, period: period,
+		priceUcoinPerKwh: trade.PriceUcoinPerKwh + trade.FeeUcoinPerKwh, retailUcoinPerKwh: retailOf(ctx.Store, protocol.Address(trade.Buyer), period),
+	}
+	forEnergy, err := pay(ctx, bill)
 	if err != nil {
-		return repayments{}, err
+		return err
 	}
-	return repayments{seller: payments[0].RepaidUcoin, buyer: repaid, loans: loans}, nil
+	trade.GuaranteedAmountUcoin = forEnergy.fund
+	trade.UnpaidAmountUcoin = bill.ucoin - forEnergy.ucoin - forEnergy.fund
+	bill.payee, bill.ucoin = protocol.FeeAddress, trade.FeeUcoin-fee
+	forFee, err := pay(ctx, bill)
+	if err != nil {
+		return err
+	}
+	trade.GuaranteedFeeUcoin = forFee.fund
+	trade.UnpaidFeeUcoin = bill.ucoin - forFee.ucoin - forFee.fund
+	var sums adder
+	sums.add(&repaid.seller, forEnergy.repaid)
+	sums.add(&repaid.drawn, forEnergy.drawn, forFee.drawn)
+	return sums.err
 }
 
 // recordTrade keeps a trade for the statements of both sides.
@@ -218,7 +276,7 @@ func addTrade(totals *settlementv1.Totals, trade *settlementv1.Trade) error {
 	sums.add(&totals.FundPaidUcoin, trade.GuaranteedAmountUcoin, trade.GuaranteedFeeUcoin)
 	if trade.GridStoodIn {
 		sums.add(&totals.GridSoldWh, trade.SoldWh)
-		sums.add(&totals.GridReceivedUcoin, trade.AmountUcoin)
+		sums.add(&totals.GridReceivedUcoin, amount)
 	}
 	return sums.err
 }

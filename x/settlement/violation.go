@@ -1,6 +1,8 @@
 package settlement
 
 import (
+	"slices"
+
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
@@ -20,8 +22,11 @@ const (
 
 const forViolations = registryv1.FreezeCause_FREEZE_CAUSE_VIOLATIONS
 
-// punish charges a violation's penalty to the guarantee fund (SPEC 8).
-func punish(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
+// violate records a violation and charges its penalty to the guarantee fund
+// (SPEC 8, 9).
+func violate(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
+	statement.Outcome = reputation.Violated
+	reputation.Record(ctx, protocol.Address(statement.Account), statement.Outcome)
 	penalty := registry.ParamsAt(ctx.Store, statement.Period).ViolationPenaltyUcoin
 	paid, _, err := bank.Pay(ctx, protocol.Address(statement.Account), protocol.GuaranteeAddress, penalty)
 	if err != nil {
@@ -38,30 +43,34 @@ func punish(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv
 }
 
 // freezeViolator freezes the account of a violation that had too many.
-func freezeViolator(ctx *module.Ctx, statement *settlementv1.Statement) error {
+func freezeViolator(ctx *module.Ctx, statement *settlementv1.Statement) {
 	account, params := protocol.Address(statement.Account), registry.ParamsAt(ctx.Store, statement.Period)
 	if params.FreezeViolations == 0 || reputation.Violations(ctx.Store, account, params.FreezeWindow) < params.FreezeViolations {
-		return nil
+		return
 	}
-	return freeze(ctx, account, statement.Period)
+	freeze(ctx, account, statement.Period)
 }
 
 // freeze freezes an account for violations, the latest of which was in a period.
 // One that the authority froze is the authority's to thaw and stays so.
-func freeze(ctx *module.Ctx, account protocol.Address, period int64) error {
-	if registry.FreezeFor(ctx, account, forViolations, reasonViolations) {
-		// Matching has read by now whom messages stopped in this block.
-		if err := matching.Stop(ctx, []protocol.Address{account}); err != nil {
-			return err
-		}
-	}
+func freeze(ctx *module.Ctx, account protocol.Address, period int64) {
+	registry.FreezeFor(ctx, account, forViolations, reasonViolations)
 	if !registry.FrozenFor(ctx.Store, account, forViolations) {
-		return nil
+		return
 	}
 	key := freezeKey(account[:])
 	known, _ := freezes.Get(ctx.Store, key)
 	freezes.Set(ctx.Store, key, &settlementv1.Freeze{Account: account.Bytes(), Period: max(period, known.GetPeriod())})
-	return nil
+}
+
+// stopFrozen cancels the orders of all whom this block froze for violations, in
+// one pass through the cleared books: matching has read by now whom messages
+// stopped.
+func stopFrozen(ctx *module.Ctx) error {
+	frozen := slices.DeleteFunc(registry.StoppedThisBlock(ctx.Store, ctx.Height), func(account protocol.Address) bool {
+		return !registry.FrozenFor(ctx.Store, account, forViolations)
+	})
+	return matching.Stop(ctx, frozen)
 }
 
 // noteReading takes down that a frozen account reads its meters again.

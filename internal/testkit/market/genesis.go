@@ -50,6 +50,20 @@ func (g *Genesis) Account(name string) *registryv1.Account {
 	return nil
 }
 
+// AddGateway registers one more gateway, AddAggregator one more aggregator, for
+// members to name.
+func (g *Genesis) AddGateway(name string) {
+	g.Registry.Accounts = append(g.Registry.Accounts, newAccount(name, registryv1.Role_ROLE_GATEWAY))
+}
+
+// AddAggregator: see AddGateway.
+func (g *Genesis) AddAggregator(name string) {
+	added := newAccount(name, registryv1.Role_ROLE_AGGREGATOR)
+	added.HomeAggregator = added.Account
+	added.ValidatorKey, added.ValidatorPower = key("consensus of "+name), 10
+	g.Registry.Accounts = append(g.Registry.Accounts, added)
+}
+
 // MeterOf returns a member's meter.
 func (g *Genesis) MeterOf(name string) *registryv1.Meter {
 	for _, meter := range g.Registry.Meters {

@@ -5,6 +5,7 @@
 package market
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/metering"
+	"github.com/energyd/energyd/x/origin"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 	"github.com/energyd/energyd/x/settlement"
@@ -52,6 +54,12 @@ type Market struct {
 	Events []proto.Message
 	// SkipInvariants is set by benchmarks.
 	SkipInvariants bool
+	// AfterHook, if set, is told of each module whose hook ran.
+	AfterHook func(module string)
+
+	// Gateways are those that read a member's meter instead of the one that reads
+	// all others.
+	Gateways map[string]string
 
 	modules   []module.Module
 	sequence  uint64
@@ -61,7 +69,7 @@ type Market struct {
 // modules are in the order in which genesis needs them.
 func modules() []module.Module {
 	return []module.Module{
-		registry.New(), bank.New(), grid.New(), reputation.New(),
+		registry.New(), bank.New(), grid.New(), reputation.New(), origin.New(),
 		metering.New(), credit.New(), matching.New(), settlement.New(),
 	}
 }
@@ -149,8 +157,7 @@ func (m *Market) execute(ctx *module.Ctx, msg proto.Message) error {
 			if route.Type != string(msg.ProtoReflect().Descriptor().FullName()) {
 				continue
 			}
-			// Readings are not signed here.
-			if _, readings := msg.(*meteringv1.MsgSubmitReadings); !readings {
+			if !readings(msg) { // they are not signed here
 				if err := route.Check(ChainID, msg); err != nil {
 					return err
 				}
@@ -160,6 +167,14 @@ func (m *Market) execute(ctx *module.Ctx, msg proto.Message) error {
 	}
 	m.T.Fatalf("no route for %T", msg)
 	return nil
+}
+
+func readings(msg proto.Message) bool {
+	switch msg.(type) {
+	case *meteringv1.MsgSubmitReadings, *meteringv1.MsgCorrectReadings:
+		return true
+	}
+	return false
 }
 
 // Begin starts the next block at a time.
@@ -175,6 +190,9 @@ func (m *Market) End() {
 	for _, hook := range hooks() {
 		if err := hook.EndBlock(m.hookCtx()); err != nil {
 			m.T.Fatalf("height %d: %T: %v", m.Height, hook, err)
+		}
+		if m.AfterHook != nil {
+			m.AfterHook(hook.(module.Module).Name())
 		}
 	}
 	if !m.SkipInvariants {
@@ -213,10 +231,45 @@ func (m *Market) Read(name string, timeMs, importWh, exportWh int64) {
 	reading := &meteringv1.Reading{
 		Meter: Meter(name), Sequence: last.GetSequence() + 1, TimeMs: timeMs,
 		ImportWh: last.GetImportWh() + importWh, ExportWh: last.GetExportWh() + exportWh,
-		Quality: meteringv1.Quality_QUALITY_MEASURED, Signature: make([]byte, protocol.SignatureSize),
+		Quality: meteringv1.Quality_QUALITY_MEASURED,
 	}
 	m.registers[name] = reading
-	m.Must(gateway, &meteringv1.MsgSubmitReadings{GatewayKey: key(gateway), Readings: []*meteringv1.Reading{reading}})
+	if err := m.submit(cmp.Or(m.Gateways[name], gateway), reading); err != nil {
+		m.T.Fatalf("%s reads at %d: %v", name, timeMs, err)
+	}
+}
+
+// Submit lets the gateway that all meters have at first submit readings, which are
+// not signed here.
+func (m *Market) Submit(readings ...*meteringv1.Reading) error {
+	m.T.Helper()
+	return m.submit(gateway, readings...)
+}
+
+func (m *Market) submit(by string, readings ...*meteringv1.Reading) error {
+	m.T.Helper()
+	for _, reading := range readings {
+		reading.Signature = make([]byte, protocol.SignatureSize)
+	}
+	_, err := m.Send(by, &meteringv1.MsgSubmitReadings{GatewayKey: key(by), Readings: readings})
+	return err
+}
+
+// Correct submits the next version of a member's boundary: by how much its
+// registers are more than they stand now, in Wh.
+func (m *Market) Correct(name string, boundary, importWh, exportWh int64) error {
+	m.T.Helper()
+	found, err := Query[*meteringv1.QueryBoundariesResponse](m, &meteringv1.QueryBoundariesRequest{Meter: Meter(name), FromMs: boundary, Limit: 1})
+	if err != nil || len(found.Boundaries) == 0 || found.Boundaries[0].TimeMs != boundary {
+		m.T.Fatalf("expected boundary %d of %s: %v, %v", boundary, name, found, err)
+	}
+	known := found.Boundaries[0]
+	_, err = m.Send(gateway, &meteringv1.MsgCorrectReadings{GatewayKey: key(gateway), Readings: []*meteringv1.Reading{{
+		Meter: Meter(name), Version: known.Version + 1, TimeMs: boundary,
+		ImportWh: known.Boundary.ImportWh + importWh, ExportWh: known.Boundary.ExportWh + exportWh,
+		Quality: meteringv1.Quality_QUALITY_CORRECTED, Signature: make([]byte, protocol.SignatureSize),
+	}}})
+	return err
 }
 
 // Query asks the modules and decodes into answer, a pointer to the response.

@@ -29,6 +29,9 @@ func (p *Paths) Fees(zones []string, fee func(from, to int) int64) *Fees {
 	return f
 }
 
+// Zone returns the zone in which a node lies, by its place.
+func (p *Paths) Zone(place int32) string { return p.nodes[place].Zone }
+
 // Between returns the fee in ucoin per kWh from one node to another, by their
 // places in the Paths; 0 of no Fees.
 func (f *Fees) Between(source, target int32) int64 {

@@ -24,10 +24,13 @@ const (
 // Balance is what an account holds; only the grid's and the fee ledger's
 // free part may be negative.
 type Balance struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	FreeUcoin     int64                  `protobuf:"varint,2,opt,name=free_ucoin,json=freeUcoin,proto3" json:"free_ucoin,omitempty"`
-	EscrowUcoin   int64                  `protobuf:"varint,3,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Account     []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	FreeUcoin   int64                  `protobuf:"varint,2,opt,name=free_ucoin,json=freeUcoin,proto3" json:"free_ucoin,omitempty"`
+	EscrowUcoin int64                  `protobuf:"varint,3,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
+	// What open orders and matches may cost beyond their escrow: coins that the
+	// account may neither send nor be paid out.
+	ExposedUcoin  int64 `protobuf:"varint,20,opt,name=exposed_ucoin,json=exposedUcoin,proto3" json:"exposed_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -79,6 +82,13 @@ func (x *Balance) GetFreeUcoin() int64 {
 func (x *Balance) GetEscrowUcoin() int64 {
 	if x != nil {
 		return x.EscrowUcoin
+	}
+	return 0
+}
+
+func (x *Balance) GetExposedUcoin() int64 {
+	if x != nil {
+		return x.ExposedUcoin
 	}
 	return 0
 }
@@ -343,12 +353,13 @@ var File_energy_bank_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_bank_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1aenergy/bank/v1/state.proto\x12\x0eenergy.bank.v1\"e\n" +
+	"\x1aenergy/bank/v1/state.proto\x12\x0eenergy.bank.v1\"\x8a\x01\n" +
 	"\aBalance\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1d\n" +
 	"\n" +
 	"free_ucoin\x18\x02 \x01(\x03R\tfreeUcoin\x12!\n" +
-	"\fescrow_ucoin\x18\x03 \x01(\x03R\vescrowUcoin\"u\n" +
+	"\fescrow_ucoin\x18\x03 \x01(\x03R\vescrowUcoin\x12#\n" +
+	"\rexposed_ucoin\x18\x14 \x01(\x03R\fexposedUcoin\"u\n" +
 	"\x04Debt\x12\x16\n" +
 	"\x06debtor\x18\x01 \x01(\fR\x06debtor\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1a\n" +

@@ -48,6 +48,13 @@ func (m *Balance) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.ExposedUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ExposedUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa0
+	}
 	if m.EscrowUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.EscrowUcoin))
 		i--
@@ -313,6 +320,9 @@ func (m *Balance) SizeVT() (n int) {
 	if m.EscrowUcoin != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.EscrowUcoin))
 	}
+	if m.ExposedUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ExposedUcoin))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -506,6 +516,25 @@ func (m *Balance) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.EscrowUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 20:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExposedUcoin", wireType)
+			}
+			m.ExposedUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExposedUcoin |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -936,9 +936,14 @@ type SellOrder struct {
 	GridNode    string        `protobuf:"bytes,14,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	// Served first in the next round: energy of it came back that the other side
 	// declined.
-	Priority      bool  `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
-	Rest          Rest  `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
-	Market        int64 `protobuf:"varint,18,opt,name=market,proto3" json:"market,omitempty"`
+	Priority bool  `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
+	Rest     Rest  `protobuf:"varint,16,opt,name=rest,proto3,enum=energy.matching.v1.Rest" json:"rest,omitempty"`
+	Market   int64 `protobuf:"varint,18,opt,name=market,proto3" json:"market,omitempty"`
+	// The verification of the account whose quota is charged for it
+	// (energy.reputation.v1.Reliability); 0: none is.
+	Verification int64 `protobuf:"varint,30,opt,name=verification,proto3" json:"verification,omitempty"`
+	// The seller's coins held for available_wh, against a make-whole payment.
+	SecurityUcoin int64 `protobuf:"varint,31,opt,name=security_ucoin,json=securityUcoin,proto3" json:"security_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1092,6 +1097,20 @@ func (x *SellOrder) GetMarket() int64 {
 	return 0
 }
 
+func (x *SellOrder) GetVerification() int64 {
+	if x != nil {
+		return x.Verification
+	}
+	return 0
+}
+
+func (x *SellOrder) GetSecurityUcoin() int64 {
+	if x != nil {
+		return x.SecurityUcoin
+	}
+	return 0
+}
+
 // BuyOrder is a buy record (S3 table 3.4).
 type BuyOrder struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -1118,8 +1137,12 @@ type BuyOrder struct {
 	Identity []byte `protobuf:"bytes,17,opt,name=identity,proto3" json:"identity,omitempty"`
 	GridNode string `protobuf:"bytes,18,opt,name=grid_node,json=gridNode,proto3" json:"grid_node,omitempty"`
 	// As that of a sell.
-	Priority      bool  `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
-	Market        int64 `protobuf:"varint,22,opt,name=market,proto3" json:"market,omitempty"`
+	Priority bool  `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`
+	Market   int64 `protobuf:"varint,22,opt,name=market,proto3" json:"market,omitempty"`
+	// As that of a sell.
+	Verification int64 `protobuf:"varint,30,opt,name=verification,proto3" json:"verification,omitempty"`
+	// What open_wh may cost beyond escrow_ucoin.
+	ExposedUcoin  int64 `protobuf:"varint,31,opt,name=exposed_ucoin,json=exposedUcoin,proto3" json:"exposed_ucoin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1294,6 +1317,20 @@ func (x *BuyOrder) GetMarket() int64 {
 	return 0
 }
 
+func (x *BuyOrder) GetVerification() int64 {
+	if x != nil {
+		return x.Verification
+	}
+	return 0
+}
+
+func (x *BuyOrder) GetExposedUcoin() int64 {
+	if x != nil {
+		return x.ExposedUcoin
+	}
+	return 0
+}
+
 // Match is a pre-match until both sides confirmed it, then a match
 // (S3 tables 3.5, 3.6).
 type Match struct {
@@ -1319,10 +1356,18 @@ type Match struct {
 	EscrowUcoin int64  `protobuf:"varint,17,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
 	Meter       string `protobuf:"bytes,18,opt,name=meter,proto3" json:"meter,omitempty"`
 	// The round in which it was found, from 1.
-	Round         int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
-	Market        int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Round  int64 `protobuf:"varint,19,opt,name=round,proto3" json:"round,omitempty"`
+	Market int64 `protobuf:"varint,21,opt,name=market,proto3" json:"market,omitempty"`
+	// The seller's coins held for it, and what the buyer owes for it beyond the
+	// escrow.
+	SecurityUcoin int64 `protobuf:"varint,30,opt,name=security_ucoin,json=securityUcoin,proto3" json:"security_ucoin,omitempty"`
+	ExposedUcoin  int64 `protobuf:"varint,31,opt,name=exposed_ucoin,json=exposedUcoin,proto3" json:"exposed_ucoin,omitempty"`
+	// Where a fee between zones is part of fee_ucoin_per_kwh: the zones, and it.
+	FromZone           string `protobuf:"bytes,40,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,41,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,42,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Match) Reset() {
@@ -1491,6 +1536,41 @@ func (x *Match) GetRound() int64 {
 func (x *Match) GetMarket() int64 {
 	if x != nil {
 		return x.Market
+	}
+	return 0
+}
+
+func (x *Match) GetSecurityUcoin() int64 {
+	if x != nil {
+		return x.SecurityUcoin
+	}
+	return 0
+}
+
+func (x *Match) GetExposedUcoin() int64 {
+	if x != nil {
+		return x.ExposedUcoin
+	}
+	return 0
+}
+
+func (x *Match) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *Match) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *Match) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
 	}
 	return 0
 }
@@ -2609,7 +2689,7 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"matched_wh\x18\x02 \x01(\x03R\tmatchedWh\x12\x19\n" +
 	"\bclean_wh\x18\x03 \x01(\x03R\acleanWh\x12#\n" +
-	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xe1\x04\n" +
+	"\rsurplus_ucoin\x18\x04 \x01(\x03R\fsurplusUcoin\"\xac\x05\n" +
 	"\tSellOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2629,7 +2709,9 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\tgrid_node\x18\x0e \x01(\tR\bgridNode\x12\x1a\n" +
 	"\bpriority\x18\x0f \x01(\bR\bpriority\x12,\n" +
 	"\x04rest\x18\x10 \x01(\x0e2\x18.energy.matching.v1.RestR\x04rest\x12\x16\n" +
-	"\x06market\x18\x12 \x01(\x03R\x06market\"\xbe\x06\n" +
+	"\x06market\x18\x12 \x01(\x03R\x06market\x12\"\n" +
+	"\fverification\x18\x1e \x01(\x03R\fverification\x12%\n" +
+	"\x0esecurity_ucoin\x18\x1f \x01(\x03R\rsecurityUcoin\"\x87\a\n" +
 	"\bBuyOrder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
@@ -2652,10 +2734,12 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\bidentity\x18\x11 \x01(\fR\bidentity\x12\x1b\n" +
 	"\tgrid_node\x18\x12 \x01(\tR\bgridNode\x12\x1a\n" +
 	"\bpriority\x18\x13 \x01(\bR\bpriority\x12\x16\n" +
-	"\x06market\x18\x16 \x01(\x03R\x06marketB\x0f\n" +
+	"\x06market\x18\x16 \x01(\x03R\x06market\x12\"\n" +
+	"\fverification\x18\x1e \x01(\x03R\fverification\x12#\n" +
+	"\rexposed_ucoin\x18\x1f \x01(\x03R\fexposedUcoinB\x0f\n" +
 	"\r_max_loss_ppmB\x15\n" +
 	"\x13_wanted_environmentB\x10\n" +
-	"\x0e_wanted_credit\"\xb7\x05\n" +
+	"\x0e_wanted_credit\"\xed\x06\n" +
 	"\x05Match\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
@@ -2679,7 +2763,12 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\fescrow_ucoin\x18\x11 \x01(\x03R\vescrowUcoin\x12\x14\n" +
 	"\x05meter\x18\x12 \x01(\tR\x05meter\x12\x14\n" +
 	"\x05round\x18\x13 \x01(\x03R\x05round\x12\x16\n" +
-	"\x06market\x18\x15 \x01(\x03R\x06market\"\x92\a\n" +
+	"\x06market\x18\x15 \x01(\x03R\x06market\x12%\n" +
+	"\x0esecurity_ucoin\x18\x1e \x01(\x03R\rsecurityUcoin\x12#\n" +
+	"\rexposed_ucoin\x18\x1f \x01(\x03R\fexposedUcoin\x12\x1b\n" +
+	"\tfrom_zone\x18( \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18) \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18* \x01(\x03R\x12zoneFeeUcoinPerKwh\"\x92\a\n" +
 	"\x04Book\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.energy.matching.v1.PhaseR\x05phase\x12\x16\n" +

@@ -526,6 +526,20 @@ func (m *SellOrder) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.SecurityUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.SecurityUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf8
+	}
+	if m.Verification != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Verification))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf0
+	}
 	if m.Market != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Market))
 		i--
@@ -674,6 +688,20 @@ func (m *BuyOrder) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.ExposedUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ExposedUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf8
+	}
+	if m.Verification != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Verification))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf0
 	}
 	if m.Market != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Market))
@@ -847,6 +875,45 @@ func (m *Match) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.ZoneFeeUcoinPerKwh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ZoneFeeUcoinPerKwh))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xd0
+	}
+	if len(m.ToZone) > 0 {
+		i -= len(m.ToZone)
+		copy(dAtA[i:], m.ToZone)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.ToZone)))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xca
+	}
+	if len(m.FromZone) > 0 {
+		i -= len(m.FromZone)
+		copy(dAtA[i:], m.FromZone)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.FromZone)))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xc2
+	}
+	if m.ExposedUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ExposedUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf8
+	}
+	if m.SecurityUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.SecurityUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf0
 	}
 	if m.Market != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Market))
@@ -2155,6 +2222,12 @@ func (m *SellOrder) SizeVT() (n int) {
 	if m.Market != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.Market))
 	}
+	if m.Verification != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.Verification))
+	}
+	if m.SecurityUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.SecurityUcoin))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -2234,6 +2307,12 @@ func (m *BuyOrder) SizeVT() (n int) {
 	if m.Market != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.Market))
 	}
+	if m.Verification != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.Verification))
+	}
+	if m.ExposedUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ExposedUcoin))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -2309,6 +2388,23 @@ func (m *Match) SizeVT() (n int) {
 	}
 	if m.Market != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.Market))
+	}
+	if m.SecurityUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.SecurityUcoin))
+	}
+	if m.ExposedUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ExposedUcoin))
+	}
+	l = len(m.FromZone)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	l = len(m.ToZone)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.ZoneFeeUcoinPerKwh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ZoneFeeUcoinPerKwh))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -4414,6 +4510,44 @@ func (m *SellOrder) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verification", wireType)
+			}
+			m.Verification = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Verification |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 31:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SecurityUcoin", wireType)
+			}
+			m.SecurityUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SecurityUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -4956,6 +5090,44 @@ func (m *BuyOrder) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verification", wireType)
+			}
+			m.Verification = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Verification |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 31:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExposedUcoin", wireType)
+			}
+			m.ExposedUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExposedUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -5473,6 +5645,127 @@ func (m *Match) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Market |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SecurityUcoin", wireType)
+			}
+			m.SecurityUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SecurityUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 31:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExposedUcoin", wireType)
+			}
+			m.ExposedUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExposedUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 40:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FromZone", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.FromZone = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 41:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ToZone", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ToZone = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 42:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ZoneFeeUcoinPerKwh", wireType)
+			}
+			m.ZoneFeeUcoinPerKwh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ZoneFeeUcoinPerKwh |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -117,7 +117,8 @@ func (x *MsgPlaceSell) GetRest() Rest {
 	return Rest_REST_UNSPECIFIED
 }
 
-// MsgPlaceBuy asks for energy in a period; bid + fee is escrowed in full.
+// MsgPlaceBuy asks for energy in a period. bid + fee is escrowed in full, but for
+// what the account's credit value and quota spare it.
 type MsgPlaceBuy struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Period            int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`

@@ -288,6 +288,99 @@ func (x *MeterSwapped) GetTimeMs() int64 {
 	return 0
 }
 
+// BoundaryCorrected has a boundary's running registers before and after.
+type BoundaryCorrected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Meter         string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Version       int64                  `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	ImportWh      int64                  `protobuf:"varint,4,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh      int64                  `protobuf:"varint,5,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	WasImportWh   int64                  `protobuf:"varint,6,opt,name=was_import_wh,json=wasImportWh,proto3" json:"was_import_wh,omitempty"`
+	WasExportWh   int64                  `protobuf:"varint,7,opt,name=was_export_wh,json=wasExportWh,proto3" json:"was_export_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BoundaryCorrected) Reset() {
+	*x = BoundaryCorrected{}
+	mi := &file_energy_metering_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BoundaryCorrected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BoundaryCorrected) ProtoMessage() {}
+
+func (x *BoundaryCorrected) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BoundaryCorrected.ProtoReflect.Descriptor instead.
+func (*BoundaryCorrected) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BoundaryCorrected) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *BoundaryCorrected) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *BoundaryCorrected) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BoundaryCorrected) GetImportWh() int64 {
+	if x != nil {
+		return x.ImportWh
+	}
+	return 0
+}
+
+func (x *BoundaryCorrected) GetExportWh() int64 {
+	if x != nil {
+		return x.ExportWh
+	}
+	return 0
+}
+
+func (x *BoundaryCorrected) GetWasImportWh() int64 {
+	if x != nil {
+		return x.WasImportWh
+	}
+	return 0
+}
+
+func (x *BoundaryCorrected) GetWasExportWh() int64 {
+	if x != nil {
+		return x.WasExportWh
+	}
+	return 0
+}
+
 var File_energy_metering_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_metering_v1_event_proto_rawDesc = "" +
@@ -311,7 +404,15 @@ const file_energy_metering_v1_event_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"=\n" +
 	"\fMeterSwapped\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x17\n" +
-	"\atime_ms\x18\x02 \x01(\x03R\x06timeMsB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\"\xde\x01\n" +
+	"\x11BoundaryCorrected\x12\x14\n" +
+	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x17\n" +
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x1b\n" +
+	"\timport_wh\x18\x04 \x01(\x03R\bimportWh\x12\x1b\n" +
+	"\texport_wh\x18\x05 \x01(\x03R\bexportWh\x12\"\n" +
+	"\rwas_import_wh\x18\x06 \x01(\x03R\vwasImportWh\x12\"\n" +
+	"\rwas_export_wh\x18\a \x01(\x03R\vwasExportWhB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
 
 var (
 	file_energy_metering_v1_event_proto_rawDescOnce sync.Once
@@ -325,12 +426,13 @@ func file_energy_metering_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_metering_v1_event_proto_rawDescData
 }
 
-var file_energy_metering_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_metering_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_energy_metering_v1_event_proto_goTypes = []any{
-	(*ReadingAccepted)(nil), // 0: energy.metering.v1.ReadingAccepted
-	(*BoundaryFixed)(nil),   // 1: energy.metering.v1.BoundaryFixed
-	(*BoundaryFailed)(nil),  // 2: energy.metering.v1.BoundaryFailed
-	(*MeterSwapped)(nil),    // 3: energy.metering.v1.MeterSwapped
+	(*ReadingAccepted)(nil),   // 0: energy.metering.v1.ReadingAccepted
+	(*BoundaryFixed)(nil),     // 1: energy.metering.v1.BoundaryFixed
+	(*BoundaryFailed)(nil),    // 2: energy.metering.v1.BoundaryFailed
+	(*MeterSwapped)(nil),      // 3: energy.metering.v1.MeterSwapped
+	(*BoundaryCorrected)(nil), // 4: energy.metering.v1.BoundaryCorrected
 }
 var file_energy_metering_v1_event_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -351,7 +453,7 @@ func file_energy_metering_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_metering_v1_event_proto_rawDesc), len(file_energy_metering_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

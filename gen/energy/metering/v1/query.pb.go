@@ -224,6 +224,175 @@ func (x *QueryEnergyResponse) GetReady() bool {
 	return false
 }
 
+// QueryBoundariesRequest lists a meter's boundaries that are kept for
+// corrections, oldest first.
+type QueryBoundariesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Meter string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
+	// Only those at this time or later.
+	FromMs int64 `protobuf:"varint,2,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	// 0 means 100; at most 1000.
+	Limit         int64 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryBoundariesRequest) Reset() {
+	*x = QueryBoundariesRequest{}
+	mi := &file_energy_metering_v1_query_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryBoundariesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryBoundariesRequest) ProtoMessage() {}
+
+func (x *QueryBoundariesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_query_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryBoundariesRequest.ProtoReflect.Descriptor instead.
+func (*QueryBoundariesRequest) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_query_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *QueryBoundariesRequest) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *QueryBoundariesRequest) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *QueryBoundariesRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type QueryBoundariesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Boundaries    []*BoundaryAt          `protobuf:"bytes,1,rep,name=boundaries,proto3" json:"boundaries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryBoundariesResponse) Reset() {
+	*x = QueryBoundariesResponse{}
+	mi := &file_energy_metering_v1_query_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryBoundariesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryBoundariesResponse) ProtoMessage() {}
+
+func (x *QueryBoundariesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_query_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryBoundariesResponse.ProtoReflect.Descriptor instead.
+func (*QueryBoundariesResponse) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_query_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *QueryBoundariesResponse) GetBoundaries() []*BoundaryAt {
+	if x != nil {
+		return x.Boundaries
+	}
+	return nil
+}
+
+type BoundaryAt struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	TimeMs int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	// 1 until it is corrected.
+	Version       int64     `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Boundary      *Boundary `protobuf:"bytes,3,opt,name=boundary,proto3" json:"boundary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BoundaryAt) Reset() {
+	*x = BoundaryAt{}
+	mi := &file_energy_metering_v1_query_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BoundaryAt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BoundaryAt) ProtoMessage() {}
+
+func (x *BoundaryAt) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_query_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BoundaryAt.ProtoReflect.Descriptor instead.
+func (*BoundaryAt) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_query_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BoundaryAt) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *BoundaryAt) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BoundaryAt) GetBoundary() *Boundary {
+	if x != nil {
+		return x.Boundary
+	}
+	return nil
+}
+
 var File_energy_metering_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_metering_v1_query_proto_rawDesc = "" +
@@ -239,7 +408,20 @@ const file_energy_metering_v1_query_proto_rawDesc = "" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\"_\n" +
 	"\x13QueryEnergyResponse\x122\n" +
 	"\x06energy\x18\x01 \x01(\v2\x1a.energy.metering.v1.EnergyR\x06energy\x12\x14\n" +
-	"\x05ready\x18\x02 \x01(\bR\x05readyB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
+	"\x05ready\x18\x02 \x01(\bR\x05ready\"]\n" +
+	"\x16QueryBoundariesRequest\x12\x14\n" +
+	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x17\n" +
+	"\afrom_ms\x18\x02 \x01(\x03R\x06fromMs\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x03R\x05limit\"Y\n" +
+	"\x17QueryBoundariesResponse\x12>\n" +
+	"\n" +
+	"boundaries\x18\x01 \x03(\v2\x1e.energy.metering.v1.BoundaryAtR\n" +
+	"boundaries\"y\n" +
+	"\n" +
+	"BoundaryAt\x12\x17\n" +
+	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x128\n" +
+	"\bboundary\x18\x03 \x01(\v2\x1c.energy.metering.v1.BoundaryR\bboundaryB>Z<github.com/energyd/energyd/gen/energy/metering/v1;meteringv1b\x06proto3"
 
 var (
 	file_energy_metering_v1_query_proto_rawDescOnce sync.Once
@@ -253,25 +435,31 @@ func file_energy_metering_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_metering_v1_query_proto_rawDescData
 }
 
-var file_energy_metering_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_metering_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_energy_metering_v1_query_proto_goTypes = []any{
 	(*QueryMeterStateRequest)(nil),  // 0: energy.metering.v1.QueryMeterStateRequest
 	(*QueryMeterStateResponse)(nil), // 1: energy.metering.v1.QueryMeterStateResponse
 	(*QueryEnergyRequest)(nil),      // 2: energy.metering.v1.QueryEnergyRequest
 	(*QueryEnergyResponse)(nil),     // 3: energy.metering.v1.QueryEnergyResponse
-	(*MeterState)(nil),              // 4: energy.metering.v1.MeterState
-	(*Reading)(nil),                 // 5: energy.metering.v1.Reading
-	(*Energy)(nil),                  // 6: energy.metering.v1.Energy
+	(*QueryBoundariesRequest)(nil),  // 4: energy.metering.v1.QueryBoundariesRequest
+	(*QueryBoundariesResponse)(nil), // 5: energy.metering.v1.QueryBoundariesResponse
+	(*BoundaryAt)(nil),              // 6: energy.metering.v1.BoundaryAt
+	(*MeterState)(nil),              // 7: energy.metering.v1.MeterState
+	(*Reading)(nil),                 // 8: energy.metering.v1.Reading
+	(*Energy)(nil),                  // 9: energy.metering.v1.Energy
+	(*Boundary)(nil),                // 10: energy.metering.v1.Boundary
 }
 var file_energy_metering_v1_query_proto_depIdxs = []int32{
-	4, // 0: energy.metering.v1.QueryMeterStateResponse.state:type_name -> energy.metering.v1.MeterState
-	5, // 1: energy.metering.v1.QueryMeterStateResponse.readings:type_name -> energy.metering.v1.Reading
-	6, // 2: energy.metering.v1.QueryEnergyResponse.energy:type_name -> energy.metering.v1.Energy
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	7,  // 0: energy.metering.v1.QueryMeterStateResponse.state:type_name -> energy.metering.v1.MeterState
+	8,  // 1: energy.metering.v1.QueryMeterStateResponse.readings:type_name -> energy.metering.v1.Reading
+	9,  // 2: energy.metering.v1.QueryEnergyResponse.energy:type_name -> energy.metering.v1.Energy
+	6,  // 3: energy.metering.v1.QueryBoundariesResponse.boundaries:type_name -> energy.metering.v1.BoundaryAt
+	10, // 4: energy.metering.v1.BoundaryAt.boundary:type_name -> energy.metering.v1.Boundary
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_energy_metering_v1_query_proto_init() }
@@ -286,7 +474,7 @@ func file_energy_metering_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_metering_v1_query_proto_rawDesc), len(file_energy_metering_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -87,10 +87,13 @@ type Reading struct {
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	TimeMs   int64  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	// OBIS 1.8.0 and 2.8.0.
-	ImportWh      int64   `protobuf:"varint,4,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
-	ExportWh      int64   `protobuf:"varint,5,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
-	Quality       Quality `protobuf:"varint,6,opt,name=quality,proto3,enum=energy.metering.v1.Quality" json:"quality,omitempty"`
-	Signature     []byte  `protobuf:"bytes,15,opt,name=signature,proto3" json:"signature,omitempty"`
+	ImportWh int64   `protobuf:"varint,4,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh int64   `protobuf:"varint,5,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	Quality  Quality `protobuf:"varint,6,opt,name=quality,proto3,enum=energy.metering.v1.Quality" json:"quality,omitempty"`
+	// 0, but in a corrected reading of a boundary (MsgCorrectReadings), which has
+	// no sequence: the version of the boundary's registers that it makes, 2 or more.
+	Version       int64  `protobuf:"varint,7,opt,name=version,proto3" json:"version,omitempty"`
+	Signature     []byte `protobuf:"bytes,15,opt,name=signature,proto3" json:"signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -165,6 +168,13 @@ func (x *Reading) GetQuality() Quality {
 		return x.Quality
 	}
 	return Quality_QUALITY_UNSPECIFIED
+}
+
+func (x *Reading) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 func (x *Reading) GetSignature() []byte {
@@ -601,19 +611,227 @@ func (x *Energy) GetMeters() int64 {
 	return 0
 }
 
+// History is a meter's boundaries that may still be corrected: up to 32 of them,
+// one period apart.
+type History struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Meter string                 `protobuf:"bytes,1,opt,name=meter,proto3" json:"meter,omitempty"`
+	// Time of the first one.
+	FirstMs       int64       `protobuf:"varint,2,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
+	Boundaries    []*Boundary `protobuf:"bytes,3,rep,name=boundaries,proto3" json:"boundaries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *History) Reset() {
+	*x = History{}
+	mi := &file_energy_metering_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *History) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*History) ProtoMessage() {}
+
+func (x *History) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use History.ProtoReflect.Descriptor instead.
+func (*History) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *History) GetMeter() string {
+	if x != nil {
+		return x.Meter
+	}
+	return ""
+}
+
+func (x *History) GetFirstMs() int64 {
+	if x != nil {
+		return x.FirstMs
+	}
+	return 0
+}
+
+func (x *History) GetBoundaries() []*Boundary {
+	if x != nil {
+		return x.Boundaries
+	}
+	return nil
+}
+
+// Boundary is what stands for a meter at a boundary.
+type Boundary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Running registers.
+	ImportWh int64 `protobuf:"varint,1,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh int64 `protobuf:"varint,2,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	// As they were fixed; a correction leaves it.
+	Estimated bool `protobuf:"varint,3,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	// The reading that corrected them last; none in version 1.
+	Corrected     *Reading `protobuf:"bytes,4,opt,name=corrected,proto3" json:"corrected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Boundary) Reset() {
+	*x = Boundary{}
+	mi := &file_energy_metering_v1_state_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Boundary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Boundary) ProtoMessage() {}
+
+func (x *Boundary) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_state_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Boundary.ProtoReflect.Descriptor instead.
+func (*Boundary) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Boundary) GetImportWh() int64 {
+	if x != nil {
+		return x.ImportWh
+	}
+	return 0
+}
+
+func (x *Boundary) GetExportWh() int64 {
+	if x != nil {
+		return x.ExportWh
+	}
+	return 0
+}
+
+func (x *Boundary) GetEstimated() bool {
+	if x != nil {
+		return x.Estimated
+	}
+	return false
+}
+
+func (x *Boundary) GetCorrected() *Reading {
+	if x != nil {
+		return x.Corrected
+	}
+	return nil
+}
+
+// Correction is by how much corrected boundaries change an account's energy of a
+// period that settlement has taken already.
+type Correction struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Period  int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	// Signed.
+	ImportWh      int64 `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh      int64 `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Correction) Reset() {
+	*x = Correction{}
+	mi := &file_energy_metering_v1_state_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Correction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Correction) ProtoMessage() {}
+
+func (x *Correction) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_state_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Correction.ProtoReflect.Descriptor instead.
+func (*Correction) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Correction) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Correction) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Correction) GetImportWh() int64 {
+	if x != nil {
+		return x.ImportWh
+	}
+	return 0
+}
+
+func (x *Correction) GetExportWh() int64 {
+	if x != nil {
+		return x.ExportWh
+	}
+	return 0
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Meters        []*MeterState          `protobuf:"bytes,1,rep,name=meters,proto3" json:"meters,omitempty"`
 	Points        []*Point               `protobuf:"bytes,2,rep,name=points,proto3" json:"points,omitempty"`
 	Partial       []*Energy              `protobuf:"bytes,3,rep,name=partial,proto3" json:"partial,omitempty"`
 	Ready         []*Energy              `protobuf:"bytes,4,rep,name=ready,proto3" json:"ready,omitempty"`
+	Histories     []*History             `protobuf:"bytes,5,rep,name=histories,proto3" json:"histories,omitempty"`
+	Corrections   []*Correction          `protobuf:"bytes,6,rep,name=corrections,proto3" json:"corrections,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_metering_v1_state_proto_msgTypes[6]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +843,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_metering_v1_state_proto_msgTypes[6]
+	mi := &file_energy_metering_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +856,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_metering_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GenesisState) GetMeters() []*MeterState {
@@ -669,18 +887,33 @@ func (x *GenesisState) GetReady() []*Energy {
 	return nil
 }
 
+func (x *GenesisState) GetHistories() []*History {
+	if x != nil {
+		return x.Histories
+	}
+	return nil
+}
+
+func (x *GenesisState) GetCorrections() []*Correction {
+	if x != nil {
+		return x.Corrections
+	}
+	return nil
+}
+
 var File_energy_metering_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/metering/v1/state.proto\x12\x12energy.metering.v1\"\xe3\x01\n" +
+	"\x1eenergy/metering/v1/state.proto\x12\x12energy.metering.v1\"\xfd\x01\n" +
 	"\aReading\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x17\n" +
 	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\x12\x1b\n" +
 	"\timport_wh\x18\x04 \x01(\x03R\bimportWh\x12\x1b\n" +
 	"\texport_wh\x18\x05 \x01(\x03R\bexportWh\x125\n" +
-	"\aquality\x18\x06 \x01(\x0e2\x1b.energy.metering.v1.QualityR\aquality\x12\x1c\n" +
+	"\aquality\x18\x06 \x01(\x0e2\x1b.energy.metering.v1.QualityR\aquality\x12\x18\n" +
+	"\aversion\x18\a \x01(\x03R\aversion\x12\x1c\n" +
 	"\tsignature\x18\x0f \x01(\fR\tsignature\"\x92\x01\n" +
 	"\x05Point\x125\n" +
 	"\areading\x18\x01 \x01(\v2\x1b.energy.metering.v1.ReadingR\areading\x12(\n" +
@@ -720,12 +953,31 @@ const file_energy_metering_v1_state_proto_rawDesc = "" +
 	"\texport_wh\x18\x04 \x01(\x03R\bexportWh\x12\x1c\n" +
 	"\testimated\x18\x05 \x01(\bR\testimated\x12\x17\n" +
 	"\astep_wh\x18\x06 \x01(\x03R\x06stepWh\x12\x16\n" +
-	"\x06meters\x18\a \x01(\x03R\x06meters\"\xe1\x01\n" +
+	"\x06meters\x18\a \x01(\x03R\x06meters\"x\n" +
+	"\aHistory\x12\x14\n" +
+	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x19\n" +
+	"\bfirst_ms\x18\x02 \x01(\x03R\afirstMs\x12<\n" +
+	"\n" +
+	"boundaries\x18\x03 \x03(\v2\x1c.energy.metering.v1.BoundaryR\n" +
+	"boundaries\"\x9d\x01\n" +
+	"\bBoundary\x12\x1b\n" +
+	"\timport_wh\x18\x01 \x01(\x03R\bimportWh\x12\x1b\n" +
+	"\texport_wh\x18\x02 \x01(\x03R\bexportWh\x12\x1c\n" +
+	"\testimated\x18\x03 \x01(\bR\testimated\x129\n" +
+	"\tcorrected\x18\x04 \x01(\v2\x1b.energy.metering.v1.ReadingR\tcorrected\"x\n" +
+	"\n" +
+	"Correction\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1b\n" +
+	"\timport_wh\x18\x03 \x01(\x03R\bimportWh\x12\x1b\n" +
+	"\texport_wh\x18\x04 \x01(\x03R\bexportWh\"\xde\x02\n" +
 	"\fGenesisState\x126\n" +
 	"\x06meters\x18\x01 \x03(\v2\x1e.energy.metering.v1.MeterStateR\x06meters\x121\n" +
 	"\x06points\x18\x02 \x03(\v2\x19.energy.metering.v1.PointR\x06points\x124\n" +
 	"\apartial\x18\x03 \x03(\v2\x1a.energy.metering.v1.EnergyR\apartial\x120\n" +
-	"\x05ready\x18\x04 \x03(\v2\x1a.energy.metering.v1.EnergyR\x05ready*\x7f\n" +
+	"\x05ready\x18\x04 \x03(\v2\x1a.energy.metering.v1.EnergyR\x05ready\x129\n" +
+	"\thistories\x18\x05 \x03(\v2\x1b.energy.metering.v1.HistoryR\thistories\x12@\n" +
+	"\vcorrections\x18\x06 \x03(\v2\x1e.energy.metering.v1.CorrectionR\vcorrections*\x7f\n" +
 	"\aQuality\x12\x17\n" +
 	"\x13QUALITY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10QUALITY_MEASURED\x10\x01\x12\x15\n" +
@@ -746,7 +998,7 @@ func file_energy_metering_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_metering_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_energy_metering_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_energy_metering_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_energy_metering_v1_state_proto_goTypes = []any{
 	(Quality)(0),          // 0: energy.metering.v1.Quality
 	(*Reading)(nil),       // 1: energy.metering.v1.Reading
@@ -755,21 +1007,28 @@ var file_energy_metering_v1_state_proto_goTypes = []any{
 	(*SequenceRange)(nil), // 4: energy.metering.v1.SequenceRange
 	(*SequenceTime)(nil),  // 5: energy.metering.v1.SequenceTime
 	(*Energy)(nil),        // 6: energy.metering.v1.Energy
-	(*GenesisState)(nil),  // 7: energy.metering.v1.GenesisState
+	(*History)(nil),       // 7: energy.metering.v1.History
+	(*Boundary)(nil),      // 8: energy.metering.v1.Boundary
+	(*Correction)(nil),    // 9: energy.metering.v1.Correction
+	(*GenesisState)(nil),  // 10: energy.metering.v1.GenesisState
 }
 var file_energy_metering_v1_state_proto_depIdxs = []int32{
-	0, // 0: energy.metering.v1.Reading.quality:type_name -> energy.metering.v1.Quality
-	1, // 1: energy.metering.v1.Point.reading:type_name -> energy.metering.v1.Reading
-	4, // 2: energy.metering.v1.MeterState.missing:type_name -> energy.metering.v1.SequenceRange
-	3, // 3: energy.metering.v1.GenesisState.meters:type_name -> energy.metering.v1.MeterState
-	2, // 4: energy.metering.v1.GenesisState.points:type_name -> energy.metering.v1.Point
-	6, // 5: energy.metering.v1.GenesisState.partial:type_name -> energy.metering.v1.Energy
-	6, // 6: energy.metering.v1.GenesisState.ready:type_name -> energy.metering.v1.Energy
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: energy.metering.v1.Reading.quality:type_name -> energy.metering.v1.Quality
+	1,  // 1: energy.metering.v1.Point.reading:type_name -> energy.metering.v1.Reading
+	4,  // 2: energy.metering.v1.MeterState.missing:type_name -> energy.metering.v1.SequenceRange
+	8,  // 3: energy.metering.v1.History.boundaries:type_name -> energy.metering.v1.Boundary
+	1,  // 4: energy.metering.v1.Boundary.corrected:type_name -> energy.metering.v1.Reading
+	3,  // 5: energy.metering.v1.GenesisState.meters:type_name -> energy.metering.v1.MeterState
+	2,  // 6: energy.metering.v1.GenesisState.points:type_name -> energy.metering.v1.Point
+	6,  // 7: energy.metering.v1.GenesisState.partial:type_name -> energy.metering.v1.Energy
+	6,  // 8: energy.metering.v1.GenesisState.ready:type_name -> energy.metering.v1.Energy
+	7,  // 9: energy.metering.v1.GenesisState.histories:type_name -> energy.metering.v1.History
+	9,  // 10: energy.metering.v1.GenesisState.corrections:type_name -> energy.metering.v1.Correction
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_energy_metering_v1_state_proto_init() }
@@ -783,7 +1042,7 @@ func file_energy_metering_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_metering_v1_state_proto_rawDesc), len(file_energy_metering_v1_state_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

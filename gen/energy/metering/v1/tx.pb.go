@@ -75,6 +75,62 @@ func (x *MsgSubmitReadings) GetReadings() []*Reading {
 	return nil
 }
 
+// MsgCorrectReadings corrects registers of meters bound to the sending gateway at
+// boundaries that were fixed; gateway_key signed them all. Each reading has the
+// boundary's time, quality corrected, sequence 0 and the boundary's next version;
+// they are in the order of their meters and, of one meter, of time.
+type MsgCorrectReadings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	GatewayKey    []byte                 `protobuf:"bytes,1,opt,name=gateway_key,json=gatewayKey,proto3" json:"gateway_key,omitempty"`
+	Readings      []*Reading             `protobuf:"bytes,2,rep,name=readings,proto3" json:"readings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgCorrectReadings) Reset() {
+	*x = MsgCorrectReadings{}
+	mi := &file_energy_metering_v1_tx_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgCorrectReadings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgCorrectReadings) ProtoMessage() {}
+
+func (x *MsgCorrectReadings) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_metering_v1_tx_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgCorrectReadings.ProtoReflect.Descriptor instead.
+func (*MsgCorrectReadings) Descriptor() ([]byte, []int) {
+	return file_energy_metering_v1_tx_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MsgCorrectReadings) GetGatewayKey() []byte {
+	if x != nil {
+		return x.GatewayKey
+	}
+	return nil
+}
+
+func (x *MsgCorrectReadings) GetReadings() []*Reading {
+	if x != nil {
+		return x.Readings
+	}
+	return nil
+}
+
 // MsgSwapMeter records a meter swap or register reset (authority): registers
 // of the old device at its end and of the new one at its start.
 type MsgSwapMeter struct {
@@ -91,7 +147,7 @@ type MsgSwapMeter struct {
 
 func (x *MsgSwapMeter) Reset() {
 	*x = MsgSwapMeter{}
-	mi := &file_energy_metering_v1_tx_proto_msgTypes[1]
+	mi := &file_energy_metering_v1_tx_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -103,7 +159,7 @@ func (x *MsgSwapMeter) String() string {
 func (*MsgSwapMeter) ProtoMessage() {}
 
 func (x *MsgSwapMeter) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_metering_v1_tx_proto_msgTypes[1]
+	mi := &file_energy_metering_v1_tx_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -116,7 +172,7 @@ func (x *MsgSwapMeter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgSwapMeter.ProtoReflect.Descriptor instead.
 func (*MsgSwapMeter) Descriptor() ([]byte, []int) {
-	return file_energy_metering_v1_tx_proto_rawDescGZIP(), []int{1}
+	return file_energy_metering_v1_tx_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *MsgSwapMeter) GetMeter() string {
@@ -169,6 +225,10 @@ const file_energy_metering_v1_tx_proto_rawDesc = "" +
 	"\x11MsgSubmitReadings\x12\x1f\n" +
 	"\vgateway_key\x18\x01 \x01(\fR\n" +
 	"gatewayKey\x127\n" +
+	"\breadings\x18\x02 \x03(\v2\x1b.energy.metering.v1.ReadingR\breadings\"n\n" +
+	"\x12MsgCorrectReadings\x12\x1f\n" +
+	"\vgateway_key\x18\x01 \x01(\fR\n" +
+	"gatewayKey\x127\n" +
 	"\breadings\x18\x02 \x03(\v2\x1b.energy.metering.v1.ReadingR\breadings\"\xe5\x01\n" +
 	"\fMsgSwapMeter\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x17\n" +
@@ -190,19 +250,21 @@ func file_energy_metering_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_metering_v1_tx_proto_rawDescData
 }
 
-var file_energy_metering_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_energy_metering_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_energy_metering_v1_tx_proto_goTypes = []any{
-	(*MsgSubmitReadings)(nil), // 0: energy.metering.v1.MsgSubmitReadings
-	(*MsgSwapMeter)(nil),      // 1: energy.metering.v1.MsgSwapMeter
-	(*Reading)(nil),           // 2: energy.metering.v1.Reading
+	(*MsgSubmitReadings)(nil),  // 0: energy.metering.v1.MsgSubmitReadings
+	(*MsgCorrectReadings)(nil), // 1: energy.metering.v1.MsgCorrectReadings
+	(*MsgSwapMeter)(nil),       // 2: energy.metering.v1.MsgSwapMeter
+	(*Reading)(nil),            // 3: energy.metering.v1.Reading
 }
 var file_energy_metering_v1_tx_proto_depIdxs = []int32{
-	2, // 0: energy.metering.v1.MsgSubmitReadings.readings:type_name -> energy.metering.v1.Reading
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	3, // 0: energy.metering.v1.MsgSubmitReadings.readings:type_name -> energy.metering.v1.Reading
+	3, // 1: energy.metering.v1.MsgCorrectReadings.readings:type_name -> energy.metering.v1.Reading
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_energy_metering_v1_tx_proto_init() }
@@ -217,7 +279,7 @@ func file_energy_metering_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_metering_v1_tx_proto_rawDesc), len(file_energy_metering_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

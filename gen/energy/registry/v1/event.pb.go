@@ -221,6 +221,52 @@ func (x *StatusChanged) GetReason() string {
 	return ""
 }
 
+// AccountClosed: a revoked account has no obligation left; what it has can be
+// paid out.
+type AccountClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountClosed) Reset() {
+	*x = AccountClosed{}
+	mi := &file_energy_registry_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountClosed) ProtoMessage() {}
+
+func (x *AccountClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
+func (*AccountClosed) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *AccountClosed) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
 type RolesChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -231,7 +277,7 @@ type RolesChanged struct {
 
 func (x *RolesChanged) Reset() {
 	*x = RolesChanged{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[4]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -243,7 +289,7 @@ func (x *RolesChanged) String() string {
 func (*RolesChanged) ProtoMessage() {}
 
 func (x *RolesChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[4]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -256,7 +302,7 @@ func (x *RolesChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesChanged.ProtoReflect.Descriptor instead.
 func (*RolesChanged) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RolesChanged) GetAccount() []byte {
@@ -283,7 +329,7 @@ type ValidatorChanged struct {
 
 func (x *ValidatorChanged) Reset() {
 	*x = ValidatorChanged{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[5]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -295,7 +341,7 @@ func (x *ValidatorChanged) String() string {
 func (*ValidatorChanged) ProtoMessage() {}
 
 func (x *ValidatorChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[5]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -308,7 +354,7 @@ func (x *ValidatorChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidatorChanged.ProtoReflect.Descriptor instead.
 func (*ValidatorChanged) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ValidatorChanged) GetAccount() []byte {
@@ -336,7 +382,7 @@ type MeterBound struct {
 
 func (x *MeterBound) Reset() {
 	*x = MeterBound{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[6]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +394,7 @@ func (x *MeterBound) String() string {
 func (*MeterBound) ProtoMessage() {}
 
 func (x *MeterBound) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[6]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +407,7 @@ func (x *MeterBound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeterBound.ProtoReflect.Descriptor instead.
 func (*MeterBound) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MeterBound) GetMeter() string {
@@ -394,7 +440,7 @@ type ParamsSet struct {
 
 func (x *ParamsSet) Reset() {
 	*x = ParamsSet{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[7]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +452,7 @@ func (x *ParamsSet) String() string {
 func (*ParamsSet) ProtoMessage() {}
 
 func (x *ParamsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[7]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +465,7 @@ func (x *ParamsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParamsSet.ProtoReflect.Descriptor instead.
 func (*ParamsSet) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ParamsSet) GetFromPeriod() int64 {
@@ -439,7 +485,7 @@ type AuthorityChanged struct {
 
 func (x *AuthorityChanged) Reset() {
 	*x = AuthorityChanged{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +497,7 @@ func (x *AuthorityChanged) String() string {
 func (*AuthorityChanged) ProtoMessage() {}
 
 func (x *AuthorityChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +510,7 @@ func (x *AuthorityChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorityChanged.ProtoReflect.Descriptor instead.
 func (*AuthorityChanged) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AuthorityChanged) GetThreshold() int64 {
@@ -491,7 +537,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +549,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +562,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Proposed) GetProposal() []byte {
@@ -544,7 +590,7 @@ type ProposalApproved struct {
 
 func (x *ProposalApproved) Reset() {
 	*x = ProposalApproved{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +602,7 @@ func (x *ProposalApproved) String() string {
 func (*ProposalApproved) ProtoMessage() {}
 
 func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +615,7 @@ func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalApproved.ProtoReflect.Descriptor instead.
 func (*ProposalApproved) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ProposalApproved) GetProposal() []byte {
@@ -602,7 +648,7 @@ type ProposalExpired struct {
 
 func (x *ProposalExpired) Reset() {
 	*x = ProposalExpired{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +660,7 @@ func (x *ProposalExpired) String() string {
 func (*ProposalExpired) ProtoMessage() {}
 
 func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +673,7 @@ func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalExpired.ProtoReflect.Descriptor instead.
 func (*ProposalExpired) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProposalExpired) GetProposal() []byte {
@@ -652,7 +698,9 @@ const file_energy_registry_v1_event_proto_rawDesc = "" +
 	"\rStatusChanged\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x122\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1a.energy.registry.v1.StatusR\x06status\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"X\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\")\n" +
+	"\rAccountClosed\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"X\n" +
 	"\fRolesChanged\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12.\n" +
 	"\x05roles\x18\x02 \x03(\x0e2\x18.energy.registry.v1.RoleR\x05roles\"U\n" +
@@ -692,26 +740,27 @@ func file_energy_registry_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_registry_v1_event_proto_rawDescData
 }
 
-var file_energy_registry_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_energy_registry_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_energy_registry_v1_event_proto_goTypes = []any{
 	(*Applied)(nil),          // 0: energy.registry.v1.Applied
 	(*Approved)(nil),         // 1: energy.registry.v1.Approved
 	(*Rejected)(nil),         // 2: energy.registry.v1.Rejected
 	(*StatusChanged)(nil),    // 3: energy.registry.v1.StatusChanged
-	(*RolesChanged)(nil),     // 4: energy.registry.v1.RolesChanged
-	(*ValidatorChanged)(nil), // 5: energy.registry.v1.ValidatorChanged
-	(*MeterBound)(nil),       // 6: energy.registry.v1.MeterBound
-	(*ParamsSet)(nil),        // 7: energy.registry.v1.ParamsSet
-	(*AuthorityChanged)(nil), // 8: energy.registry.v1.AuthorityChanged
-	(*Proposed)(nil),         // 9: energy.registry.v1.Proposed
-	(*ProposalApproved)(nil), // 10: energy.registry.v1.ProposalApproved
-	(*ProposalExpired)(nil),  // 11: energy.registry.v1.ProposalExpired
-	(Status)(0),              // 12: energy.registry.v1.Status
-	(Role)(0),                // 13: energy.registry.v1.Role
+	(*AccountClosed)(nil),    // 4: energy.registry.v1.AccountClosed
+	(*RolesChanged)(nil),     // 5: energy.registry.v1.RolesChanged
+	(*ValidatorChanged)(nil), // 6: energy.registry.v1.ValidatorChanged
+	(*MeterBound)(nil),       // 7: energy.registry.v1.MeterBound
+	(*ParamsSet)(nil),        // 8: energy.registry.v1.ParamsSet
+	(*AuthorityChanged)(nil), // 9: energy.registry.v1.AuthorityChanged
+	(*Proposed)(nil),         // 10: energy.registry.v1.Proposed
+	(*ProposalApproved)(nil), // 11: energy.registry.v1.ProposalApproved
+	(*ProposalExpired)(nil),  // 12: energy.registry.v1.ProposalExpired
+	(Status)(0),              // 13: energy.registry.v1.Status
+	(Role)(0),                // 14: energy.registry.v1.Role
 }
 var file_energy_registry_v1_event_proto_depIdxs = []int32{
-	12, // 0: energy.registry.v1.StatusChanged.status:type_name -> energy.registry.v1.Status
-	13, // 1: energy.registry.v1.RolesChanged.roles:type_name -> energy.registry.v1.Role
+	13, // 0: energy.registry.v1.StatusChanged.status:type_name -> energy.registry.v1.Status
+	14, // 1: energy.registry.v1.RolesChanged.roles:type_name -> energy.registry.v1.Role
 	2,  // [2:2] is the sub-list for method output_type
 	2,  // [2:2] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
@@ -731,7 +780,7 @@ func file_energy_registry_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_event_proto_rawDesc), len(file_energy_registry_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -276,6 +276,8 @@ type Account struct {
 	RevokedAtMs int64 `protobuf:"varint,14,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
 	// Number of the market in which it trades, 0 to 255.
 	Market int64 `protobuf:"varint,15,opt,name=market,proto3" json:"market,omitempty"`
+	// Block time at which a revoked account had no obligation left. 0 before.
+	ClosedAtMs int64 `protobuf:"varint,20,opt,name=closed_at_ms,json=closedAtMs,proto3" json:"closed_at_ms,omitempty"`
 	// Of a frozen account.
 	FreezeCause   FreezeCause `protobuf:"varint,30,opt,name=freeze_cause,json=freezeCause,proto3,enum=energy.registry.v1.FreezeCause" json:"freeze_cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -413,6 +415,13 @@ func (x *Account) GetRevokedAtMs() int64 {
 func (x *Account) GetMarket() int64 {
 	if x != nil {
 		return x.Market
+	}
+	return 0
+}
+
+func (x *Account) GetClosedAtMs() int64 {
+	if x != nil {
+		return x.ClosedAtMs
 	}
 	return 0
 }
@@ -867,6 +876,15 @@ type Params struct {
 	// outcomes; 0: never.
 	FreezeViolations int64 `protobuf:"varint,52,opt,name=freeze_violations,json=freezeViolations,proto3" json:"freeze_violations,omitempty"`
 	FreezeWindow     int64 `protobuf:"varint,53,opt,name=freeze_window,json=freezeWindow,proto3" json:"freeze_window,omitempty"`
+	// Reliability coefficient R(N, M), by user type; the one without a type is for
+	// all types that have none of their own. None: nobody is spared anything.
+	ReliabilityQuotas []*ReliabilityQuota `protobuf:"bytes,60,rep,name=reliability_quotas,json=reliabilityQuotas,proto3" json:"reliability_quotas,omitempty"`
+	// What an account of credit value 100 is spared of the escrow of an order; it
+	// rises linearly from 0 at escrow_relief_above. 0: all is escrowed.
+	EscrowReliefPpm   int64 `protobuf:"varint,61,opt,name=escrow_relief_ppm,json=escrowReliefPpm,proto3" json:"escrow_relief_ppm,omitempty"`
+	EscrowReliefAbove int64 `protobuf:"varint,62,opt,name=escrow_relief_above,json=escrowReliefAbove,proto3" json:"escrow_relief_above,omitempty"`
+	// A period in which an account traded less makes no +1; 0: any will do.
+	LeastOutcomeWh int64 `protobuf:"varint,63,opt,name=least_outcome_wh,json=leastOutcomeWh,proto3" json:"least_outcome_wh,omitempty"`
 	// Credit banks: the most that an account may owe in principal, by tens of its
 	// credit value: the first entry for 0 to 9, and so on; the last one holds for
 	// all above. None: nothing is lent.
@@ -880,8 +898,11 @@ type Params struct {
 	CreditMaxDemands      int64 `protobuf:"varint,75,opt,name=credit_max_demands,json=creditMaxDemands,proto3" json:"credit_max_demands,omitempty"`
 	// A loan of less makes no outcome when it is repaid on time.
 	CreditMinOutcomeUcoin int64 `protobuf:"varint,76,opt,name=credit_min_outcome_ucoin,json=creditMinOutcomeUcoin,proto3" json:"credit_min_outcome_ucoin,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// For how many periods a meter's boundaries may be corrected; 0: never. At most
+	// statement_retention_periods.
+	CorrectionRetentionPeriods int64 `protobuf:"varint,90,opt,name=correction_retention_periods,json=correctionRetentionPeriods,proto3" json:"correction_retention_periods,omitempty"`
+	unknownFields              protoimpl.UnknownFields
+	sizeCache                  protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1159,6 +1180,34 @@ func (x *Params) GetFreezeWindow() int64 {
 	return 0
 }
 
+func (x *Params) GetReliabilityQuotas() []*ReliabilityQuota {
+	if x != nil {
+		return x.ReliabilityQuotas
+	}
+	return nil
+}
+
+func (x *Params) GetEscrowReliefPpm() int64 {
+	if x != nil {
+		return x.EscrowReliefPpm
+	}
+	return 0
+}
+
+func (x *Params) GetEscrowReliefAbove() int64 {
+	if x != nil {
+		return x.EscrowReliefAbove
+	}
+	return 0
+}
+
+func (x *Params) GetLeastOutcomeWh() int64 {
+	if x != nil {
+		return x.LeastOutcomeWh
+	}
+	return 0
+}
+
 func (x *Params) GetCreditCapsUcoin() []int64 {
 	if x != nil {
 		return x.CreditCapsUcoin
@@ -1208,6 +1257,75 @@ func (x *Params) GetCreditMinOutcomeUcoin() int64 {
 	return 0
 }
 
+func (x *Params) GetCorrectionRetentionPeriods() int64 {
+	if x != nil {
+		return x.CorrectionRetentionPeriods
+	}
+	return 0
+}
+
+// ReliabilityQuota is what accounts of a user type may order before they are
+// fully verified again (S4 2: N and M).
+type ReliabilityQuota struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserType      string                 `protobuf:"bytes,1,opt,name=user_type,json=userType,proto3" json:"user_type,omitempty"`
+	Trades        int64                  `protobuf:"varint,2,opt,name=trades,proto3" json:"trades,omitempty"`
+	EnergyWh      int64                  `protobuf:"varint,3,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReliabilityQuota) Reset() {
+	*x = ReliabilityQuota{}
+	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReliabilityQuota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReliabilityQuota) ProtoMessage() {}
+
+func (x *ReliabilityQuota) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReliabilityQuota.ProtoReflect.Descriptor instead.
+func (*ReliabilityQuota) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ReliabilityQuota) GetUserType() string {
+	if x != nil {
+		return x.UserType
+	}
+	return ""
+}
+
+func (x *ReliabilityQuota) GetTrades() int64 {
+	if x != nil {
+		return x.Trades
+	}
+	return 0
+}
+
+func (x *ReliabilityQuota) GetEnergyWh() int64 {
+	if x != nil {
+		return x.EnergyWh
+	}
+	return 0
+}
+
 // ParamsEntry is a set of parameters and the first period it rules.
 type ParamsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1219,7 +1337,7 @@ type ParamsEntry struct {
 
 func (x *ParamsEntry) Reset() {
 	*x = ParamsEntry{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1349,7 @@ func (x *ParamsEntry) String() string {
 func (*ParamsEntry) ProtoMessage() {}
 
 func (x *ParamsEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1362,7 @@ func (x *ParamsEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParamsEntry.ProtoReflect.Descriptor instead.
 func (*ParamsEntry) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ParamsEntry) GetFromPeriod() int64 {
@@ -1277,7 +1395,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1407,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1420,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{9}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GenesisState) GetChain() *Chain {
@@ -1358,7 +1476,7 @@ var File_energy_registry_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\xea\x04\n" +
+	"\x1eenergy/registry/v1/state.proto\x12\x12energy.registry.v1\x1a\x1benergy/tx/v1/envelope.proto\"\x8c\x05\n" +
 	"\aAccount\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x1b\n" +
@@ -1375,7 +1493,9 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\rvalidator_key\x18\f \x01(\fR\fvalidatorKey\x12'\n" +
 	"\x0fvalidator_power\x18\r \x01(\x03R\x0evalidatorPower\x12\"\n" +
 	"\rrevoked_at_ms\x18\x0e \x01(\x03R\vrevokedAtMs\x12\x16\n" +
-	"\x06market\x18\x0f \x01(\x03R\x06market\x12B\n" +
+	"\x06market\x18\x0f \x01(\x03R\x06market\x12 \n" +
+	"\fclosed_at_ms\x18\x14 \x01(\x03R\n" +
+	"closedAtMs\x12B\n" +
 	"\ffreeze_cause\x18\x1e \x01(\x0e2\x1f.energy.registry.v1.FreezeCauseR\vfreezeCause\"\x87\x02\n" +
 	"\x05Meter\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
@@ -1403,7 +1523,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xc5\x0e\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xe2\x10\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1446,14 +1566,23 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x15guarantee_limit_ucoin\x182 \x01(\x03R\x13guaranteeLimitUcoin\x126\n" +
 	"\x17violation_penalty_ucoin\x183 \x01(\x03R\x15violationPenaltyUcoin\x12+\n" +
 	"\x11freeze_violations\x184 \x01(\x03R\x10freezeViolations\x12#\n" +
-	"\rfreeze_window\x185 \x01(\x03R\ffreezeWindow\x12*\n" +
+	"\rfreeze_window\x185 \x01(\x03R\ffreezeWindow\x12S\n" +
+	"\x12reliability_quotas\x18< \x03(\v2$.energy.registry.v1.ReliabilityQuotaR\x11reliabilityQuotas\x12*\n" +
+	"\x11escrow_relief_ppm\x18= \x01(\x03R\x0fescrowReliefPpm\x12.\n" +
+	"\x13escrow_relief_above\x18> \x01(\x03R\x11escrowReliefAbove\x12(\n" +
+	"\x10least_outcome_wh\x18? \x01(\x03R\x0eleastOutcomeWh\x12*\n" +
 	"\x11credit_caps_ucoin\x18F \x03(\x03R\x0fcreditCapsUcoin\x12-\n" +
 	"\x13credit_rate_min_ppm\x18G \x01(\x03R\x10creditRateMinPpm\x12-\n" +
 	"\x13credit_rate_max_ppm\x18H \x01(\x03R\x10creditRateMaxPpm\x125\n" +
 	"\x17credit_max_term_periods\x18I \x01(\x03R\x14creditMaxTermPeriods\x127\n" +
 	"\x18credit_max_grace_periods\x18J \x01(\x03R\x15creditMaxGracePeriods\x12,\n" +
 	"\x12credit_max_demands\x18K \x01(\x03R\x10creditMaxDemands\x127\n" +
-	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\"b\n" +
+	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\x12@\n" +
+	"\x1ccorrection_retention_periods\x18Z \x01(\x03R\x1acorrectionRetentionPeriods\"d\n" +
+	"\x10ReliabilityQuota\x12\x1b\n" +
+	"\tuser_type\x18\x01 \x01(\tR\buserType\x12\x16\n" +
+	"\x06trades\x18\x02 \x01(\x03R\x06trades\x12\x1b\n" +
+	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\"b\n" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
@@ -1506,43 +1635,45 @@ func file_energy_registry_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_registry_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_energy_registry_v1_state_proto_goTypes = []any{
-	(Role)(0),            // 0: energy.registry.v1.Role
-	(Status)(0),          // 1: energy.registry.v1.Status
-	(FreezeCause)(0),     // 2: energy.registry.v1.FreezeCause
-	(EnergyType)(0),      // 3: energy.registry.v1.EnergyType
-	(*Account)(nil),      // 4: energy.registry.v1.Account
-	(*Meter)(nil),        // 5: energy.registry.v1.Meter
-	(*KeyOwner)(nil),     // 6: energy.registry.v1.KeyOwner
-	(*Authority)(nil),    // 7: energy.registry.v1.Authority
-	(*Chain)(nil),        // 8: energy.registry.v1.Chain
-	(*EnginePower)(nil),  // 9: energy.registry.v1.EnginePower
-	(*Proposal)(nil),     // 10: energy.registry.v1.Proposal
-	(*Params)(nil),       // 11: energy.registry.v1.Params
-	(*ParamsEntry)(nil),  // 12: energy.registry.v1.ParamsEntry
-	(*GenesisState)(nil), // 13: energy.registry.v1.GenesisState
-	(*v1.Msg)(nil),       // 14: energy.tx.v1.Msg
+	(Role)(0),                // 0: energy.registry.v1.Role
+	(Status)(0),              // 1: energy.registry.v1.Status
+	(FreezeCause)(0),         // 2: energy.registry.v1.FreezeCause
+	(EnergyType)(0),          // 3: energy.registry.v1.EnergyType
+	(*Account)(nil),          // 4: energy.registry.v1.Account
+	(*Meter)(nil),            // 5: energy.registry.v1.Meter
+	(*KeyOwner)(nil),         // 6: energy.registry.v1.KeyOwner
+	(*Authority)(nil),        // 7: energy.registry.v1.Authority
+	(*Chain)(nil),            // 8: energy.registry.v1.Chain
+	(*EnginePower)(nil),      // 9: energy.registry.v1.EnginePower
+	(*Proposal)(nil),         // 10: energy.registry.v1.Proposal
+	(*Params)(nil),           // 11: energy.registry.v1.Params
+	(*ReliabilityQuota)(nil), // 12: energy.registry.v1.ReliabilityQuota
+	(*ParamsEntry)(nil),      // 13: energy.registry.v1.ParamsEntry
+	(*GenesisState)(nil),     // 14: energy.registry.v1.GenesisState
+	(*v1.Msg)(nil),           // 15: energy.tx.v1.Msg
 }
 var file_energy_registry_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.registry.v1.Account.roles:type_name -> energy.registry.v1.Role
 	1,  // 1: energy.registry.v1.Account.status:type_name -> energy.registry.v1.Status
 	2,  // 2: energy.registry.v1.Account.freeze_cause:type_name -> energy.registry.v1.FreezeCause
 	3,  // 3: energy.registry.v1.Meter.energy_type:type_name -> energy.registry.v1.EnergyType
-	14, // 4: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
-	11, // 5: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
-	8,  // 6: energy.registry.v1.GenesisState.chain:type_name -> energy.registry.v1.Chain
-	7,  // 7: energy.registry.v1.GenesisState.authority:type_name -> energy.registry.v1.Authority
-	12, // 8: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
-	4,  // 9: energy.registry.v1.GenesisState.accounts:type_name -> energy.registry.v1.Account
-	5,  // 10: energy.registry.v1.GenesisState.meters:type_name -> energy.registry.v1.Meter
-	6,  // 11: energy.registry.v1.GenesisState.removed_keys:type_name -> energy.registry.v1.KeyOwner
-	10, // 12: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 4: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
+	12, // 5: energy.registry.v1.Params.reliability_quotas:type_name -> energy.registry.v1.ReliabilityQuota
+	11, // 6: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
+	8,  // 7: energy.registry.v1.GenesisState.chain:type_name -> energy.registry.v1.Chain
+	7,  // 8: energy.registry.v1.GenesisState.authority:type_name -> energy.registry.v1.Authority
+	13, // 9: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
+	4,  // 10: energy.registry.v1.GenesisState.accounts:type_name -> energy.registry.v1.Account
+	5,  // 11: energy.registry.v1.GenesisState.meters:type_name -> energy.registry.v1.Meter
+	6,  // 12: energy.registry.v1.GenesisState.removed_keys:type_name -> energy.registry.v1.KeyOwner
+	10, // 13: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_energy_registry_v1_state_proto_init() }
@@ -1556,7 +1687,7 @@ func file_energy_registry_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_state_proto_rawDesc), len(file_energy_registry_v1_state_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -57,6 +57,13 @@ func (m *Account) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0xf0
 	}
+	if m.ClosedAtMs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ClosedAtMs))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa0
+	}
 	if m.Market != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Market))
 		i--
@@ -548,6 +555,13 @@ func (m *Params) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.CorrectionRetentionPeriods != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectionRetentionPeriods))
+		i--
+		dAtA[i] = 0x5
+		i--
+		dAtA[i] = 0xd0
+	}
 	if m.CreditMinOutcomeUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CreditMinOutcomeUcoin))
 		i--
@@ -612,6 +626,41 @@ func (m *Params) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x4
 		i--
 		dAtA[i] = 0xb2
+	}
+	if m.LeastOutcomeWh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LeastOutcomeWh))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xf8
+	}
+	if m.EscrowReliefAbove != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.EscrowReliefAbove))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xf0
+	}
+	if m.EscrowReliefPpm != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.EscrowReliefPpm))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xe8
+	}
+	if len(m.ReliabilityQuotas) > 0 {
+		for iNdEx := len(m.ReliabilityQuotas) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.ReliabilityQuotas[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x3
+			i--
+			dAtA[i] = 0xe2
+		}
 	}
 	if m.FreezeWindow != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.FreezeWindow))
@@ -827,6 +876,56 @@ func (m *Params) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.GateLeadMs))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ReliabilityQuota) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ReliabilityQuota) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *ReliabilityQuota) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.EnergyWh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.EnergyWh))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Trades != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Trades))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.UserType) > 0 {
+		i -= len(m.UserType)
+		copy(dAtA[i:], m.UserType)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.UserType)))
+		i--
+		dAtA[i] = 0xa
 	}
 	return len(dAtA) - i, nil
 }
@@ -1056,6 +1155,9 @@ func (m *Account) SizeVT() (n int) {
 	}
 	if m.Market != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Market))
+	}
+	if m.ClosedAtMs != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ClosedAtMs))
 	}
 	if m.FreezeCause != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.FreezeCause))
@@ -1317,6 +1419,21 @@ func (m *Params) SizeVT() (n int) {
 	if m.FreezeWindow != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.FreezeWindow))
 	}
+	if len(m.ReliabilityQuotas) > 0 {
+		for _, e := range m.ReliabilityQuotas {
+			l = e.SizeVT()
+			n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.EscrowReliefPpm != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.EscrowReliefPpm))
+	}
+	if m.EscrowReliefAbove != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.EscrowReliefAbove))
+	}
+	if m.LeastOutcomeWh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.LeastOutcomeWh))
+	}
 	if len(m.CreditCapsUcoin) > 0 {
 		l = 0
 		for _, e := range m.CreditCapsUcoin {
@@ -1341,6 +1458,29 @@ func (m *Params) SizeVT() (n int) {
 	}
 	if m.CreditMinOutcomeUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.CreditMinOutcomeUcoin))
+	}
+	if m.CorrectionRetentionPeriods != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectionRetentionPeriods))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ReliabilityQuota) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.UserType)
+	if l > 0 {
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Trades != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Trades))
+	}
+	if m.EnergyWh != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.EnergyWh))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -1883,6 +2023,25 @@ func (m *Account) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Market |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 20:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClosedAtMs", wireType)
+			}
+			m.ClosedAtMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClosedAtMs |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -3460,6 +3619,97 @@ func (m *Params) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 60:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReliabilityQuotas", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ReliabilityQuotas = append(m.ReliabilityQuotas, &ReliabilityQuota{})
+			if err := m.ReliabilityQuotas[len(m.ReliabilityQuotas)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 61:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EscrowReliefPpm", wireType)
+			}
+			m.EscrowReliefPpm = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EscrowReliefPpm |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 62:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EscrowReliefAbove", wireType)
+			}
+			m.EscrowReliefAbove = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EscrowReliefAbove |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 63:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeastOutcomeWh", wireType)
+			}
+			m.LeastOutcomeWh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeastOutcomeWh |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 70:
 			if wireType == 0 {
 				var v int64
@@ -3646,6 +3896,146 @@ func (m *Params) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.CreditMinOutcomeUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 90:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CorrectionRetentionPeriods", wireType)
+			}
+			m.CorrectionRetentionPeriods = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CorrectionRetentionPeriods |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ReliabilityQuota) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return protohelpers.ErrIntOverflow
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ReliabilityQuota: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ReliabilityQuota: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UserType", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.UserType = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Trades", wireType)
+			}
+			m.Trades = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Trades |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EnergyWh", wireType)
+			}
+			m.EnergyWh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EnergyWh |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

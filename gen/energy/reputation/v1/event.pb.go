@@ -81,6 +81,157 @@ func (x *OutcomeRecorded) GetValue() int64 {
 	return 0
 }
 
+// OutcomeWithheld: a period or loan that went well makes no +1, as too little of
+// it was with counterparties that do not stand for 10 of the last 100 outcomes.
+type OutcomeWithheld struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// What counted, in Wh, or ucoin of a loan.
+	Counted       int64 `protobuf:"varint,2,opt,name=counted,proto3" json:"counted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeWithheld) Reset() {
+	*x = OutcomeWithheld{}
+	mi := &file_energy_reputation_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeWithheld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeWithheld) ProtoMessage() {}
+
+func (x *OutcomeWithheld) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_reputation_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeWithheld.ProtoReflect.Descriptor instead.
+func (*OutcomeWithheld) Descriptor() ([]byte, []int) {
+	return file_energy_reputation_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OutcomeWithheld) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *OutcomeWithheld) GetCounted() int64 {
+	if x != nil {
+		return x.Counted
+	}
+	return 0
+}
+
+type ReauthorisationAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReauthorisationAsked) Reset() {
+	*x = ReauthorisationAsked{}
+	mi := &file_energy_reputation_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReauthorisationAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReauthorisationAsked) ProtoMessage() {}
+
+func (x *ReauthorisationAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_reputation_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReauthorisationAsked.ProtoReflect.Descriptor instead.
+func (*ReauthorisationAsked) Descriptor() ([]byte, []int) {
+	return file_energy_reputation_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReauthorisationAsked) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type Reauthorised struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Verification  int64                  `protobuf:"varint,2,opt,name=verification,proto3" json:"verification,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reauthorised) Reset() {
+	*x = Reauthorised{}
+	mi := &file_energy_reputation_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reauthorised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reauthorised) ProtoMessage() {}
+
+func (x *Reauthorised) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_reputation_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reauthorised.ProtoReflect.Descriptor instead.
+func (*Reauthorised) Descriptor() ([]byte, []int) {
+	return file_energy_reputation_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Reauthorised) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Reauthorised) GetVerification() int64 {
+	if x != nil {
+		return x.Verification
+	}
+	return 0
+}
+
 var File_energy_reputation_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_reputation_v1_event_proto_rawDesc = "" +
@@ -89,7 +240,15 @@ const file_energy_reputation_v1_event_proto_rawDesc = "" +
 	"\x0fOutcomeRecorded\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06change\x18\x02 \x01(\x03R\x06change\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\x03R\x05valueBBZ@github.com/energyd/energyd/gen/energy/reputation/v1;reputationv1b\x06proto3"
+	"\x05value\x18\x03 \x01(\x03R\x05value\"E\n" +
+	"\x0fOutcomeWithheld\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x18\n" +
+	"\acounted\x18\x02 \x01(\x03R\acounted\"0\n" +
+	"\x14ReauthorisationAsked\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"L\n" +
+	"\fReauthorised\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\"\n" +
+	"\fverification\x18\x02 \x01(\x03R\fverificationBBZ@github.com/energyd/energyd/gen/energy/reputation/v1;reputationv1b\x06proto3"
 
 var (
 	file_energy_reputation_v1_event_proto_rawDescOnce sync.Once
@@ -103,9 +262,12 @@ func file_energy_reputation_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_reputation_v1_event_proto_rawDescData
 }
 
-var file_energy_reputation_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_energy_reputation_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_energy_reputation_v1_event_proto_goTypes = []any{
-	(*OutcomeRecorded)(nil), // 0: energy.reputation.v1.OutcomeRecorded
+	(*OutcomeRecorded)(nil),      // 0: energy.reputation.v1.OutcomeRecorded
+	(*OutcomeWithheld)(nil),      // 1: energy.reputation.v1.OutcomeWithheld
+	(*ReauthorisationAsked)(nil), // 2: energy.reputation.v1.ReauthorisationAsked
+	(*Reauthorised)(nil),         // 3: energy.reputation.v1.Reauthorised
 }
 var file_energy_reputation_v1_event_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -126,7 +288,7 @@ func file_energy_reputation_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_reputation_v1_event_proto_rawDesc), len(file_energy_reputation_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -109,6 +109,130 @@ func (x *QueryCreditResponse) GetCredit() *Credit {
 	return nil
 }
 
+type QueryReliabilityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryReliabilityRequest) Reset() {
+	*x = QueryReliabilityRequest{}
+	mi := &file_energy_reputation_v1_query_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryReliabilityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryReliabilityRequest) ProtoMessage() {}
+
+func (x *QueryReliabilityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_reputation_v1_query_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryReliabilityRequest.ProtoReflect.Descriptor instead.
+func (*QueryReliabilityRequest) Descriptor() ([]byte, []int) {
+	return file_energy_reputation_v1_query_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *QueryReliabilityRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+type QueryReliabilityResponse struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Reliability *Reliability           `protobuf:"bytes,1,opt,name=reliability,proto3" json:"reliability,omitempty"`
+	// By the parameters of the present period; 0 and 0: the account has no quota.
+	QuotaTrades   int64 `protobuf:"varint,2,opt,name=quota_trades,json=quotaTrades,proto3" json:"quota_trades,omitempty"`
+	QuotaEnergyWh int64 `protobuf:"varint,3,opt,name=quota_energy_wh,json=quotaEnergyWh,proto3" json:"quota_energy_wh,omitempty"`
+	// An order of the least energy would be charged to the quota: no escrow, and a
+	// standing consent suffices.
+	Valid bool `protobuf:"varint,4,opt,name=valid,proto3" json:"valid,omitempty"`
+	// Of an order that is not charged to the quota.
+	EscrowSharePpm int64 `protobuf:"varint,5,opt,name=escrow_share_ppm,json=escrowSharePpm,proto3" json:"escrow_share_ppm,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *QueryReliabilityResponse) Reset() {
+	*x = QueryReliabilityResponse{}
+	mi := &file_energy_reputation_v1_query_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryReliabilityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryReliabilityResponse) ProtoMessage() {}
+
+func (x *QueryReliabilityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_reputation_v1_query_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryReliabilityResponse.ProtoReflect.Descriptor instead.
+func (*QueryReliabilityResponse) Descriptor() ([]byte, []int) {
+	return file_energy_reputation_v1_query_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *QueryReliabilityResponse) GetReliability() *Reliability {
+	if x != nil {
+		return x.Reliability
+	}
+	return nil
+}
+
+func (x *QueryReliabilityResponse) GetQuotaTrades() int64 {
+	if x != nil {
+		return x.QuotaTrades
+	}
+	return 0
+}
+
+func (x *QueryReliabilityResponse) GetQuotaEnergyWh() int64 {
+	if x != nil {
+		return x.QuotaEnergyWh
+	}
+	return 0
+}
+
+func (x *QueryReliabilityResponse) GetValid() bool {
+	if x != nil {
+		return x.Valid
+	}
+	return false
+}
+
+func (x *QueryReliabilityResponse) GetEscrowSharePpm() int64 {
+	if x != nil {
+		return x.EscrowSharePpm
+	}
+	return 0
+}
+
 var File_energy_reputation_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_reputation_v1_query_proto_rawDesc = "" +
@@ -117,7 +241,15 @@ const file_energy_reputation_v1_query_proto_rawDesc = "" +
 	"\x12QueryCreditRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\"K\n" +
 	"\x13QueryCreditResponse\x124\n" +
-	"\x06credit\x18\x01 \x01(\v2\x1c.energy.reputation.v1.CreditR\x06creditBBZ@github.com/energyd/energyd/gen/energy/reputation/v1;reputationv1b\x06proto3"
+	"\x06credit\x18\x01 \x01(\v2\x1c.energy.reputation.v1.CreditR\x06credit\"3\n" +
+	"\x17QueryReliabilityRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\"\xea\x01\n" +
+	"\x18QueryReliabilityResponse\x12C\n" +
+	"\vreliability\x18\x01 \x01(\v2!.energy.reputation.v1.ReliabilityR\vreliability\x12!\n" +
+	"\fquota_trades\x18\x02 \x01(\x03R\vquotaTrades\x12&\n" +
+	"\x0fquota_energy_wh\x18\x03 \x01(\x03R\rquotaEnergyWh\x12\x14\n" +
+	"\x05valid\x18\x04 \x01(\bR\x05valid\x12(\n" +
+	"\x10escrow_share_ppm\x18\x05 \x01(\x03R\x0eescrowSharePpmBBZ@github.com/energyd/energyd/gen/energy/reputation/v1;reputationv1b\x06proto3"
 
 var (
 	file_energy_reputation_v1_query_proto_rawDescOnce sync.Once
@@ -131,19 +263,23 @@ func file_energy_reputation_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_reputation_v1_query_proto_rawDescData
 }
 
-var file_energy_reputation_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_energy_reputation_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_energy_reputation_v1_query_proto_goTypes = []any{
-	(*QueryCreditRequest)(nil),  // 0: energy.reputation.v1.QueryCreditRequest
-	(*QueryCreditResponse)(nil), // 1: energy.reputation.v1.QueryCreditResponse
-	(*Credit)(nil),              // 2: energy.reputation.v1.Credit
+	(*QueryCreditRequest)(nil),       // 0: energy.reputation.v1.QueryCreditRequest
+	(*QueryCreditResponse)(nil),      // 1: energy.reputation.v1.QueryCreditResponse
+	(*QueryReliabilityRequest)(nil),  // 2: energy.reputation.v1.QueryReliabilityRequest
+	(*QueryReliabilityResponse)(nil), // 3: energy.reputation.v1.QueryReliabilityResponse
+	(*Credit)(nil),                   // 4: energy.reputation.v1.Credit
+	(*Reliability)(nil),              // 5: energy.reputation.v1.Reliability
 }
 var file_energy_reputation_v1_query_proto_depIdxs = []int32{
-	2, // 0: energy.reputation.v1.QueryCreditResponse.credit:type_name -> energy.reputation.v1.Credit
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 0: energy.reputation.v1.QueryCreditResponse.credit:type_name -> energy.reputation.v1.Credit
+	5, // 1: energy.reputation.v1.QueryReliabilityResponse.reliability:type_name -> energy.reputation.v1.Reliability
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_energy_reputation_v1_query_proto_init() }
@@ -158,7 +294,7 @@ func file_energy_reputation_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_reputation_v1_query_proto_rawDesc), len(file_energy_reputation_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

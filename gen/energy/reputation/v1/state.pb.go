@@ -29,7 +29,10 @@ type Credit struct {
 	Value   int64 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
 	Initial int64 `protobuf:"varint,3,opt,name=initial,proto3" json:"initial,omitempty"`
 	// The last 100 outcomes, oldest first; one byte each, a signed change.
-	Outcomes      []byte `protobuf:"bytes,4,opt,name=outcomes,proto3" json:"outcomes,omitempty"`
+	Outcomes []byte `protobuf:"bytes,4,opt,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// For each outcome 4 bytes: the beginning of the identity of the counterparty
+	// that it stands for; zeros if it stands for none.
+	Partners      []byte `protobuf:"bytes,5,opt,name=partners,proto3" json:"partners,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -92,16 +95,105 @@ func (x *Credit) GetOutcomes() []byte {
 	return nil
 }
 
+func (x *Credit) GetPartners() []byte {
+	if x != nil {
+		return x.Partners
+	}
+	return nil
+}
+
+// Reliability is what was charged to an account since its last full verification
+// (SPEC 9). An account that never was charged or verified has no record.
+type Reliability struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// Orders, and their energy, less what was not matched.
+	Trades   int64 `protobuf:"varint,2,opt,name=trades,proto3" json:"trades,omitempty"`
+	EnergyWh int64 `protobuf:"varint,3,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	// Counts full verifications; that at admission is 1.
+	Verification int64 `protobuf:"varint,4,opt,name=verification,proto3" json:"verification,omitempty"`
+	// The account has asked for a full verification.
+	Asked         bool `protobuf:"varint,5,opt,name=asked,proto3" json:"asked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reliability) Reset() {
+	*x = Reliability{}
+	mi := &file_energy_reputation_v1_state_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reliability) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reliability) ProtoMessage() {}
+
+func (x *Reliability) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_reputation_v1_state_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reliability.ProtoReflect.Descriptor instead.
+func (*Reliability) Descriptor() ([]byte, []int) {
+	return file_energy_reputation_v1_state_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Reliability) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Reliability) GetTrades() int64 {
+	if x != nil {
+		return x.Trades
+	}
+	return 0
+}
+
+func (x *Reliability) GetEnergyWh() int64 {
+	if x != nil {
+		return x.EnergyWh
+	}
+	return 0
+}
+
+func (x *Reliability) GetVerification() int64 {
+	if x != nil {
+		return x.Verification
+	}
+	return 0
+}
+
+func (x *Reliability) GetAsked() bool {
+	if x != nil {
+		return x.Asked
+	}
+	return false
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Credits       []*Credit              `protobuf:"bytes,1,rep,name=credits,proto3" json:"credits,omitempty"`
+	Reliabilities []*Reliability         `protobuf:"bytes,2,rep,name=reliabilities,proto3" json:"reliabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_reputation_v1_state_proto_msgTypes[1]
+	mi := &file_energy_reputation_v1_state_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -113,7 +205,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_reputation_v1_state_proto_msgTypes[1]
+	mi := &file_energy_reputation_v1_state_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -126,7 +218,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_reputation_v1_state_proto_rawDescGZIP(), []int{1}
+	return file_energy_reputation_v1_state_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GenesisState) GetCredits() []*Credit {
@@ -136,18 +228,33 @@ func (x *GenesisState) GetCredits() []*Credit {
 	return nil
 }
 
+func (x *GenesisState) GetReliabilities() []*Reliability {
+	if x != nil {
+		return x.Reliabilities
+	}
+	return nil
+}
+
 var File_energy_reputation_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_reputation_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/reputation/v1/state.proto\x12\x14energy.reputation.v1\"n\n" +
+	" energy/reputation/v1/state.proto\x12\x14energy.reputation.v1\"\x8a\x01\n" +
 	"\x06Credit\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value\x12\x18\n" +
 	"\ainitial\x18\x03 \x01(\x03R\ainitial\x12\x1a\n" +
-	"\boutcomes\x18\x04 \x01(\fR\boutcomes\"F\n" +
+	"\boutcomes\x18\x04 \x01(\fR\boutcomes\x12\x1a\n" +
+	"\bpartners\x18\x05 \x01(\fR\bpartners\"\x96\x01\n" +
+	"\vReliability\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06trades\x18\x02 \x01(\x03R\x06trades\x12\x1b\n" +
+	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\x12\"\n" +
+	"\fverification\x18\x04 \x01(\x03R\fverification\x12\x14\n" +
+	"\x05asked\x18\x05 \x01(\bR\x05asked\"\x8f\x01\n" +
 	"\fGenesisState\x126\n" +
-	"\acredits\x18\x01 \x03(\v2\x1c.energy.reputation.v1.CreditR\acreditsBBZ@github.com/energyd/energyd/gen/energy/reputation/v1;reputationv1b\x06proto3"
+	"\acredits\x18\x01 \x03(\v2\x1c.energy.reputation.v1.CreditR\acredits\x12G\n" +
+	"\rreliabilities\x18\x02 \x03(\v2!.energy.reputation.v1.ReliabilityR\rreliabilitiesBBZ@github.com/energyd/energyd/gen/energy/reputation/v1;reputationv1b\x06proto3"
 
 var (
 	file_energy_reputation_v1_state_proto_rawDescOnce sync.Once
@@ -161,18 +268,20 @@ func file_energy_reputation_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_reputation_v1_state_proto_rawDescData
 }
 
-var file_energy_reputation_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_energy_reputation_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_energy_reputation_v1_state_proto_goTypes = []any{
 	(*Credit)(nil),       // 0: energy.reputation.v1.Credit
-	(*GenesisState)(nil), // 1: energy.reputation.v1.GenesisState
+	(*Reliability)(nil),  // 1: energy.reputation.v1.Reliability
+	(*GenesisState)(nil), // 2: energy.reputation.v1.GenesisState
 }
 var file_energy_reputation_v1_state_proto_depIdxs = []int32{
 	0, // 0: energy.reputation.v1.GenesisState.credits:type_name -> energy.reputation.v1.Credit
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	1, // 1: energy.reputation.v1.GenesisState.reliabilities:type_name -> energy.reputation.v1.Reliability
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_energy_reputation_v1_state_proto_init() }
@@ -186,7 +295,7 @@ func file_energy_reputation_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_reputation_v1_state_proto_rawDesc), len(file_energy_reputation_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

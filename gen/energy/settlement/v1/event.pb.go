@@ -217,8 +217,8 @@ func (x *PeriodSettled) GetRoot() *StatementsRoot {
 }
 
 // SettlementFailed reports an item that could not be settled: a match, whose
-// escrow went back, an account, which counts as missing, or a component of
-// contracts, which deliver nothing.
+// escrow went back, an account, which counts as missing, a component of
+// contracts, which deliver nothing, or a contract's year, which costs nothing.
 type SettlementFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -226,6 +226,7 @@ type SettlementFailed struct {
 	Account       []byte                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Component     []byte                 `protobuf:"bytes,5,opt,name=component,proto3" json:"component,omitempty"`
+	Contract      []byte                 `protobuf:"bytes,6,opt,name=contract,proto3" json:"contract,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +292,13 @@ func (x *SettlementFailed) GetReason() string {
 func (x *SettlementFailed) GetComponent() []byte {
 	if x != nil {
 		return x.Component
+	}
+	return nil
+}
+
+func (x *SettlementFailed) GetContract() []byte {
+	if x != nil {
+		return x.Contract
 	}
 	return nil
 }
@@ -499,6 +507,137 @@ func (x *ContractEnded) GetReason() string {
 	return ""
 }
 
+// ContractYearClosed says what a contract's year came to (S4 3.3).
+type ContractYearClosed struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Contract []byte                 `protobuf:"bytes,1,opt,name=contract,proto3" json:"contract,omitempty"`
+	Seller   []byte                 `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
+	Buyer    []byte                 `protobuf:"bytes,3,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Year     *ContractYear          `protobuf:"bytes,4,opt,name=year,proto3" json:"year,omitempty"`
+	// First period that the year covers no more.
+	UntilPeriod int64 `protobuf:"varint,5,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
+	// What was agreed for this year: pro rata if it is cut short.
+	QuantityWh int64 `protobuf:"varint,6,opt,name=quantity_wh,json=quantityWh,proto3" json:"quantity_wh,omitempty"`
+	// Beyond 110 % of it, and what was left to take below 90 %.
+	ExcessWh    int64 `protobuf:"varint,7,opt,name=excess_wh,json=excessWh,proto3" json:"excess_wh,omitempty"`
+	ShortfallWh int64 `protobuf:"varint,8,opt,name=shortfall_wh,json=shortfallWh,proto3" json:"shortfall_wh,omitempty"`
+	// What the buyer owes the seller for that besides the contract's price; of it
+	// paid by itself, its credit bank included, and by the guarantee fund. The rest
+	// became debt.
+	AmountUcoin     int64 `protobuf:"varint,9,opt,name=amount_ucoin,json=amountUcoin,proto3" json:"amount_ucoin,omitempty"`
+	PaidUcoin       int64 `protobuf:"varint,10,opt,name=paid_ucoin,json=paidUcoin,proto3" json:"paid_ucoin,omitempty"`
+	GuaranteedUcoin int64 `protobuf:"varint,11,opt,name=guaranteed_ucoin,json=guaranteedUcoin,proto3" json:"guaranteed_ucoin,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ContractYearClosed) Reset() {
+	*x = ContractYearClosed{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractYearClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractYearClosed) ProtoMessage() {}
+
+func (x *ContractYearClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractYearClosed.ProtoReflect.Descriptor instead.
+func (*ContractYearClosed) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ContractYearClosed) GetContract() []byte {
+	if x != nil {
+		return x.Contract
+	}
+	return nil
+}
+
+func (x *ContractYearClosed) GetSeller() []byte {
+	if x != nil {
+		return x.Seller
+	}
+	return nil
+}
+
+func (x *ContractYearClosed) GetBuyer() []byte {
+	if x != nil {
+		return x.Buyer
+	}
+	return nil
+}
+
+func (x *ContractYearClosed) GetYear() *ContractYear {
+	if x != nil {
+		return x.Year
+	}
+	return nil
+}
+
+func (x *ContractYearClosed) GetUntilPeriod() int64 {
+	if x != nil {
+		return x.UntilPeriod
+	}
+	return 0
+}
+
+func (x *ContractYearClosed) GetQuantityWh() int64 {
+	if x != nil {
+		return x.QuantityWh
+	}
+	return 0
+}
+
+func (x *ContractYearClosed) GetExcessWh() int64 {
+	if x != nil {
+		return x.ExcessWh
+	}
+	return 0
+}
+
+func (x *ContractYearClosed) GetShortfallWh() int64 {
+	if x != nil {
+		return x.ShortfallWh
+	}
+	return 0
+}
+
+func (x *ContractYearClosed) GetAmountUcoin() int64 {
+	if x != nil {
+		return x.AmountUcoin
+	}
+	return 0
+}
+
+func (x *ContractYearClosed) GetPaidUcoin() int64 {
+	if x != nil {
+		return x.PaidUcoin
+	}
+	return 0
+}
+
+func (x *ContractYearClosed) GetGuaranteedUcoin() int64 {
+	if x != nil {
+		return x.GuaranteedUcoin
+	}
+	return 0
+}
+
 // ContractSkipped says that a contract that covers a period delivers nothing in
 // it: a side takes no part (not_settling), or the pair is not connected or
 // loses more than the market allows (too_far).
@@ -513,7 +652,7 @@ type ContractSkipped struct {
 
 func (x *ContractSkipped) Reset() {
 	*x = ContractSkipped{}
-	mi := &file_energy_settlement_v1_event_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +664,7 @@ func (x *ContractSkipped) String() string {
 func (*ContractSkipped) ProtoMessage() {}
 
 func (x *ContractSkipped) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_event_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,7 +677,7 @@ func (x *ContractSkipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContractSkipped.ProtoReflect.Descriptor instead.
 func (*ContractSkipped) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ContractSkipped) GetPeriod() int64 {
@@ -562,6 +701,140 @@ func (x *ContractSkipped) GetReason() string {
 	return ""
 }
 
+// AccountCorrected says by how much corrected readings changed an account's
+// registers in a period that was settled; StatementMade has what followed, for it
+// and for those it traded with.
+type AccountCorrected struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Period  int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Account []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// Signed.
+	ImportWh      int64 `protobuf:"varint,3,opt,name=import_wh,json=importWh,proto3" json:"import_wh,omitempty"`
+	ExportWh      int64 `protobuf:"varint,4,opt,name=export_wh,json=exportWh,proto3" json:"export_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountCorrected) Reset() {
+	*x = AccountCorrected{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountCorrected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountCorrected) ProtoMessage() {}
+
+func (x *AccountCorrected) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountCorrected.ProtoReflect.Descriptor instead.
+func (*AccountCorrected) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AccountCorrected) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *AccountCorrected) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *AccountCorrected) GetImportWh() int64 {
+	if x != nil {
+		return x.ImportWh
+	}
+	return 0
+}
+
+func (x *AccountCorrected) GetExportWh() int64 {
+	if x != nil {
+		return x.ExportWh
+	}
+	return 0
+}
+
+// CorrectionFailed: an account's period could not be settled again; all stays as
+// it was.
+type CorrectionFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Period        int64                  `protobuf:"varint,1,opt,name=period,proto3" json:"period,omitempty"`
+	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CorrectionFailed) Reset() {
+	*x = CorrectionFailed{}
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectionFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectionFailed) ProtoMessage() {}
+
+func (x *CorrectionFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectionFailed.ProtoReflect.Descriptor instead.
+func (*CorrectionFailed) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CorrectionFailed) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *CorrectionFailed) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *CorrectionFailed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_energy_settlement_v1_event_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_event_proto_rawDesc = "" +
@@ -576,13 +849,14 @@ const file_energy_settlement_v1_event_proto_rawDesc = "" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\amissing\x18\x02 \x01(\x03R\amissing\"I\n" +
 	"\rPeriodSettled\x128\n" +
-	"\x04root\x18\x01 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\"\x90\x01\n" +
+	"\x04root\x18\x01 \x01(\v2$.energy.settlement.v1.StatementsRootR\x04root\"\xac\x01\n" +
 	"\x10SettlementFailed\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\fR\x05match\x12\x18\n" +
 	"\aaccount\x18\x03 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tcomponent\x18\x05 \x01(\fR\tcomponent\"d\n" +
+	"\tcomponent\x18\x05 \x01(\fR\tcomponent\x12\x1a\n" +
+	"\bcontract\x18\x06 \x01(\fR\bcontract\"d\n" +
 	"\rTariffMissing\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12!\n" +
@@ -593,10 +867,34 @@ const file_energy_settlement_v1_event_proto_rawDesc = "" +
 	"\bcontract\x18\x01 \x01(\v2\x1e.energy.settlement.v1.ContractR\bcontract\"c\n" +
 	"\rContractEnded\x12:\n" +
 	"\bcontract\x18\x01 \x01(\v2\x1e.energy.settlement.v1.ContractR\bcontract\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"]\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x87\x03\n" +
+	"\x12ContractYearClosed\x12\x1a\n" +
+	"\bcontract\x18\x01 \x01(\fR\bcontract\x12\x16\n" +
+	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
+	"\x05buyer\x18\x03 \x01(\fR\x05buyer\x126\n" +
+	"\x04year\x18\x04 \x01(\v2\".energy.settlement.v1.ContractYearR\x04year\x12!\n" +
+	"\funtil_period\x18\x05 \x01(\x03R\vuntilPeriod\x12\x1f\n" +
+	"\vquantity_wh\x18\x06 \x01(\x03R\n" +
+	"quantityWh\x12\x1b\n" +
+	"\texcess_wh\x18\a \x01(\x03R\bexcessWh\x12!\n" +
+	"\fshortfall_wh\x18\b \x01(\x03R\vshortfallWh\x12!\n" +
+	"\famount_ucoin\x18\t \x01(\x03R\vamountUcoin\x12\x1d\n" +
+	"\n" +
+	"paid_ucoin\x18\n" +
+	" \x01(\x03R\tpaidUcoin\x12)\n" +
+	"\x10guaranteed_ucoin\x18\v \x01(\x03R\x0fguaranteedUcoin\"]\n" +
 	"\x0fContractSkipped\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\bcontract\x18\x02 \x01(\fR\bcontract\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"~\n" +
+	"\x10AccountCorrected\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x1b\n" +
+	"\timport_wh\x18\x03 \x01(\x03R\bimportWh\x12\x1b\n" +
+	"\texport_wh\x18\x04 \x01(\x03R\bexportWh\"\\\n" +
+	"\x10CorrectionFailed\x12\x16\n" +
+	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reasonBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
@@ -611,35 +909,40 @@ func file_energy_settlement_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_event_proto_rawDescData
 }
 
-var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_energy_settlement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_energy_settlement_v1_event_proto_goTypes = []any{
-	(*Settled)(nil),          // 0: energy.settlement.v1.Settled
-	(*StatementMade)(nil),    // 1: energy.settlement.v1.StatementMade
-	(*PeriodOverdue)(nil),    // 2: energy.settlement.v1.PeriodOverdue
-	(*PeriodSettled)(nil),    // 3: energy.settlement.v1.PeriodSettled
-	(*SettlementFailed)(nil), // 4: energy.settlement.v1.SettlementFailed
-	(*TariffMissing)(nil),    // 5: energy.settlement.v1.TariffMissing
-	(*ContractProposed)(nil), // 6: energy.settlement.v1.ContractProposed
-	(*ContractAccepted)(nil), // 7: energy.settlement.v1.ContractAccepted
-	(*ContractEnded)(nil),    // 8: energy.settlement.v1.ContractEnded
-	(*ContractSkipped)(nil),  // 9: energy.settlement.v1.ContractSkipped
-	(*Trade)(nil),            // 10: energy.settlement.v1.Trade
-	(*Statement)(nil),        // 11: energy.settlement.v1.Statement
-	(*StatementsRoot)(nil),   // 12: energy.settlement.v1.StatementsRoot
-	(*Contract)(nil),         // 13: energy.settlement.v1.Contract
+	(*Settled)(nil),            // 0: energy.settlement.v1.Settled
+	(*StatementMade)(nil),      // 1: energy.settlement.v1.StatementMade
+	(*PeriodOverdue)(nil),      // 2: energy.settlement.v1.PeriodOverdue
+	(*PeriodSettled)(nil),      // 3: energy.settlement.v1.PeriodSettled
+	(*SettlementFailed)(nil),   // 4: energy.settlement.v1.SettlementFailed
+	(*TariffMissing)(nil),      // 5: energy.settlement.v1.TariffMissing
+	(*ContractProposed)(nil),   // 6: energy.settlement.v1.ContractProposed
+	(*ContractAccepted)(nil),   // 7: energy.settlement.v1.ContractAccepted
+	(*ContractEnded)(nil),      // 8: energy.settlement.v1.ContractEnded
+	(*ContractYearClosed)(nil), // 9: energy.settlement.v1.ContractYearClosed
+	(*ContractSkipped)(nil),    // 10: energy.settlement.v1.ContractSkipped
+	(*AccountCorrected)(nil),   // 11: energy.settlement.v1.AccountCorrected
+	(*CorrectionFailed)(nil),   // 12: energy.settlement.v1.CorrectionFailed
+	(*Trade)(nil),              // 13: energy.settlement.v1.Trade
+	(*Statement)(nil),          // 14: energy.settlement.v1.Statement
+	(*StatementsRoot)(nil),     // 15: energy.settlement.v1.StatementsRoot
+	(*Contract)(nil),           // 16: energy.settlement.v1.Contract
+	(*ContractYear)(nil),       // 17: energy.settlement.v1.ContractYear
 }
 var file_energy_settlement_v1_event_proto_depIdxs = []int32{
-	10, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
-	11, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
-	12, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
-	13, // 3: energy.settlement.v1.ContractProposed.contract:type_name -> energy.settlement.v1.Contract
-	13, // 4: energy.settlement.v1.ContractAccepted.contract:type_name -> energy.settlement.v1.Contract
-	13, // 5: energy.settlement.v1.ContractEnded.contract:type_name -> energy.settlement.v1.Contract
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	13, // 0: energy.settlement.v1.Settled.trade:type_name -> energy.settlement.v1.Trade
+	14, // 1: energy.settlement.v1.StatementMade.statement:type_name -> energy.settlement.v1.Statement
+	15, // 2: energy.settlement.v1.PeriodSettled.root:type_name -> energy.settlement.v1.StatementsRoot
+	16, // 3: energy.settlement.v1.ContractProposed.contract:type_name -> energy.settlement.v1.Contract
+	16, // 4: energy.settlement.v1.ContractAccepted.contract:type_name -> energy.settlement.v1.Contract
+	16, // 5: energy.settlement.v1.ContractEnded.contract:type_name -> energy.settlement.v1.Contract
+	17, // 6: energy.settlement.v1.ContractYearClosed.year:type_name -> energy.settlement.v1.ContractYear
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_event_proto_init() }
@@ -654,7 +957,7 @@ func file_energy_settlement_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_event_proto_rawDesc), len(file_energy_settlement_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -534,6 +534,105 @@ func (x *QueryContractsResponse) GetContracts() []*Contract {
 	return nil
 }
 
+// QueryZoneFeesRequest lists the grid-fee ledger by month and pair of zones.
+type QueryZoneFeesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Start of the first UTC month, Unix ms.
+	FromMonth int64 `protobuf:"varint,1,opt,name=from_month,json=fromMonth,proto3" json:"from_month,omitempty"`
+	// 0 means 100; at most 1000.
+	Limit         int64 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryZoneFeesRequest) Reset() {
+	*x = QueryZoneFeesRequest{}
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryZoneFeesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryZoneFeesRequest) ProtoMessage() {}
+
+func (x *QueryZoneFeesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryZoneFeesRequest.ProtoReflect.Descriptor instead.
+func (*QueryZoneFeesRequest) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_query_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *QueryZoneFeesRequest) GetFromMonth() int64 {
+	if x != nil {
+		return x.FromMonth
+	}
+	return 0
+}
+
+func (x *QueryZoneFeesRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type QueryZoneFeesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ZoneFees      []*ZoneFees            `protobuf:"bytes,1,rep,name=zone_fees,json=zoneFees,proto3" json:"zone_fees,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryZoneFeesResponse) Reset() {
+	*x = QueryZoneFeesResponse{}
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryZoneFeesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryZoneFeesResponse) ProtoMessage() {}
+
+func (x *QueryZoneFeesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryZoneFeesResponse.ProtoReflect.Descriptor instead.
+func (*QueryZoneFeesResponse) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryZoneFeesResponse) GetZoneFees() []*ZoneFees {
+	if x != nil {
+		return x.ZoneFees
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_query_proto_rawDesc = "" +
@@ -569,7 +668,13 @@ const file_energy_settlement_v1_query_proto_rawDesc = "" +
 	"\x15QueryContractsRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\"V\n" +
 	"\x16QueryContractsResponse\x12<\n" +
-	"\tcontracts\x18\x01 \x03(\v2\x1e.energy.settlement.v1.ContractR\tcontractsBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\tcontracts\x18\x01 \x03(\v2\x1e.energy.settlement.v1.ContractR\tcontracts\"K\n" +
+	"\x14QueryZoneFeesRequest\x12\x1d\n" +
+	"\n" +
+	"from_month\x18\x01 \x01(\x03R\tfromMonth\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\"T\n" +
+	"\x15QueryZoneFeesResponse\x12;\n" +
+	"\tzone_fees\x18\x01 \x03(\v2\x1e.energy.settlement.v1.ZoneFeesR\bzoneFeesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_query_proto_rawDescOnce sync.Once
@@ -583,7 +688,7 @@ func file_energy_settlement_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_query_proto_rawDescData
 }
 
-var file_energy_settlement_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_energy_settlement_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_energy_settlement_v1_query_proto_goTypes = []any{
 	(*QueryStatementRequest)(nil),   // 0: energy.settlement.v1.QueryStatementRequest
 	(*QueryStatementResponse)(nil),  // 1: energy.settlement.v1.QueryStatementResponse
@@ -595,24 +700,28 @@ var file_energy_settlement_v1_query_proto_goTypes = []any{
 	(*QueryRootsResponse)(nil),      // 7: energy.settlement.v1.QueryRootsResponse
 	(*QueryContractsRequest)(nil),   // 8: energy.settlement.v1.QueryContractsRequest
 	(*QueryContractsResponse)(nil),  // 9: energy.settlement.v1.QueryContractsResponse
-	(*Statement)(nil),               // 10: energy.settlement.v1.Statement
-	(*StatementsRoot)(nil),          // 11: energy.settlement.v1.StatementsRoot
-	(*Period)(nil),                  // 12: energy.settlement.v1.Period
-	(*Contract)(nil),                // 13: energy.settlement.v1.Contract
+	(*QueryZoneFeesRequest)(nil),    // 10: energy.settlement.v1.QueryZoneFeesRequest
+	(*QueryZoneFeesResponse)(nil),   // 11: energy.settlement.v1.QueryZoneFeesResponse
+	(*Statement)(nil),               // 12: energy.settlement.v1.Statement
+	(*StatementsRoot)(nil),          // 13: energy.settlement.v1.StatementsRoot
+	(*Period)(nil),                  // 14: energy.settlement.v1.Period
+	(*Contract)(nil),                // 15: energy.settlement.v1.Contract
+	(*ZoneFees)(nil),                // 16: energy.settlement.v1.ZoneFees
 }
 var file_energy_settlement_v1_query_proto_depIdxs = []int32{
-	10, // 0: energy.settlement.v1.QueryStatementResponse.statement:type_name -> energy.settlement.v1.Statement
-	11, // 1: energy.settlement.v1.QueryStatementResponse.root:type_name -> energy.settlement.v1.StatementsRoot
-	10, // 2: energy.settlement.v1.QueryStatementsResponse.statements:type_name -> energy.settlement.v1.Statement
-	12, // 3: energy.settlement.v1.QueryPeriodResponse.period:type_name -> energy.settlement.v1.Period
-	11, // 4: energy.settlement.v1.QueryPeriodResponse.root:type_name -> energy.settlement.v1.StatementsRoot
-	11, // 5: energy.settlement.v1.QueryRootsResponse.roots:type_name -> energy.settlement.v1.StatementsRoot
-	13, // 6: energy.settlement.v1.QueryContractsResponse.contracts:type_name -> energy.settlement.v1.Contract
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	12, // 0: energy.settlement.v1.QueryStatementResponse.statement:type_name -> energy.settlement.v1.Statement
+	13, // 1: energy.settlement.v1.QueryStatementResponse.root:type_name -> energy.settlement.v1.StatementsRoot
+	12, // 2: energy.settlement.v1.QueryStatementsResponse.statements:type_name -> energy.settlement.v1.Statement
+	14, // 3: energy.settlement.v1.QueryPeriodResponse.period:type_name -> energy.settlement.v1.Period
+	13, // 4: energy.settlement.v1.QueryPeriodResponse.root:type_name -> energy.settlement.v1.StatementsRoot
+	13, // 5: energy.settlement.v1.QueryRootsResponse.roots:type_name -> energy.settlement.v1.StatementsRoot
+	15, // 6: energy.settlement.v1.QueryContractsResponse.contracts:type_name -> energy.settlement.v1.Contract
+	16, // 7: energy.settlement.v1.QueryZoneFeesResponse.zone_fees:type_name -> energy.settlement.v1.ZoneFees
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_query_proto_init() }
@@ -627,7 +736,7 @@ func file_energy_settlement_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_query_proto_rawDesc), len(file_energy_settlement_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -7,6 +7,7 @@
 package settlementv1
 
 import (
+	v1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -58,8 +59,22 @@ type Trade struct {
 	MakeWholeBySellerUcoin int64 `protobuf:"varint,22,opt,name=make_whole_by_seller_ucoin,json=makeWholeBySellerUcoin,proto3" json:"make_whole_by_seller_ucoin,omitempty"`
 	MakeWholeByBuyerUcoin  int64 `protobuf:"varint,23,opt,name=make_whole_by_buyer_ucoin,json=makeWholeByBuyerUcoin,proto3" json:"make_whole_by_buyer_ucoin,omitempty"`
 	UnpaidMakeWholeUcoin   int64 `protobuf:"varint,24,opt,name=unpaid_make_whole_ucoin,json=unpaidMakeWholeUcoin,proto3" json:"unpaid_make_whole_ucoin,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// The side's registers were missing when the match settled for good: it counts
+	// as contracted for ever. With both missing nothing was delivered.
+	SellerMissing bool `protobuf:"varint,27,opt,name=seller_missing,json=sellerMissing,proto3" json:"seller_missing,omitempty"`
+	BuyerMissing  bool `protobuf:"varint,28,opt,name=buyer_missing,json=buyerMissing,proto3" json:"buyer_missing,omitempty"`
+	// What a contract delivered at first; corrections never raise it.
+	ServedWh int64 `protobuf:"varint,29,opt,name=served_wh,json=servedWh,proto3" json:"served_wh,omitempty"`
+	// What of sold_wh certificates of origin may be issued for (SPEC 15): clean
+	// energy that the seller's meter measured, and of which type.
+	CertifiedWh int64         `protobuf:"varint,40,opt,name=certified_wh,json=certifiedWh,proto3" json:"certified_wh,omitempty"`
+	EnergyType  v1.EnergyType `protobuf:"varint,41,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
+	// Where a fee between zones is part of fee_ucoin_per_kwh: the zones, and it.
+	FromZone           string `protobuf:"bytes,42,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,43,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,44,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -239,8 +254,66 @@ func (x *Trade) GetUnpaidMakeWholeUcoin() int64 {
 	return 0
 }
 
+func (x *Trade) GetSellerMissing() bool {
+	if x != nil {
+		return x.SellerMissing
+	}
+	return false
+}
+
+func (x *Trade) GetBuyerMissing() bool {
+	if x != nil {
+		return x.BuyerMissing
+	}
+	return false
+}
+
+func (x *Trade) GetServedWh() int64 {
+	if x != nil {
+		return x.ServedWh
+	}
+	return 0
+}
+
+func (x *Trade) GetCertifiedWh() int64 {
+	if x != nil {
+		return x.CertifiedWh
+	}
+	return 0
+}
+
+func (x *Trade) GetEnergyType() v1.EnergyType {
+	if x != nil {
+		return x.EnergyType
+	}
+	return v1.EnergyType(0)
+}
+
+func (x *Trade) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *Trade) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *Trade) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
+	}
+	return 0
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
-// first; a late arrival of missing registers makes version 2.
+// first; a late arrival of missing registers makes the next one, and so does each
+// correction. Energies, trades and prices are as they stand; paid, received and
+// debt are sums over all versions.
 type Statement struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -293,12 +366,31 @@ type Statement struct {
 	// received and of paid.
 	MakeWholeReceivedUcoin int64 `protobuf:"varint,43,opt,name=make_whole_received_ucoin,json=makeWholeReceivedUcoin,proto3" json:"make_whole_received_ucoin,omitempty"`
 	MakeWholePaidUcoin     int64 `protobuf:"varint,44,opt,name=make_whole_paid_ucoin,json=makeWholePaidUcoin,proto3" json:"make_whole_paid_ucoin,omitempty"`
+	// Registers are missing or estimated, with those of most others behind a gateway
+	// of the account or of its home aggregator: no outcome and no penalty (SPEC 9).
+	Waived bool `protobuf:"varint,45,opt,name=waived,proto3" json:"waived,omitempty"`
 	// Part of paid: what the credit bank paid, on loan.
 	DrawnUcoin int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
 	// What of receipts repaid loans at once.
 	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Certificates of origin of what the account bought: issued to it, lost on the
+	// way, not issued since earlier ones of the sellers' exceeded what they
+	// delivered, and taken back by corrections. The first three less the last are
+	// the sum of its purchases' certified_wh.
+	CertificatesWh          int64 `protobuf:"varint,55,opt,name=certificates_wh,json=certificatesWh,proto3" json:"certificates_wh,omitempty"`
+	CertificatesLostWh      int64 `protobuf:"varint,56,opt,name=certificates_lost_wh,json=certificatesLostWh,proto3" json:"certificates_lost_wh,omitempty"`
+	CertificatesNettedWh    int64 `protobuf:"varint,57,opt,name=certificates_netted_wh,json=certificatesNettedWh,proto3" json:"certificates_netted_wh,omitempty"`
+	CertificatesReclaimedWh int64 `protobuf:"varint,58,opt,name=certificates_reclaimed_wh,json=certificatesReclaimedWh,proto3" json:"certificates_reclaimed_wh,omitempty"`
+	// Version before the latest correction; 0: never corrected.
+	CorrectsVersion int64 `protobuf:"varint,60,opt,name=corrects_version,json=correctsVersion,proto3" json:"corrects_version,omitempty"`
+	// What that correction moved: part of paid, received and debt.
+	CorrectionPaidUcoin     int64 `protobuf:"varint,61,opt,name=correction_paid_ucoin,json=correctionPaidUcoin,proto3" json:"correction_paid_ucoin,omitempty"`
+	CorrectionReceivedUcoin int64 `protobuf:"varint,62,opt,name=correction_received_ucoin,json=correctionReceivedUcoin,proto3" json:"correction_received_ucoin,omitempty"`
+	CorrectionDebtUcoin     int64 `protobuf:"varint,63,opt,name=correction_debt_ucoin,json=correctionDebtUcoin,proto3" json:"correction_debt_ucoin,omitempty"`
+	// What corrections made others owe to it: in nobody's received.
+	ClaimsUcoin   int64 `protobuf:"varint,64,opt,name=claims_ucoin,json=claimsUcoin,proto3" json:"claims_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Statement) Reset() {
@@ -555,6 +647,13 @@ func (x *Statement) GetMakeWholePaidUcoin() int64 {
 	return 0
 }
 
+func (x *Statement) GetWaived() bool {
+	if x != nil {
+		return x.Waived
+	}
+	return false
+}
+
 func (x *Statement) GetDrawnUcoin() int64 {
 	if x != nil {
 		return x.DrawnUcoin
@@ -565,6 +664,69 @@ func (x *Statement) GetDrawnUcoin() int64 {
 func (x *Statement) GetLoansRepaidUcoin() int64 {
 	if x != nil {
 		return x.LoansRepaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesWh() int64 {
+	if x != nil {
+		return x.CertificatesWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesLostWh() int64 {
+	if x != nil {
+		return x.CertificatesLostWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesNettedWh() int64 {
+	if x != nil {
+		return x.CertificatesNettedWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesReclaimedWh() int64 {
+	if x != nil {
+		return x.CertificatesReclaimedWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectsVersion() int64 {
+	if x != nil {
+		return x.CorrectsVersion
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionPaidUcoin() int64 {
+	if x != nil {
+		return x.CorrectionPaidUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionReceivedUcoin() int64 {
+	if x != nil {
+		return x.CorrectionReceivedUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetCorrectionDebtUcoin() int64 {
+	if x != nil {
+		return x.CorrectionDebtUcoin
+	}
+	return 0
+}
+
+func (x *Statement) GetClaimsUcoin() int64 {
+	if x != nil {
+		return x.ClaimsUcoin
 	}
 	return 0
 }
@@ -587,7 +749,12 @@ type Tally struct {
 	// The component of contracts that the account belongs to, empty without.
 	Component []byte `protobuf:"bytes,10,opt,name=component,proto3" json:"component,omitempty"`
 	// Registers are here and matches have settled: it waits for its component.
-	Ready         bool `protobuf:"varint,11,opt,name=ready,proto3" json:"ready,omitempty"`
+	Ready bool `protobuf:"varint,11,opt,name=ready,proto3" json:"ready,omitempty"`
+	// What the account exports is certified as, none without certificates.
+	CertifiedType v1.EnergyType `protobuf:"varint,30,opt,name=certified_type,json=certifiedType,proto3,enum=energy.registry.v1.EnergyType" json:"certified_type,omitempty"`
+	// The groups that the account belongs to: those of the gateways of its billing
+	// meters and that of its home aggregator.
+	Groups        [][]byte `protobuf:"bytes,12,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -699,6 +866,162 @@ func (x *Tally) GetReady() bool {
 	return false
 }
 
+func (x *Tally) GetCertifiedType() v1.EnergyType {
+	if x != nil {
+		return x.CertifiedType
+	}
+	return v1.EnergyType(0)
+}
+
+func (x *Tally) GetGroups() [][]byte {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// Group is the accounts with billing meters that settle in a period behind one
+// gateway, or with one home aggregator: they may fail together (SPEC 9).
+type Group struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account of the gateway or aggregator.
+	Group    []byte `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Period   int64  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Accounts int64  `protobuf:"varint,3,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// Of those: registers are not here, and are here but estimated.
+	Open          int64 `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	Estimated     int64 `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Group) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *Group) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *Group) GetAccounts() int64 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *Group) GetOpen() int64 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Group) GetEstimated() int64 {
+	if x != nil {
+		return x.Estimated
+	}
+	return 0
+}
+
+// GroupWait is an account with estimated registers that waits for its statement
+// until it shows whether most of a group fail.
+type GroupWait struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         []byte                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Period        int64                  `protobuf:"varint,2,opt,name=period,proto3" json:"period,omitempty"`
+	Account       []byte                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupWait) Reset() {
+	*x = GroupWait{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupWait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupWait) ProtoMessage() {}
+
+func (x *GroupWait) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupWait.ProtoReflect.Descriptor instead.
+func (*GroupWait) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GroupWait) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *GroupWait) GetPeriod() int64 {
+	if x != nil {
+		return x.Period
+	}
+	return 0
+}
+
+func (x *GroupWait) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
 // Contract is a bilateral contract of the price matrix (SPEC 6.3; S3 2.3.2): in
 // every period that it covers the seller's surplus goes to the buyer's need at
 // its price, without a fixed energy.
@@ -716,16 +1039,25 @@ type Contract struct {
 	FromPeriod  int64 `protobuf:"varint,7,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	UntilPeriod int64 `protobuf:"varint,8,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
 	// Who proposed it, until when the other side may accept, and whether it has.
-	Proposer      []byte `protobuf:"bytes,9,opt,name=proposer,proto3" json:"proposer,omitempty"`
-	ExpiresAtMs   int64  `protobuf:"varint,10,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
-	Accepted      bool   `protobuf:"varint,11,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Proposer    []byte `protobuf:"bytes,9,opt,name=proposer,proto3" json:"proposer,omitempty"`
+	ExpiresAtMs int64  `protobuf:"varint,10,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	Accepted    bool   `protobuf:"varint,11,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// Quantity of a contract year, 0 without, and the prices of what is beyond
+	// 110 % and below 90 % of it (S4 3.3).
+	YearWh                  int64 `protobuf:"varint,12,opt,name=year_wh,json=yearWh,proto3" json:"year_wh,omitempty"`
+	ExcessPriceUcoinPerKwh  int64 `protobuf:"varint,13,opt,name=excess_price_ucoin_per_kwh,json=excessPriceUcoinPerKwh,proto3" json:"excess_price_ucoin_per_kwh,omitempty"`
+	PenaltyPriceUcoinPerKwh int64 `protobuf:"varint,14,opt,name=penalty_price_ucoin_per_kwh,json=penaltyPriceUcoinPerKwh,proto3" json:"penalty_price_ucoin_per_kwh,omitempty"`
+	// Length of a contract year: 365 days, or the proposal's time if that is shorter.
+	YearMs int64 `protobuf:"varint,15,opt,name=year_ms,json=yearMs,proto3" json:"year_ms,omitempty"`
+	// Contract years that have begun and are not closed, in order.
+	Years         []*ContractYear `protobuf:"bytes,16,rep,name=years,proto3" json:"years,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Contract) Reset() {
 	*x = Contract{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +1069,7 @@ func (x *Contract) String() string {
 func (*Contract) ProtoMessage() {}
 
 func (x *Contract) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[3]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +1082,7 @@ func (x *Contract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contract.ProtoReflect.Descriptor instead.
 func (*Contract) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Contract) GetId() []byte {
@@ -830,6 +1162,114 @@ func (x *Contract) GetAccepted() bool {
 	return false
 }
 
+func (x *Contract) GetYearWh() int64 {
+	if x != nil {
+		return x.YearWh
+	}
+	return 0
+}
+
+func (x *Contract) GetExcessPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ExcessPriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Contract) GetPenaltyPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PenaltyPriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Contract) GetYearMs() int64 {
+	if x != nil {
+		return x.YearMs
+	}
+	return 0
+}
+
+func (x *Contract) GetYears() []*ContractYear {
+	if x != nil {
+		return x.Years
+	}
+	return nil
+}
+
+// ContractYear is what is known of a contract's year. It covers the periods that
+// start within year_ms of from_period and before the contract ends.
+type ContractYear struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	FromPeriod int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
+	// What the buyer took by the contract, at the seller's meter.
+	DeliveredWh int64 `protobuf:"varint,2,opt,name=delivered_wh,json=deliveredWh,proto3" json:"delivered_wh,omitempty"`
+	// What it could have taken besides: what the seller had left for the grid.
+	LeftWh int64 `protobuf:"varint,3,opt,name=left_wh,json=leftWh,proto3" json:"left_wh,omitempty"`
+	// Periods that are in settlement with the contract.
+	OpenPeriods   int64 `protobuf:"varint,4,opt,name=open_periods,json=openPeriods,proto3" json:"open_periods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractYear) Reset() {
+	*x = ContractYear{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractYear) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractYear) ProtoMessage() {}
+
+func (x *ContractYear) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractYear.ProtoReflect.Descriptor instead.
+func (*ContractYear) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ContractYear) GetFromPeriod() int64 {
+	if x != nil {
+		return x.FromPeriod
+	}
+	return 0
+}
+
+func (x *ContractYear) GetDeliveredWh() int64 {
+	if x != nil {
+		return x.DeliveredWh
+	}
+	return 0
+}
+
+func (x *ContractYear) GetLeftWh() int64 {
+	if x != nil {
+		return x.LeftWh
+	}
+	return 0
+}
+
+func (x *ContractYear) GetOpenPeriods() int64 {
+	if x != nil {
+		return x.OpenPeriods
+	}
+	return 0
+}
+
 // ContractOf leads from an account to a contract of it.
 type ContractOf struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -841,7 +1281,7 @@ type ContractOf struct {
 
 func (x *ContractOf) Reset() {
 	*x = ContractOf{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +1293,7 @@ func (x *ContractOf) String() string {
 func (*ContractOf) ProtoMessage() {}
 
 func (x *ContractOf) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[4]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1306,7 @@ func (x *ContractOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContractOf.ProtoReflect.Descriptor instead.
 func (*ContractOf) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ContractOf) GetAccount() []byte {
@@ -900,13 +1340,17 @@ type ContractTerms struct {
 	Environment int64 `protobuf:"varint,10,opt,name=environment,proto3" json:"environment,omitempty"`
 	// The chain's fee and that of the pair's zones.
 	FeeUcoinPerKwh int64 `protobuf:"varint,11,opt,name=fee_ucoin_per_kwh,json=feeUcoinPerKwh,proto3" json:"fee_ucoin_per_kwh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Where its zones' fee is not 0: the zones, and that fee.
+	FromZone           string `protobuf:"bytes,12,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone             string `protobuf:"bytes,13,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,14,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ContractTerms) Reset() {
 	*x = ContractTerms{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1362,7 @@ func (x *ContractTerms) String() string {
 func (*ContractTerms) ProtoMessage() {}
 
 func (x *ContractTerms) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[5]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1375,7 @@ func (x *ContractTerms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContractTerms.ProtoReflect.Descriptor instead.
 func (*ContractTerms) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ContractTerms) GetContract() []byte {
@@ -1011,6 +1455,27 @@ func (x *ContractTerms) GetFeeUcoinPerKwh() int64 {
 	return 0
 }
 
+func (x *ContractTerms) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *ContractTerms) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *ContractTerms) GetZoneFeeUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ZoneFeeUcoinPerKwh
+	}
+	return 0
+}
+
 // Component is the accounts of a period that contracts connect, named by the
 // least of them. It settles once all of them are ready.
 type Component struct {
@@ -1025,7 +1490,7 @@ type Component struct {
 
 func (x *Component) Reset() {
 	*x = Component{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1502,7 @@ func (x *Component) String() string {
 func (*Component) ProtoMessage() {}
 
 func (x *Component) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[6]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1515,7 @@ func (x *Component) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Component.ProtoReflect.Descriptor instead.
 func (*Component) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Component) GetComponent() []byte {
@@ -1084,14 +1549,18 @@ type Share struct {
 	Match    []byte                 `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
 	EnergyWh int64                  `protobuf:"varint,4,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
 	// The registers are estimated: no make-whole payment follows from them.
-	Estimated     bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	Estimated bool `protobuf:"varint,5,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	// Of a seller: what of it its meter shows, and as what that is certified; none
+	// without certificates.
+	CertifiedWh   int64         `protobuf:"varint,30,opt,name=certified_wh,json=certifiedWh,proto3" json:"certified_wh,omitempty"`
+	CertifiedType v1.EnergyType `protobuf:"varint,31,opt,name=certified_type,json=certifiedType,proto3,enum=energy.registry.v1.EnergyType" json:"certified_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1572,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[7]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1585,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Share) GetAccount() []byte {
@@ -1154,6 +1623,20 @@ func (x *Share) GetEstimated() bool {
 	return false
 }
 
+func (x *Share) GetCertifiedWh() int64 {
+	if x != nil {
+		return x.CertifiedWh
+	}
+	return 0
+}
+
+func (x *Share) GetCertifiedType() v1.EnergyType {
+	if x != nil {
+		return x.CertifiedType
+	}
+	return v1.EnergyType(0)
+}
+
 // AccountTrade is a settled trade that waits for an account's statement.
 type AccountTrade struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1172,7 +1655,7 @@ type AccountTrade struct {
 
 func (x *AccountTrade) Reset() {
 	*x = AccountTrade{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1667,7 @@ func (x *AccountTrade) String() string {
 func (*AccountTrade) ProtoMessage() {}
 
 func (x *AccountTrade) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[8]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1680,7 @@ func (x *AccountTrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountTrade.ProtoReflect.Descriptor instead.
 func (*AccountTrade) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AccountTrade) GetAccount() []byte {
@@ -1270,13 +1753,15 @@ type Totals struct {
 	FundReceivedUcoin int64 `protobuf:"varint,21,opt,name=fund_received_ucoin,json=fundReceivedUcoin,proto3" json:"fund_received_ucoin,omitempty"`
 	// Make-whole payments between accounts.
 	MakeWholeUcoin int64 `protobuf:"varint,22,opt,name=make_whole_ucoin,json=makeWholeUcoin,proto3" json:"make_whole_ucoin,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Fees between zones of the trades in statements, as charged.
+	ZoneFeesUcoin int64 `protobuf:"varint,30,opt,name=zone_fees_ucoin,json=zoneFeesUcoin,proto3" json:"zone_fees_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1773,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[9]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1786,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{9}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Totals) GetSoldWh() int64 {
@@ -1423,6 +1908,13 @@ func (x *Totals) GetMakeWholeUcoin() int64 {
 	return 0
 }
 
+func (x *Totals) GetZoneFeesUcoin() int64 {
+	if x != nil {
+		return x.ZoneFeesUcoin
+	}
+	return 0
+}
+
 // Period is a period in settlement, or settled and waiting for late registers.
 type Period struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1444,7 +1936,7 @@ type Period struct {
 
 func (x *Period) Reset() {
 	*x = Period{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1948,7 @@ func (x *Period) String() string {
 func (*Period) ProtoMessage() {}
 
 func (x *Period) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[10]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1961,7 @@ func (x *Period) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Period.ProtoReflect.Descriptor instead.
 func (*Period) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{10}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Period) GetPeriod() int64 {
@@ -1543,7 +2035,7 @@ type StatementsRoot struct {
 
 func (x *StatementsRoot) Reset() {
 	*x = StatementsRoot{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +2047,7 @@ func (x *StatementsRoot) String() string {
 func (*StatementsRoot) ProtoMessage() {}
 
 func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[11]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +2060,7 @@ func (x *StatementsRoot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementsRoot.ProtoReflect.Descriptor instead.
 func (*StatementsRoot) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{11}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatementsRoot) GetPeriod() int64 {
@@ -1618,7 +2110,7 @@ type Clock struct {
 
 func (x *Clock) Reset() {
 	*x = Clock{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +2122,7 @@ func (x *Clock) String() string {
 func (*Clock) ProtoMessage() {}
 
 func (x *Clock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[12]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +2135,7 @@ func (x *Clock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clock.ProtoReflect.Descriptor instead.
 func (*Clock) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{12}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Clock) GetFirstPeriod() int64 {
@@ -1681,7 +2173,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +2185,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[13]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +2198,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{13}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Missing) GetAccount() []byte {
@@ -1742,7 +2234,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +2246,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[14]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +2259,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{14}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Due) GetCount() int64 {
@@ -1798,7 +2290,7 @@ type Freeze struct {
 
 func (x *Freeze) Reset() {
 	*x = Freeze{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +2302,7 @@ func (x *Freeze) String() string {
 func (*Freeze) ProtoMessage() {}
 
 func (x *Freeze) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[15]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +2315,7 @@ func (x *Freeze) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Freeze.ProtoReflect.Descriptor instead.
 func (*Freeze) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{15}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Freeze) GetAccount() []byte {
@@ -1847,6 +2339,85 @@ func (x *Freeze) GetReadAgain() bool {
 	return false
 }
 
+// ZoneFees is the grid-fee ledger (SPEC 8): what went from one zone to another in
+// the periods that began in a UTC month, and what was charged for the way.
+type ZoneFees struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Start of the month, Unix ms.
+	Month         int64  `protobuf:"varint,1,opt,name=month,proto3" json:"month,omitempty"`
+	FromZone      string `protobuf:"bytes,2,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
+	ToZone        string `protobuf:"bytes,3,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
+	SoldWh        int64  `protobuf:"varint,4,opt,name=sold_wh,json=soldWh,proto3" json:"sold_wh,omitempty"`
+	FeeUcoin      int64  `protobuf:"varint,5,opt,name=fee_ucoin,json=feeUcoin,proto3" json:"fee_ucoin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ZoneFees) Reset() {
+	*x = ZoneFees{}
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZoneFees) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZoneFees) ProtoMessage() {}
+
+func (x *ZoneFees) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZoneFees.ProtoReflect.Descriptor instead.
+func (*ZoneFees) Descriptor() ([]byte, []int) {
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ZoneFees) GetMonth() int64 {
+	if x != nil {
+		return x.Month
+	}
+	return 0
+}
+
+func (x *ZoneFees) GetFromZone() string {
+	if x != nil {
+		return x.FromZone
+	}
+	return ""
+}
+
+func (x *ZoneFees) GetToZone() string {
+	if x != nil {
+		return x.ToZone
+	}
+	return ""
+}
+
+func (x *ZoneFees) GetSoldWh() int64 {
+	if x != nil {
+		return x.SoldWh
+	}
+	return 0
+}
+
+func (x *ZoneFees) GetFeeUcoin() int64 {
+	if x != nil {
+		return x.FeeUcoin
+	}
+	return 0
+}
+
 type GenesisState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clock         *Clock                 `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
@@ -1862,13 +2433,16 @@ type GenesisState struct {
 	ContractTerms []*ContractTerms       `protobuf:"bytes,11,rep,name=contract_terms,json=contractTerms,proto3" json:"contract_terms,omitempty"`
 	Components    []*Component           `protobuf:"bytes,12,rep,name=components,proto3" json:"components,omitempty"`
 	Freezes       []*Freeze              `protobuf:"bytes,13,rep,name=freezes,proto3" json:"freezes,omitempty"`
+	Groups        []*Group               `protobuf:"bytes,14,rep,name=groups,proto3" json:"groups,omitempty"`
+	GroupWaits    []*GroupWait           `protobuf:"bytes,15,rep,name=group_waits,json=groupWaits,proto3" json:"group_waits,omitempty"`
+	ZoneFees      []*ZoneFees            `protobuf:"bytes,30,rep,name=zone_fees,json=zoneFees,proto3" json:"zone_fees,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2454,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_settlement_v1_state_proto_msgTypes[16]
+	mi := &file_energy_settlement_v1_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +2467,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_settlement_v1_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GenesisState) GetClock() *Clock {
@@ -1987,11 +2561,32 @@ func (x *GenesisState) GetFreezes() []*Freeze {
 	return nil
 }
 
+func (x *GenesisState) GetGroups() []*Group {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *GenesisState) GetGroupWaits() []*GroupWait {
+	if x != nil {
+		return x.GroupWaits
+	}
+	return nil
+}
+
+func (x *GenesisState) GetZoneFees() []*ZoneFees {
+	if x != nil {
+		return x.ZoneFees
+	}
+	return nil
+}
+
 var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\"\xae\x06\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\x1a\x1eenergy/registry/v1/state.proto\"\xe5\b\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -2014,8 +2609,16 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x14guaranteed_fee_ucoin\x18\x15 \x01(\x03R\x12guaranteedFeeUcoin\x12:\n" +
 	"\x1amake_whole_by_seller_ucoin\x18\x16 \x01(\x03R\x16makeWholeBySellerUcoin\x128\n" +
 	"\x19make_whole_by_buyer_ucoin\x18\x17 \x01(\x03R\x15makeWholeByBuyerUcoin\x125\n" +
-	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\"\x86\n" +
-	"\n" +
+	"\x17unpaid_make_whole_ucoin\x18\x18 \x01(\x03R\x14unpaidMakeWholeUcoin\x12%\n" +
+	"\x0eseller_missing\x18\x1b \x01(\bR\rsellerMissing\x12#\n" +
+	"\rbuyer_missing\x18\x1c \x01(\bR\fbuyerMissing\x12\x1b\n" +
+	"\tserved_wh\x18\x1d \x01(\x03R\bservedWh\x12!\n" +
+	"\fcertified_wh\x18( \x01(\x03R\vcertifiedWh\x12?\n" +
+	"\venergy_type\x18) \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\n" +
+	"energyType\x12\x1b\n" +
+	"\tfrom_zone\x18* \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18+ \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18, \x01(\x03R\x12zoneFeeUcoinPerKwh\"\xdd\r\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -2054,10 +2657,20 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\rpenalty_ucoin\x18) \x01(\x03R\fpenaltyUcoin\x12,\n" +
 	"\x12penalty_paid_ucoin\x18* \x01(\x03R\x10penaltyPaidUcoin\x129\n" +
 	"\x19make_whole_received_ucoin\x18+ \x01(\x03R\x16makeWholeReceivedUcoin\x121\n" +
-	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x1f\n" +
+	"\x15make_whole_paid_ucoin\x18, \x01(\x03R\x12makeWholePaidUcoin\x12\x16\n" +
+	"\x06waived\x18- \x01(\bR\x06waived\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
-	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xcc\x02\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\x12'\n" +
+	"\x0fcertificates_wh\x187 \x01(\x03R\x0ecertificatesWh\x120\n" +
+	"\x14certificates_lost_wh\x188 \x01(\x03R\x12certificatesLostWh\x124\n" +
+	"\x16certificates_netted_wh\x189 \x01(\x03R\x14certificatesNettedWh\x12:\n" +
+	"\x19certificates_reclaimed_wh\x18: \x01(\x03R\x17certificatesReclaimedWh\x12)\n" +
+	"\x10corrects_version\x18< \x01(\x03R\x0fcorrectsVersion\x122\n" +
+	"\x15correction_paid_ucoin\x18= \x01(\x03R\x13correctionPaidUcoin\x12:\n" +
+	"\x19correction_received_ucoin\x18> \x01(\x03R\x17correctionReceivedUcoin\x122\n" +
+	"\x15correction_debt_ucoin\x18? \x01(\x03R\x13correctionDebtUcoin\x12!\n" +
+	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\xab\x03\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -2070,7 +2683,19 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\fopen_matches\x18\t \x01(\x03R\vopenMatches\x12\x1c\n" +
 	"\tcomponent\x18\n" +
 	" \x01(\fR\tcomponent\x12\x14\n" +
-	"\x05ready\x18\v \x01(\bR\x05ready\"\xc7\x02\n" +
+	"\x05ready\x18\v \x01(\bR\x05ready\x12E\n" +
+	"\x0ecertified_type\x18\x1e \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\x12\x16\n" +
+	"\x06groups\x18\f \x03(\fR\x06groups\"\x83\x01\n" +
+	"\x05Group\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1a\n" +
+	"\baccounts\x18\x03 \x01(\x03R\baccounts\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\x03R\x04open\x12\x1c\n" +
+	"\testimated\x18\x05 \x01(\x03R\testimated\"S\n" +
+	"\tGroupWait\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
+	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\fR\aaccount\"\xad\x04\n" +
 	"\bContract\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -2084,11 +2709,22 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\bproposer\x18\t \x01(\fR\bproposer\x12\"\n" +
 	"\rexpires_at_ms\x18\n" +
 	" \x01(\x03R\vexpiresAtMs\x12\x1a\n" +
-	"\baccepted\x18\v \x01(\bR\baccepted\"B\n" +
+	"\baccepted\x18\v \x01(\bR\baccepted\x12\x17\n" +
+	"\ayear_wh\x18\f \x01(\x03R\x06yearWh\x12:\n" +
+	"\x1aexcess_price_ucoin_per_kwh\x18\r \x01(\x03R\x16excessPriceUcoinPerKwh\x12<\n" +
+	"\x1bpenalty_price_ucoin_per_kwh\x18\x0e \x01(\x03R\x17penaltyPriceUcoinPerKwh\x12\x17\n" +
+	"\ayear_ms\x18\x0f \x01(\x03R\x06yearMs\x128\n" +
+	"\x05years\x18\x10 \x03(\v2\".energy.settlement.v1.ContractYearR\x05years\"\x8e\x01\n" +
+	"\fContractYear\x12\x1f\n" +
+	"\vfrom_period\x18\x01 \x01(\x03R\n" +
+	"fromPeriod\x12!\n" +
+	"\fdelivered_wh\x18\x02 \x01(\x03R\vdeliveredWh\x12\x17\n" +
+	"\aleft_wh\x18\x03 \x01(\x03R\x06leftWh\x12!\n" +
+	"\fopen_periods\x18\x04 \x01(\x03R\vopenPeriods\"B\n" +
 	"\n" +
 	"ContractOf\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1a\n" +
-	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xd6\x02\n" +
+	"\bcontract\x18\x02 \x01(\fR\bcontract\"\xc0\x03\n" +
 	"\rContractTerms\x12\x1a\n" +
 	"\bcontract\x18\x01 \x01(\fR\bcontract\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1c\n" +
@@ -2101,17 +2737,22 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\bloss_ppm\x18\t \x01(\x03R\alossPpm\x12 \n" +
 	"\venvironment\x18\n" +
 	" \x01(\x03R\venvironment\x12)\n" +
-	"\x11fee_ucoin_per_kwh\x18\v \x01(\x03R\x0efeeUcoinPerKwh\"f\n" +
+	"\x11fee_ucoin_per_kwh\x18\v \x01(\x03R\x0efeeUcoinPerKwh\x12\x1b\n" +
+	"\tfrom_zone\x18\f \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\r \x01(\tR\x06toZone\x122\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18\x0e \x01(\x03R\x12zoneFeeUcoinPerKwh\"f\n" +
 	"\tComponent\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\fR\tcomponent\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
-	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"\x8a\x01\n" +
+	"\ropen_accounts\x18\x03 \x01(\x03R\fopenAccounts\"\xf4\x01\n" +
 	"\x05Share\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
 	"\x05match\x18\x03 \x01(\fR\x05match\x12\x1b\n" +
 	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1c\n" +
-	"\testimated\x18\x05 \x01(\bR\testimated\"\xe5\x01\n" +
+	"\testimated\x18\x05 \x01(\bR\testimated\x12!\n" +
+	"\fcertified_wh\x18\x1e \x01(\x03R\vcertifiedWh\x12E\n" +
+	"\x0ecertified_type\x18\x1f \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\"\xe5\x01\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
@@ -2119,7 +2760,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
-	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\xe7\x04\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\x8f\x05\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +
@@ -2142,7 +2783,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"contractWh\x12&\n" +
 	"\x0ffund_paid_ucoin\x18\x14 \x01(\x03R\rfundPaidUcoin\x12.\n" +
 	"\x13fund_received_ucoin\x18\x15 \x01(\x03R\x11fundReceivedUcoin\x12(\n" +
-	"\x10make_whole_ucoin\x18\x16 \x01(\x03R\x0emakeWholeUcoin\"\x8a\x02\n" +
+	"\x10make_whole_ucoin\x18\x16 \x01(\x03R\x0emakeWholeUcoin\x12&\n" +
+	"\x0fzone_fees_ucoin\x18\x1e \x01(\x03R\rzoneFeesUcoin\"\x8a\x02\n" +
 	"\x06Period\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x03R\baccounts\x12#\n" +
@@ -2174,7 +2816,13 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1d\n" +
 	"\n" +
-	"read_again\x18\x03 \x01(\bR\treadAgain\"\x97\x06\n" +
+	"read_again\x18\x03 \x01(\bR\treadAgain\"\x8c\x01\n" +
+	"\bZoneFees\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\x03R\x05month\x12\x1b\n" +
+	"\tfrom_zone\x18\x02 \x01(\tR\bfromZone\x12\x17\n" +
+	"\ato_zone\x18\x03 \x01(\tR\x06toZone\x12\x17\n" +
+	"\asold_wh\x18\x04 \x01(\x03R\x06soldWh\x12\x1b\n" +
+	"\tfee_ucoin\x18\x05 \x01(\x03R\bfeeUcoin\"\xcb\a\n" +
 	"\fGenesisState\x121\n" +
 	"\x05clock\x18\x01 \x01(\v2\x1b.energy.settlement.v1.ClockR\x05clock\x126\n" +
 	"\aperiods\x18\x02 \x03(\v2\x1c.energy.settlement.v1.PeriodR\aperiods\x125\n" +
@@ -2193,7 +2841,11 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"components\x18\f \x03(\v2\x1f.energy.settlement.v1.ComponentR\n" +
 	"components\x126\n" +
-	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
+	"\afreezes\x18\r \x03(\v2\x1c.energy.settlement.v1.FreezeR\afreezes\x123\n" +
+	"\x06groups\x18\x0e \x03(\v2\x1b.energy.settlement.v1.GroupR\x06groups\x12@\n" +
+	"\vgroup_waits\x18\x0f \x03(\v2\x1f.energy.settlement.v1.GroupWaitR\n" +
+	"groupWaits\x12;\n" +
+	"\tzone_fees\x18\x1e \x03(\v2\x1e.energy.settlement.v1.ZoneFeesR\bzoneFeesBBZ@github.com/energyd/energyd/gen/energy/settlement/v1;settlementv1b\x06proto3"
 
 var (
 	file_energy_settlement_v1_state_proto_rawDescOnce sync.Once
@@ -2207,50 +2859,62 @@ func file_energy_settlement_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_settlement_v1_state_proto_rawDescData
 }
 
-var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_energy_settlement_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*Trade)(nil),          // 0: energy.settlement.v1.Trade
 	(*Statement)(nil),      // 1: energy.settlement.v1.Statement
 	(*Tally)(nil),          // 2: energy.settlement.v1.Tally
-	(*Contract)(nil),       // 3: energy.settlement.v1.Contract
-	(*ContractOf)(nil),     // 4: energy.settlement.v1.ContractOf
-	(*ContractTerms)(nil),  // 5: energy.settlement.v1.ContractTerms
-	(*Component)(nil),      // 6: energy.settlement.v1.Component
-	(*Share)(nil),          // 7: energy.settlement.v1.Share
-	(*AccountTrade)(nil),   // 8: energy.settlement.v1.AccountTrade
-	(*Totals)(nil),         // 9: energy.settlement.v1.Totals
-	(*Period)(nil),         // 10: energy.settlement.v1.Period
-	(*StatementsRoot)(nil), // 11: energy.settlement.v1.StatementsRoot
-	(*Clock)(nil),          // 12: energy.settlement.v1.Clock
-	(*Missing)(nil),        // 13: energy.settlement.v1.Missing
-	(*Due)(nil),            // 14: energy.settlement.v1.Due
-	(*Freeze)(nil),         // 15: energy.settlement.v1.Freeze
-	(*GenesisState)(nil),   // 16: energy.settlement.v1.GenesisState
+	(*Group)(nil),          // 3: energy.settlement.v1.Group
+	(*GroupWait)(nil),      // 4: energy.settlement.v1.GroupWait
+	(*Contract)(nil),       // 5: energy.settlement.v1.Contract
+	(*ContractYear)(nil),   // 6: energy.settlement.v1.ContractYear
+	(*ContractOf)(nil),     // 7: energy.settlement.v1.ContractOf
+	(*ContractTerms)(nil),  // 8: energy.settlement.v1.ContractTerms
+	(*Component)(nil),      // 9: energy.settlement.v1.Component
+	(*Share)(nil),          // 10: energy.settlement.v1.Share
+	(*AccountTrade)(nil),   // 11: energy.settlement.v1.AccountTrade
+	(*Totals)(nil),         // 12: energy.settlement.v1.Totals
+	(*Period)(nil),         // 13: energy.settlement.v1.Period
+	(*StatementsRoot)(nil), // 14: energy.settlement.v1.StatementsRoot
+	(*Clock)(nil),          // 15: energy.settlement.v1.Clock
+	(*Missing)(nil),        // 16: energy.settlement.v1.Missing
+	(*Due)(nil),            // 17: energy.settlement.v1.Due
+	(*Freeze)(nil),         // 18: energy.settlement.v1.Freeze
+	(*ZoneFees)(nil),       // 19: energy.settlement.v1.ZoneFees
+	(*GenesisState)(nil),   // 20: energy.settlement.v1.GenesisState
+	(v1.EnergyType)(0),     // 21: energy.registry.v1.EnergyType
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
-	0,  // 0: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
-	0,  // 1: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
-	9,  // 2: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
-	9,  // 3: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
-	1,  // 4: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
-	12, // 5: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	10, // 6: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
-	2,  // 7: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	8,  // 8: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
-	7,  // 9: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
-	1,  // 10: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	11, // 11: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	13, // 12: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
-	14, // 13: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
-	3,  // 14: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
-	5,  // 15: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
-	6,  // 16: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
-	15, // 17: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	21, // 0: energy.settlement.v1.Trade.energy_type:type_name -> energy.registry.v1.EnergyType
+	0,  // 1: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
+	21, // 2: energy.settlement.v1.Tally.certified_type:type_name -> energy.registry.v1.EnergyType
+	6,  // 3: energy.settlement.v1.Contract.years:type_name -> energy.settlement.v1.ContractYear
+	21, // 4: energy.settlement.v1.Share.certified_type:type_name -> energy.registry.v1.EnergyType
+	0,  // 5: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
+	12, // 6: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
+	12, // 7: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
+	1,  // 8: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
+	15, // 9: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	13, // 10: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	2,  // 11: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
+	11, // 12: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	10, // 13: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	1,  // 14: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
+	14, // 15: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	16, // 16: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	17, // 17: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	5,  // 18: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
+	8,  // 19: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
+	9,  // 20: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
+	18, // 21: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
+	3,  // 22: energy.settlement.v1.GenesisState.groups:type_name -> energy.settlement.v1.Group
+	4,  // 23: energy.settlement.v1.GenesisState.group_waits:type_name -> energy.settlement.v1.GroupWait
+	19, // 24: energy.settlement.v1.GenesisState.zone_fees:type_name -> energy.settlement.v1.ZoneFees
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }
@@ -2264,7 +2928,7 @@ func file_energy_settlement_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_settlement_v1_state_proto_rawDesc), len(file_energy_settlement_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -36,9 +36,16 @@ type MsgProposeContract struct {
 	FromPeriod  int64 `protobuf:"varint,6,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
 	UntilPeriod int64 `protobuf:"varint,7,opt,name=until_period,json=untilPeriod,proto3" json:"until_period,omitempty"`
 	// The other side accepts before this block time, or the proposal lapses.
-	ExpiresAtMs   int64 `protobuf:"varint,8,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ExpiresAtMs int64 `protobuf:"varint,8,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	// What the buyer takes in a contract year (365 days, or the contract's time if
+	// that is shorter), at the seller's meter; 0: nothing is agreed. What it takes
+	// beyond 110 % costs the excess price, what it leaves below 90 % the penalty
+	// price (S4 3.3).
+	YearWh                  int64 `protobuf:"varint,9,opt,name=year_wh,json=yearWh,proto3" json:"year_wh,omitempty"`
+	ExcessPriceUcoinPerKwh  int64 `protobuf:"varint,10,opt,name=excess_price_ucoin_per_kwh,json=excessPriceUcoinPerKwh,proto3" json:"excess_price_ucoin_per_kwh,omitempty"`
+	PenaltyPriceUcoinPerKwh int64 `protobuf:"varint,11,opt,name=penalty_price_ucoin_per_kwh,json=penaltyPriceUcoinPerKwh,proto3" json:"penalty_price_ucoin_per_kwh,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *MsgProposeContract) Reset() {
@@ -123,6 +130,27 @@ func (x *MsgProposeContract) GetUntilPeriod() int64 {
 func (x *MsgProposeContract) GetExpiresAtMs() int64 {
 	if x != nil {
 		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *MsgProposeContract) GetYearWh() int64 {
+	if x != nil {
+		return x.YearWh
+	}
+	return 0
+}
+
+func (x *MsgProposeContract) GetExcessPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.ExcessPriceUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *MsgProposeContract) GetPenaltyPriceUcoinPerKwh() int64 {
+	if x != nil {
+		return x.PenaltyPriceUcoinPerKwh
 	}
 	return 0
 }
@@ -223,7 +251,7 @@ var File_energy_settlement_v1_tx_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x1denergy/settlement/v1/tx.proto\x12\x14energy.settlement.v1\"\x89\x02\n" +
+	"\x1denergy/settlement/v1/tx.proto\x12\x14energy.settlement.v1\"\x9c\x03\n" +
 	"\x12MsgProposeContract\x12\x16\n" +
 	"\x06seller\x18\x01 \x01(\fR\x06seller\x12\x14\n" +
 	"\x05buyer\x18\x02 \x01(\fR\x05buyer\x12-\n" +
@@ -233,7 +261,11 @@ const file_energy_settlement_v1_tx_proto_rawDesc = "" +
 	"\vfrom_period\x18\x06 \x01(\x03R\n" +
 	"fromPeriod\x12!\n" +
 	"\funtil_period\x18\a \x01(\x03R\vuntilPeriod\x12\"\n" +
-	"\rexpires_at_ms\x18\b \x01(\x03R\vexpiresAtMs\"/\n" +
+	"\rexpires_at_ms\x18\b \x01(\x03R\vexpiresAtMs\x12\x17\n" +
+	"\ayear_wh\x18\t \x01(\x03R\x06yearWh\x12:\n" +
+	"\x1aexcess_price_ucoin_per_kwh\x18\n" +
+	" \x01(\x03R\x16excessPriceUcoinPerKwh\x12<\n" +
+	"\x1bpenalty_price_ucoin_per_kwh\x18\v \x01(\x03R\x17penaltyPriceUcoinPerKwh\"/\n" +
 	"\x11MsgAcceptContract\x12\x1a\n" +
 	"\bcontract\x18\x01 \x01(\fR\bcontract\"/\n" +
 	"\x11MsgCancelContract\x12\x1a\n" +

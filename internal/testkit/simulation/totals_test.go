@@ -1,0 +1,56 @@
+package simulation
+
+import settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+
+// totals are a period's sums, as their definitions say: over its trades and the
+// latest versions of its statements.
+func (p *period) totals() *settlementv1.Totals {
+	sum := &settlementv1.Totals{}
+	for name, sides := range p.sides {
+		for _, side := range sides {
+			if t := side.trade; string(t.Buyer) == string(addressOf(name)) { // each trade once
+				addToTotals(sum, t)
+			}
+		}
+	}
+	for _, s := range p.statements {
+		sum.GridSoldWh += s.GridImportWh
+		sum.GridBoughtWh += s.GridExportWh
+		sum.GridAloneUcoin += s.GridAloneUcoin
+		sum.GridReceivedUcoin += s.GridPaidUcoin + s.GuaranteedUcoin
+		sum.GridPaidUcoin += s.GridReceivedUcoin
+		sum.FundPaidUcoin += s.GuaranteedUcoin
+		sum.FundReceivedUcoin += s.PenaltyPaidUcoin
+		for _, t := range s.Trades {
+			if passed := !s.Missing && t.GridStoodIn && string(t.Seller) == string(s.Account); passed {
+				sum.GridSoldWh -= t.SoldWh
+				sum.GridPaidUcoin += t.AmountUcoin
+			}
+		}
+	}
+	// Everybody's payments: those of buyers for energy that members sold, of the
+	// grid, to the grid, to make whole and of penalties.
+	fromMembers := sum.AmountUcoin + sum.FeesUcoin + sum.MakeWholeUcoin + sum.FundReceivedUcoin
+	sum.PaidUcoin = fromMembers + sum.GridPaidUcoin
+	for _, s := range p.statements {
+		sum.PaidUcoin += s.GridPaidUcoin + s.GuaranteedUcoin
+	}
+	sum.ReceivedUcoin = sum.PaidUcoin
+	return sum
+}
+
+func addToTotals(sum *settlementv1.Totals, t *settlementv1.Trade) {
+	sum.SoldWh += t.SoldWh
+	sum.BoughtWh += t.BoughtWh
+	sum.LossWh += t.SoldWh - t.BoughtWh
+	if t.Environment > 0 {
+		sum.CleanWh += t.SoldWh
+	}
+	sum.AmountUcoin += t.AmountUcoin
+	sum.FeesUcoin += t.FeeUcoin
+	sum.MakeWholeUcoin += t.MakeWholeBySellerUcoin + t.MakeWholeByBuyerUcoin - t.UnpaidMakeWholeUcoin
+	if t.GridStoodIn {
+		sum.GridSoldWh += t.SoldWh
+		sum.GridReceivedUcoin += t.AmountUcoin
+	}
+}
