@@ -205,6 +205,25 @@ func TestLostMark(t *testing.T) {
 	}
 }
 
+// TestTornMark: of a mark that a power cut tore, the one before it holds.
+func TestTornMark(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	must(t, s.Append(reading("a", 1), reading("a", 2), reading("a", 3)))
+	must(t, s.Commit(0))
+	must(t, s.Commit(1))
+	newest := int64(s.mark.generation%2) * slotDistance
+	must(t, s.Close())
+	f, err := os.OpenFile(filepath.Join(dir, "mark"), os.O_RDWR, 0)
+	must(t, err)
+	_, err = f.WriteAt([]byte{0xff, 0xff}, newest+10)
+	must(t, errors.Join(err, f.Close()))
+	s = open(t, dir, Options{})
+	if got := fmt.Sprint(waiting(t, s)); got != "[2 3]" {
+		t.Errorf("%s wait, want [2 3]", got)
+	}
+}
+
 // TestSequencesOutliveSegments: with everything committed and removed, the last
 // sequence of each meter is known.
 func TestSequencesOutliveSegments(t *testing.T) {
@@ -295,7 +314,7 @@ func TestDiskFails(t *testing.T) {
 	}{
 		{"no room at all", func(f *sick) { f.room = 0 }, ErrFull},
 		{"room for a part of it", func(f *sick) { f.room = 200 }, ErrFull},
-		{"a part that cannot be cut off", func(f *sick) { f.room, f.truncateNo = 200, syscall.EIO }, ErrFull},
+		{"a part that cannot be cut off", func(f *sick) { f.room, f.truncateNo = 340, syscall.EIO }, ErrFull},
 		{"sync fails", func(f *sick) { f.syncErr = syscall.EIO }, syscall.EIO},
 		{"sync finds no room", func(f *sick) { f.syncErr = syscall.ENOSPC }, ErrFull},
 	} {
@@ -304,7 +323,7 @@ func TestDiskFails(t *testing.T) {
 			s := open(t, dir, Options{})
 			must(t, s.Append(reading("a", 1)))
 			sicken(s, tc.sick)
-			if err := s.Append(reading("a", 2), reading("a", 3)); !errors.Is(err, tc.says) {
+			if err := s.Append(reading("a", 2), reading("a", 3), reading("a", 3)); !errors.Is(err, tc.says) {
 				t.Fatalf("%v, want %v", err, tc.says)
 			}
 			if got := fmt.Sprint(waiting(t, s)); got != "[1]" {
