@@ -40,8 +40,13 @@ func StatementLeaf(statement *settlementv1.Statement) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return LeafOf(data), nil
+}
+
+// LeafOf hashes an encoded statement as a leaf.
+func LeafOf(data []byte) []byte {
 	hash := sha256.Sum256(append([]byte{0}, data...))
-	return hash[:], nil
+	return hash[:]
 }
 
 // TreeRoot returns the RFC 6962 root over leaf hashes; that of no leaves is

@@ -104,12 +104,3 @@ func openMQTT(m gateway.Meter) (device.Source, error) {
 func openCSV(m gateway.Meter) (device.Source, error) { return replay.Open(m.File, m.MaxAge, time.Now) }
 
 var errLooseFile = errors.New("others may read it: expected mode 0600")
-
-// sourceOf returns the meter of a model on a bus.
-func sourceOf(bus device.Bus, model string, unit byte) (device.Source, error) {
-	m, err := device.FindMap(model)
-	if err != nil {
-		return nil, err
-	}
-	return device.NewMeter(bus, m, unit), nil
-}

@@ -44,12 +44,8 @@ func letGo(ctx *module.Ctx, period *settlementv1.Period) {
 // version.
 func formRoot(ctx *module.Ctx, period *settlementv1.Period) (int64, error) {
 	var leaves [][]byte
-	for statement := range statementsOf(ctx.Store, period.Period) {
-		leaf, err := protocol.StatementLeaf(statement)
-		if err != nil {
-			return 0, err
-		}
-		leaves = append(leaves, leaf)
+	for _, encoded := range ctx.Store.Range(statements.Key().Int64(period.Period), nil) {
+		leaves = append(leaves, protocol.LeafOf(encoded)) // encoded as StatementLeaf would
 	}
 	earlier, again := RootOf(ctx.Store, period.Period)
 	read := int64(len(leaves))

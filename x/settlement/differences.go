@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
@@ -83,8 +82,7 @@ func (w *resettlement) resettleResidual(p *party) error {
 	if err != nil {
 		return err
 	}
-	tariff := &gridv1.Tariff{RetailUcoinPerKwh: p.RetailUcoinPerKwh, FeedInUcoinPerKwh: p.FeedInUcoinPerKwh}
-	alone, err := gridAlone(tariff, p.Statement)
+	alone, err := gridAlone(p.Statement)
 	if err != nil {
 		return err
 	}

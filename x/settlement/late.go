@@ -36,12 +36,13 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 		obligations[i] = obligation{trade.ContractedWh, trade.LossPpm}
 	}
 	tally := &settlementv1.Tally{}
-	parts, err := measure(ctx.Store, tally, energy, selling, obligations)
+	parts, err := measure(ctx, tally, energy, selling, obligations)
 	if err != nil {
 		return err
 	}
 	statement.Missing, statement.Estimated = false, tally.Estimated
 	statement.ImportWh, statement.ExportWh, statement.ToleranceWh = tally.ImportWh, tally.ExportWh, tally.ToleranceWh
+	statement.RetailUcoinPerKwh, statement.FeedInUcoinPerKwh = tally.RetailUcoinPerKwh, tally.FeedInUcoinPerKwh
 	for i, trade := range matched {
 		if !trade.GridStoodIn {
 			continue

@@ -10,17 +10,6 @@ import (
 	"github.com/energyd/energyd/x/bank"
 )
 
-// assess finds what the side of a trade that fell short of the other owes it
-// (SPEC 8), by the tariffs of its period.
-func assess(ctx *module.Ctx, period int64, trade *settlementv1.Trade, d delivered) error {
-	if d.buyer > d.seller {
-		tariff, _ := tariffAt(ctx.Store, trade.Buyer, period)
-		return setMakeWhole(trade, d, tariff.GetRetailUcoinPerKwh(), 0)
-	}
-	tariff, _ := tariffAt(ctx.Store, trade.Seller, period)
-	return setMakeWhole(trade, d, 0, tariff.GetFeedInUcoinPerKwh())
-}
-
 // setMakeWhole writes down what the side of a trade that fell short of the other
 // owes it: what the difference costs the other with the grid. A seller owes what
 // the buyer pays there (retail) beyond price and fee, a buyer what the seller gets

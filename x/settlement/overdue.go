@@ -58,11 +58,25 @@ func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
 	case d.buyerMissing && !d.sellerMissing:
 		d.buyer = match.EnergyWh
 	}
-	if err := settle(ctx, period, match, d); err != nil {
+	sold, bought, err := settle(ctx, period, match, d)
+	if err != nil {
 		return err
+	}
+	for _, row := range []*settlementv1.AccountTrade{sold, bought} {
+		keepTrade(ctx, row)
+		countSettled(ctx, row)
 	}
 	periods.Set(ctx.Store, periodKey(period.Period), period)
 	return nil
+}
+
+// countSettled counts a trade as settled for its account, if that counts its own.
+func countSettled(ctx *module.Ctx, row *settlementv1.AccountTrade) {
+	key := tallyKey(row.Period, row.Account)
+	if tally, ok := tallies.Get(ctx.Store, key); ok && tally.HasRegisters {
+		tally.OpenMatches--
+		tallies.Set(ctx.Store, key, tally)
+	}
 }
 
 // void ends a match that cannot be settled: nothing is delivered, the escrow
@@ -101,7 +115,7 @@ func closeOne(ctx *module.Ctx, tally *settlementv1.Tally) error {
 	if err != nil {
 		return err
 	}
-	if err := closeAccount(ctx, period, tally); err != nil {
+	if err := closeAccount(ctx, period, tally, takeTrades(ctx, tally)); err != nil {
 		return err
 	}
 	periods.Set(ctx.Store, periodKey(period.Period), period)

@@ -194,7 +194,9 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 	if repaid.loans, err = credit.RepayFromSale(ctx, protocol.Address(t.Seller), receivedAmount(trade)-repaid.seller); err != nil {
 		return err
 	}
-	recordTrade(ctx, period.Period, trade, repaid)
+	sold, bought := rowsOf(period.Period, trade, repaid)
+	keepTrade(ctx, sold)
+	keepTrade(ctx, bought)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	return addTrade(period.Totals, trade)
 }

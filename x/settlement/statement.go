@@ -18,9 +18,8 @@ import (
 
 // closeIfDone makes an account's statement once its registers are here and its
 // matches have settled. One with contracts then waits for its component.
-func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, account []byte) error {
-	tally, ok := tallies.Get(ctx.Store, tallyKey(period.Period, account))
-	if !ok || !tally.HasRegisters || tally.OpenMatches > 0 {
+func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally) error {
+	if tally.OpenMatches > 0 {
 		return nil
 	}
 	if len(tally.Component) > 0 {
@@ -29,7 +28,7 @@ func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, accoun
 	if awaitsGroups(ctx.Store, tally) {
 		return nil
 	}
-	return closeAccount(ctx, period, tally)
+	return closeAccount(ctx, period, tally, takeTrades(ctx, tally))
 }
 
 // makeReady lets an account wait for the others of its component, unless it is
@@ -49,10 +48,10 @@ func (b *block) makeReady(ctx *module.Ctx, tally *settlementv1.Tally) error {
 	return nil
 }
 
-// closeAccount makes the statement of a tally; without registers it is marked
-// missing, and the exchange with the grid is left open.
-func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally) error {
-	statement, err := draft(ctx, tally)
+// closeAccount makes the statement of a tally with its trades; without registers it
+// is marked missing, and the exchange with the grid is left open.
+func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) error {
+	statement, err := draft(tally, rows)
 	if err != nil {
 		return err
 	}
@@ -123,16 +122,25 @@ func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *sett
 	return nil
 }
 
-// draft starts a statement with what the tally and the trades say; the rows of
-// the trades go.
-func draft(ctx *module.Ctx, tally *settlementv1.Tally) (*settlementv1.Statement, error) {
+// takeTrades removes and returns the trades that were kept for an account.
+func takeTrades(ctx *module.Ctx, tally *settlementv1.Tally) []*settlementv1.AccountTrade {
+	var found []*settlementv1.AccountTrade
+	for key, row := range trades.All(ctx.Store, tradesOf(tally.Period, tally.Account)) {
+		trades.Delete(ctx.Store, key)
+		found = append(found, row)
+	}
+	return found
+}
+
+// draft starts a statement with what the tally and the trades say.
+func draft(tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) (*settlementv1.Statement, error) {
 	statement := &settlementv1.Statement{
 		Account: tally.Account, Period: tally.Period, Missing: !tally.HasRegisters, Estimated: tally.Estimated,
 		ImportWh: tally.ImportWh, ExportWh: tally.ExportWh, ToleranceWh: tally.ToleranceWh,
+		RetailUcoinPerKwh: tally.RetailUcoinPerKwh, FeedInUcoinPerKwh: tally.FeedInUcoinPerKwh,
 	}
 	var sums adder
-	for key, row := range trades.All(ctx.Store, tradesOf(tally.Period, tally.Account)) {
-		trades.Delete(ctx.Store, key)
+	for _, row := range rows {
 		trade := row.Trade
 		statement.Trades = append(statement.Trades, trade)
 		sums.add(&statement.RepaidUcoin, row.RepaidUcoin)
@@ -185,15 +193,13 @@ func wealth(r state.Reader, account protocol.Address) int64 {
 // import - bought comes from it, export - sold goes to it. The account receives
 // before it pays.
 func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement) error {
-	tariff := tariffOf(ctx, statement)
-	statement.RetailUcoinPerKwh, statement.FeedInUcoinPerKwh = tariff.RetailUcoinPerKwh, tariff.FeedInUcoinPerKwh
 	statement.GridImportWh = statement.ImportWh - statement.BoughtWh
 	statement.GridExportWh = statement.ExportWh - statement.SoldWh
-	earned, err := bill(tariff.FeedInUcoinPerKwh, statement.GridExportWh, -statement.GridImportWh)
+	earned, err := bill(statement.FeedInUcoinPerKwh, statement.GridExportWh, -statement.GridImportWh)
 	if err != nil {
 		return err
 	}
-	drawn, err := bill(tariff.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
+	drawn, err := bill(statement.RetailUcoinPerKwh, statement.GridImportWh, -statement.GridExportWh)
 	if err != nil {
 		return err
 	}
@@ -211,12 +217,12 @@ func settleResidual(ctx *module.Ctx, totals *settlementv1.Totals, statement *set
 	}
 	out, err := pay(ctx, purchase{
 		payer: account, payee: protocol.GridAddress, ucoin: drawn, period: statement.Period,
-		priceUcoinPerKwh: tariff.RetailUcoinPerKwh, retailUcoinPerKwh: tariff.RetailUcoinPerKwh,
+		priceUcoinPerKwh: statement.RetailUcoinPerKwh, retailUcoinPerKwh: statement.RetailUcoinPerKwh,
 	})
 	if err != nil {
 		return err
 	}
-	if statement.GridAloneUcoin, err = gridAlone(tariff, statement); err != nil {
+	if statement.GridAloneUcoin, err = gridAlone(statement); err != nil {
 		return err
 	}
 	statement.GridPaidUcoin, statement.GridReceivedUcoin = out.ucoin, earned
@@ -255,35 +261,26 @@ func bill(price int64, energiesWh ...int64) (int64, error) {
 }
 
 // gridAlone is what the registers would have cost without the market.
-func gridAlone(tariff *gridv1.Tariff, statement *settlementv1.Statement) (int64, error) {
-	cost, err := units.Amount(tariff.RetailUcoinPerKwh, statement.ImportWh)
+func gridAlone(statement *settlementv1.Statement) (int64, error) {
+	cost, err := units.Amount(statement.RetailUcoinPerKwh, statement.ImportWh)
 	if err != nil {
 		return 0, err
 	}
-	earned, err := units.Amount(tariff.FeedInUcoinPerKwh, statement.ExportWh)
+	earned, err := units.Amount(statement.FeedInUcoinPerKwh, statement.ExportWh)
 	if err != nil {
 		return 0, err
 	}
 	return units.Sub(cost, earned)
 }
 
-// tariffOf returns the tariff of a statement and says so if there is none.
-func tariffOf(ctx *module.Ctx, statement *settlementv1.Statement) *gridv1.Tariff {
-	tariff, class := tariffAt(ctx.Store, statement.Account, statement.Period)
-	if tariff == nil {
-		ctx.Emit(&settlementv1.TariffMissing{Period: statement.Period, Account: statement.Account, TariffClass: class})
+// tariffOf returns the tariff of an account's class in a period. Without one it
+// says so, and the prices are 0.
+func tariffOf(ctx *module.Ctx, account []byte, period int64) *gridv1.Tariff {
+	found, _ := registry.AccountOf(ctx.Store, protocol.Address(account))
+	tariff, ok := grid.TariffAt(ctx.Store, found.GetTariffClass(), period)
+	if !ok {
+		ctx.Emit(&settlementv1.TariffMissing{Period: period, Account: account, TariffClass: found.GetTariffClass()})
 		return &gridv1.Tariff{}
 	}
 	return tariff
-}
-
-// tariffAt returns the tariff of the account's class in a period, and the class.
-// Without one it is nil: the prices are 0.
-func tariffAt(r state.Reader, account []byte, period int64) (tariff *gridv1.Tariff, class string) {
-	found, _ := registry.AccountOf(r, protocol.Address(account))
-	tariff, ok := grid.TariffAt(r, found.GetTariffClass(), period)
-	if !ok {
-		return nil, found.GetTariffClass()
-	}
-	return tariff, found.GetTariffClass()
 }

@@ -9,13 +9,24 @@ import (
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
-	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/registry"
 )
+
+// arrival is an account whose registers came, and what they mean for its matches.
+type arrival struct {
+	*settlementv1.Tally
+	// matches, and s_k or g_k of each; of s_k what the meter shows (certificates).
+	matches          []*matchingv1.Match
+	parts, certified []int64
+	selling          bool
+	// trades are those that settle with the arrival, in the order of their ids: most
+	// accounts get their statement at once, and need them nowhere else.
+	trades []*settlementv1.AccountTrade
+}
 
 // settleRegisters shares an account's registers out over its matches and
 // settles those whose other side's are here.
@@ -27,60 +38,92 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 	if err != nil {
 		return err
 	}
-	all := matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))
-	selling := len(all) > 0 && bytes.Equal(all[0].Seller, energy.Account)
-	obligations := make([]obligation, len(all))
-	for i, match := range all {
+	a := &arrival{Tally: tally, matches: matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))}
+	a.selling = len(a.matches) > 0 && bytes.Equal(a.matches[0].Seller, energy.Account)
+	obligations := make([]obligation, len(a.matches))
+	for i, match := range a.matches {
 		obligations[i] = obligation{match.EnergyWh, match.LossPpm}
 	}
-	parts, err := measure(ctx.Store, tally, energy, selling, obligations)
-	if err != nil {
+	if a.parts, err = measure(ctx, tally, energy, a.selling, obligations); err != nil {
 		return err
 	}
-	certified, err := certifyExport(ctx.Store, tally, selling, parts)
-	if err != nil {
+	if a.certified, err = certifyExport(ctx.Store, tally, a.selling, a.parts); err != nil {
 		return err
 	}
-	tally.OpenMatches = int64(len(all))
-	tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
 	if err := b.countRegisters(ctx.Store, tally); err != nil {
 		return err
 	}
-	for i, match := range all {
-		other := match.Seller
-		if selling {
-			other = match.Buyer
-		}
-		theirs := takeShare(ctx, match, other)
-		if theirs == nil {
-			shares.Set(ctx.Store, shareKey(match.Period, energy.Account, match.Id), &settlementv1.Share{
-				Account: energy.Account, Period: match.Period, Match: match.Id, EnergyWh: parts[i], Estimated: energy.Estimated,
-				CertifiedWh: certified[i], CertifiedType: tally.CertifiedType,
-			})
-			continue
-		}
-		d := delivered{seller: theirs.EnergyWh, buyer: parts[i], certified: theirs.CertifiedWh, energyType: theirs.CertifiedType}
-		if selling {
-			d = delivered{seller: parts[i], buyer: theirs.EnergyWh, certified: certified[i], energyType: tally.CertifiedType}
-		}
-		d.measured = !energy.Estimated && !theirs.Estimated
-		if err := settle(ctx, period, match, d); err != nil {
-			return err
-		}
-		if err := b.closeIfDone(ctx, period, other); err != nil {
+	for i := range a.matches {
+		if err := b.settleArrived(ctx, period, a, i); err != nil {
 			return err
 		}
 	}
-	if err := b.closeIfDone(ctx, period, energy.Account); err != nil {
+	if a.done() {
+		err = closeAccount(ctx, period, tally, a.trades)
+	} else {
+		for _, row := range a.trades {
+			keepTrade(ctx, row)
+		}
+		tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
+		err = b.closeIfDone(ctx, period, tally)
+	}
+	if err != nil {
 		return err
 	}
 	return savePeriod(ctx, period)
 }
 
-// measure writes an account's registers to its tally and returns the parts of
-// its obligations.
-func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
-	params := registry.ParamsAt(r, energy.Period)
+// done says that the account waits for nothing: it gets its statement at once.
+func (a *arrival) done() bool { return a.OpenMatches == 0 && len(a.Component) == 0 && !a.Estimated }
+
+// settleArrived settles a match of an account whose registers came, if the other
+// side's are here; else its part of them waits for those.
+func (b *block) settleArrived(ctx *module.Ctx, period *settlementv1.Period, a *arrival, i int) error {
+	match := a.matches[i]
+	other := match.Seller
+	if a.selling {
+		other = match.Buyer
+	}
+	share := takeShare(ctx, match, other)
+	if share == nil {
+		a.OpenMatches++
+		shares.Set(ctx.Store, shareKey(match.Period, a.Account, match.Id), &settlementv1.Share{
+			Account: a.Account, Period: match.Period, Match: match.Id, EnergyWh: a.parts[i], Estimated: a.Estimated,
+			CertifiedWh: a.certified[i], CertifiedType: a.CertifiedType,
+		})
+		return nil
+	}
+	theirs, ok := tallies.Get(ctx.Store, tallyKey(match.Period, other))
+	if !ok {
+		return ErrNoRecord.With("period %d: no tally of %v", match.Period, protocol.Address(other))
+	}
+	seller, buyer := theirs, a.Tally
+	d := delivered{seller: share.EnergyWh, buyer: a.parts[i], certified: share.CertifiedWh}
+	if a.selling {
+		seller, buyer = buyer, seller
+		d = delivered{seller: a.parts[i], buyer: share.EnergyWh, certified: a.certified[i]}
+	}
+	d.measured = !a.Estimated && !share.Estimated
+	d.energyType, d.feedIn, d.retail = seller.CertifiedType, seller.FeedInUcoinPerKwh, buyer.RetailUcoinPerKwh
+	sold, bought, err := settle(ctx, period, match, d)
+	if err != nil {
+		return err
+	}
+	mine, their := bought, sold
+	if a.selling {
+		mine, their = sold, bought
+	}
+	a.trades = append(a.trades, mine)
+	keepTrade(ctx, their)
+	theirs.OpenMatches--
+	tallies.Set(ctx.Store, tallyKey(match.Period, other), theirs)
+	return b.closeIfDone(ctx, period, theirs)
+}
+
+// measure writes an account's registers and tariff to its tally and returns the
+// parts of its obligations.
+func measure(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
+	params := registry.ParamsAt(ctx.Store, energy.Period)
 	share, measured := taken, energy.ImportWh
 	if selling {
 		share, measured = sold, energy.ExportWh
@@ -92,6 +135,8 @@ func measure(r state.Reader, tally *settlementv1.Tally, energy *meteringv1.Energ
 	tally.HasRegisters, tally.Estimated = true, energy.Estimated
 	tally.ImportWh, tally.ExportWh, tally.ToleranceWh = energy.ImportWh, energy.ExportWh, d.tolerance
 	tally.Violated = violates(d, measured, params.ViolationPpm, params.ViolationWh)
+	tariff := tariffOf(ctx, energy.Account, energy.Period)
+	tally.RetailUcoinPerKwh, tally.FeedInUcoinPerKwh = tariff.GetRetailUcoinPerKwh(), tariff.GetFeedInUcoinPerKwh()
 	return d.parts, nil
 }
 
@@ -118,6 +163,8 @@ type delivered struct {
 	// issued for, and as which energy type.
 	certified  int64
 	energyType registryv1.EnergyType
+	// retail of the buyer's tariff and feed-in of the seller's, in ucoin/kWh.
+	retail, feedIn int64
 	// Whose registers are missing at the deadline. For a seller the grid stands in
 	// and gets the money, if the buyer's are here.
 	sellerMissing, buyerMissing bool
@@ -125,8 +172,9 @@ type delivered struct {
 
 // settle makes a trade of a match: the buyer pays for what was delivered out of
 // the match's escrow, and the rest of the escrow goes back. Who fell short of the
-// other then makes it whole, a seller out of its security first.
-func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) error {
+// other then makes it whole, a seller out of its security first. It returns what
+// the statements of both sides need.
+func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Match, d delivered) (sold, bought *settlementv1.AccountTrade, err error) {
 	deliveredWh := min(d.seller, d.buyer)
 	trade := &settlementv1.Trade{
 		Match: match.Id, Seller: match.Seller, Buyer: match.Buyer, ContractedWh: match.EnergyWh,
@@ -139,33 +187,31 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 	if d.measured {
 		nameOrigin(trade, d.certified, d.energyType)
 	}
-	var err error
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if trade.FeeUcoin, err = units.Amount(match.FeeUcoinPerKwh, deliveredWh); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if err := matching.Take(ctx, match); err != nil {
-		return err
+		return nil, nil, err
 	}
 	repaid, err := payOut(ctx, match, trade)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if d.measured && d.seller != d.buyer {
-		if err := assess(ctx, period.Period, trade, d); err != nil {
-			return err
+		if err := setMakeWhole(trade, d, d.retail, d.feedIn); err != nil {
+			return nil, nil, err
 		}
 	}
 	if err := makeWhole(ctx, trade, match.SecurityUcoin, &repaid); err != nil {
-		return err
+		return nil, nil, err
 	}
-	recordTrade(ctx, period.Period, trade, repaid)
-	countSettled(ctx, match)
 	ctx.Emit(&settlementv1.Settled{Period: period.Period, Trade: trade})
 	period.OpenMatches--
-	return addTrade(period.Totals, trade)
+	sold, bought = rowsOf(period.Period, trade, repaid)
+	return sold, bought, addTrade(period.Totals, trade)
 }
 
 // repayments are what of a trade's money went at once to older creditors of its
@@ -231,25 +277,18 @@ func payRest(ctx *module.Ctx, period int64, trade *settlementv1.Trade, payee pro
 	return sums.err
 }
 
-// recordTrade keeps a trade for the statements of both sides.
-func recordTrade(ctx *module.Ctx, period int64, trade *settlementv1.Trade, repaid repayments) {
-	for _, side := range []*settlementv1.AccountTrade{
-		{Account: trade.Seller, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans},
-		{Account: trade.Buyer, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn},
-	} {
-		side.Period, side.Trade = period, trade
-		trades.Set(ctx.Store, tradeKey(period, side.Account, trade), side)
-	}
+// rowsOf is a trade as the statements of seller and buyer need it.
+func rowsOf(period int64, trade *settlementv1.Trade, repaid repayments) (sold, bought *settlementv1.AccountTrade) {
+	return &settlementv1.AccountTrade{
+			Account: trade.Seller, Period: period, Trade: trade, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans,
+		}, &settlementv1.AccountTrade{
+			Account: trade.Buyer, Period: period, Trade: trade, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn,
+		}
 }
 
-// countSettled counts a match as settled for those sides that count theirs.
-func countSettled(ctx *module.Ctx, match *matchingv1.Match) {
-	for _, side := range [][]byte{match.Seller, match.Buyer} {
-		if tally, ok := tallies.Get(ctx.Store, tallyKey(match.Period, side)); ok && tally.HasRegisters {
-			tally.OpenMatches--
-			tallies.Set(ctx.Store, tallyKey(match.Period, side), tally)
-		}
-	}
+// keepTrade keeps a trade until the account's statement.
+func keepTrade(ctx *module.Ctx, row *settlementv1.AccountTrade) {
+	trades.Set(ctx.Store, tradeKey(row.Period, row.Account, row.Trade), row)
 }
 
 // addTrade counts a trade in its period's totals.

@@ -137,7 +137,11 @@ func initSettlement(m *market.Market, data json.RawMessage) error {
 // was certified too much stays with its buyer and is netted against what is
 // certified of the seller next: here when it is corrected back.
 func TestCorrectedLedgers(t *testing.T) {
-	m := corrected(t, zoned, map[string]flow{"sun": {0, 1000}, "home": {1000, 0}})
+	zones := func(g *market.Genesis) {
+		g.NodeOf("sun").Zone, g.NodeOf("home").Zone = "east", "west"
+		g.Grid.ZoneFees = []*gridv1.ZoneFee{{FromZone: "east", ToZone: "west", FeeUcoinPerKwh: 20_000}}
+	}
+	m := corrected(t, zones, map[string]flow{"sun": {0, 1000}, "home": {1000, 0}})
 	check := func(soldWh, fee, certified, reclaimed, netted int64) {
 		m.T.Helper()
 		got, home := ledger(m), statement(m, "home")

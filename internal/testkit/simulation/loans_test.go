@@ -128,15 +128,15 @@ func (m *model) collect(l *loan) {
 		l.late = true
 		l.interest += mulDiv(l.principal, l.rate, 1_000_000)
 		l.due += m.terms.GracePeriods * market.Period
-		c.outcomes = append(c.outcomes, -10)
+		c.violate()
 		return
 	case left > 0:
 		m.owe(l.name, pool, left)
 		delete(m.demands, l.name)
 		m.history[l.name].defaults++
-		c.outcomes = append(c.outcomes, -10)
-	case !l.late && l.lent >= m.params.CreditMinOutcomeUcoin:
-		c.outcomes = append(c.outcomes, +1)
+		c.violate()
+	case !l.late:
+		m.fulfil(l.name, map[string]int64{operator: l.lent}, m.params.CreditMinOutcomeUcoin)
 	}
 	m.history[l.name].loans++
 	m.loans[l.name] = slices.DeleteFunc(m.loans[l.name], func(other *loan) bool { return other == l })

@@ -17,13 +17,16 @@ type model struct {
 	lending
 	params *registryv1.Params
 	stepWh int64
-	// names are the members', in the order of their addresses.
-	names   []string
-	known   map[string]string // names by address
-	meters  map[string]*meter
-	conduct map[string]*conduct
-	buys    map[string]*buyOrder
-	nowMs   int64
+	// names are the members', in the order of their addresses; byIdentity are they
+	// and the operator in the order of their identities.
+	names      []string
+	byIdentity []string
+	known      map[string]string // names by address
+	meters     map[string]*meter
+	conduct    map[string]*conduct
+	buys       map[string]*buyOrder
+	certificates
+	nowMs int64
 
 	// first, last and count: the period in which the chain began, the present one,
 	// and how many had blocks.
@@ -37,13 +40,17 @@ type model struct {
 	frozen             []string // for violations in this block
 }
 
-func newModel(params *registryv1.Params, stepWh int64, names []string) *model {
+func newModel(genesis *market.Genesis, stepWh int64, names []string) *model {
+	params := genesis.Params()
 	m := &model{
 		ledger:  ledger{free: map[string]int64{}, escrow: map[string]int64{}, debts: map[string][]debt{}, guarantee: params.GuaranteeLimitUcoin},
 		lending: lending{lines: map[string]*line{}, demands: map[string]demand{}, loans: map[string][]*loan{}, history: map[string]*history{}},
 		params:  params, stepWh: stepWh, names: slices.Clone(names), known: map[string]string{},
 		meters: map[string]*meter{}, conduct: map[string]*conduct{}, buys: map[string]*buyOrder{}, periods: map[int64]*period{},
+		certificates: certificates{held: map[string]int64{}, excess: map[string]int64{}},
 	}
+	m.byIdentity = append(slices.Clone(names), operator)
+	slices.SortFunc(m.byIdentity, func(a, b string) int { return bytes.Compare(genesis.Account(a).Identity, genesis.Account(b).Identity) })
 	slices.SortFunc(m.names, m.compare)
 	for _, name := range names {
 		address := market.Address(name)
@@ -187,7 +194,7 @@ func (m *model) thaw() {
 // violate records a violation and charges it.
 func (m *model) violate(s *settlementv1.Statement, name string) {
 	s.Outcome = -10
-	m.conduct[name].outcomes = append(m.conduct[name].outcomes, -10)
+	m.conduct[name].violate()
 	s.PenaltyUcoin = m.params.ViolationPenaltyUcoin
 	s.PenaltyPaidUcoin, _ = m.pay(name, fund, s.PenaltyUcoin)
 	s.PaidUcoin += s.PenaltyPaidUcoin

@@ -22,6 +22,8 @@ type period struct {
 	// whose registers are.
 	flows map[string]*flow
 	parts map[part]int64
+	// metered is what of its parts a seller's meter shows.
+	metered map[part]int64
 	// sides are the settled trades, by account.
 	sides      map[string][]*side
 	statements map[string]*settlementv1.Statement
@@ -69,7 +71,7 @@ func (m *model) open(start int64) {
 	}
 	m.periods[start] = &period{
 		start: start, deadline: m.count + m.params.DeadlinePeriods, members: len(m.names), matches: m.now.matches[start],
-		flows: map[string]*flow{}, parts: map[part]int64{}, sides: map[string][]*side{}, statements: map[string]*settlementv1.Statement{},
+		flows: map[string]*flow{}, parts: map[part]int64{}, metered: map[part]int64{}, sides: map[string][]*side{}, statements: map[string]*settlementv1.Statement{},
 	}
 }
 
@@ -156,13 +158,17 @@ func (m *model) arrive(p *period, e energy) {
 	p.flows[e.name] = &flow{e, s.toleranceWh, s.violated}
 	for i, match := range own {
 		p.parts[part{e.name, string(match.Id)}] = s.parts[i]
+		p.metered[part{e.name, string(match.Id)}] = metered(e.exportWh, s.parts)[i]
 	}
 	for _, match := range own {
 		seller, buyer := m.known[string(match.Seller)], m.known[string(match.Buyer)]
 		if p.flows[seller] == nil || p.flows[buyer] == nil {
 			continue
 		}
-		d := delivery{p.parts[part{seller, string(match.Id)}], p.parts[part{buyer, string(match.Id)}], false}
+		d := delivery{
+			sellerWh: p.parts[part{seller, string(match.Id)}], buyerWh: p.parts[part{buyer, string(match.Id)}],
+			meteredWh: p.metered[part{seller, string(match.Id)}],
+		}
 		m.trade(p, match, d, !p.flows[seller].estimated && !p.flows[buyer].estimated)
 		other := seller
 		if selling {
@@ -212,10 +218,13 @@ func (m *model) overdue(p *period) {
 	})
 	for _, match := range all {
 		seller, buyer := m.known[string(match.Seller)], m.known[string(match.Buyer)]
-		d := delivery{p.parts[part{seller, string(match.Id)}], p.parts[part{buyer, string(match.Id)}], false}
+		d := delivery{
+			sellerWh: p.parts[part{seller, string(match.Id)}], buyerWh: p.parts[part{buyer, string(match.Id)}],
+			sellerMissing: p.flows[seller] == nil, buyerMissing: p.flows[buyer] == nil,
+		}
 		switch {
-		case p.flows[seller] == nil && p.flows[buyer] == nil:
-		case p.flows[seller] == nil:
+		case d.sellerMissing && d.buyerMissing:
+		case d.sellerMissing:
 			d.sellerWh, d.byGrid = match.EnergyWh, true
 		default:
 			d.buyerWh = match.EnergyWh

@@ -11,6 +11,7 @@ import (
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
+	reputationv1 "github.com/energyd/energyd/gen/energy/reputation/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/protocol"
 )
@@ -80,7 +81,7 @@ func begin(rt *rapid.T) *simulation {
 		for _, name := range []string{operator, fund} {
 			g.Bank.Balances = append(g.Bank.Balances, &bankv1.Balance{Account: accountOf(name), FreeUcoin: coins[name]})
 		}
-		s.model = newModel(g.Params(), step, names)
+		s.model = newModel(g, step, names)
 	}, names...)
 	s.model.free = coins
 	s.AfterHook = func(module string) {
@@ -109,6 +110,7 @@ func drawParams(rt *rapid.T, g *market.Genesis) {
 	if few := draw("loans", 0, 1); few > 0 { // so that the cap counts, not only the need
 		p.CreditCapsUcoin = []int64{0, 0, 100_000, 150_000, 200_000, 250_000, 300_000, 350_000, 400_000, 450_000, 500_000}
 	}
+	p.LeastOutcomeWh = draw("least energy of an outcome", 0, 500)
 	p.FreezeWindow, p.FreezeViolations = 5, draw("violations until frozen", 0, 1, 3)
 }
 
@@ -194,6 +196,7 @@ func (s *simulation) compare() []string {
 	for _, name := range s.model.names {
 		differ(s.compareConduct(name))
 		differ(s.compareLoans(name))
+		differ(s.compareCertificates(name))
 	}
 	differ(s.compareSettlement())
 	return found
@@ -213,7 +216,7 @@ func accountOf(name string) []byte {
 // tally counts what happened in all sequences: a simulation in which nothing
 // happens proves nothing.
 type tally struct {
-	blocks, trades, wholes, stoodIn, late, violations, lent, defaults, repaid, guaranteed, frozen, thawed, estimated, waived atomic.Int64
+	blocks, trades, wholes, stoodIn, late, violations, lent, defaults, repaid, guaranteed, frozen, thawed, estimated, waived, certified, withheld atomic.Int64
 }
 
 var seen tally
@@ -241,6 +244,7 @@ func (t *tally) count(s *simulation) {
 			{made.GuaranteedUcoin > 0, &t.guaranteed},
 			{made.Estimated, &t.estimated},
 			{made.Waived, &t.waived},
+			{made.CertificatesWh > 0, &t.certified},
 		} {
 			if happened.is {
 				happened.count.Add(1)
@@ -249,6 +253,7 @@ func (t *tally) count(s *simulation) {
 	}
 	t.frozen.Add(happened(s, "violations"))
 	t.thawed.Add(happened(s, "read again and paid"))
+	t.withheld.Add(int64(len(market.Happened[*reputationv1.OutcomeWithheld](s.Market))))
 	for _, ended := range market.Happened[*creditv1.LoanEnded](s.Market) {
 		if ended.DebtUcoin > 0 {
 			t.defaults.Add(1)
@@ -266,6 +271,7 @@ func (t *tally) report(tb testing.TB) {
 		{"late statements", &t.late}, {"violations", &t.violations}, {"statements with loans", &t.lent}, {"defaults", &t.defaults},
 		{"statements with repayments", &t.repaid}, {"statements with payments of the fund", &t.guaranteed},
 		{"estimated statements", &t.estimated}, {"freezes for violations", &t.frozen}, {"thaws", &t.thawed}, {"waived violations", &t.waived},
+		{"statements with certificates", &t.certified}, {"outcomes withheld", &t.withheld},
 	} {
 		tb.Logf("%8d %s", row.count.Load(), row.what)
 		if row.count.Load() == 0 && !tb.Failed() {

@@ -16,6 +16,9 @@ import (
 type delivery struct {
 	sellerWh, buyerWh int64
 	byGrid            bool
+	// meteredWh is what of s_k the seller's meter shows.
+	meteredWh                   int64
+	sellerMissing, buyerMissing bool
 }
 
 // trade settles a match: v_f = min(s_k, g_k), paid from the escrow, of which the
@@ -31,6 +34,10 @@ func (m *model) trade(p *period, match *matchingv1.Match, d delivery, measured b
 		PriceUcoinPerKwh: match.PriceUcoinPerKwh, FeeUcoinPerKwh: match.FeeUcoinPerKwh,
 		AmountUcoin: amount(match.PriceUcoinPerKwh, sold), FeeUcoin: amount(match.FeeUcoinPerKwh, sold),
 		Environment: match.Environment, GridStoodIn: d.byGrid,
+		SellerMissing: d.sellerMissing, BuyerMissing: d.buyerMissing,
+	}
+	if measured {
+		certify(t, d.meteredWh)
 	}
 	payee := seller
 	if d.byGrid {
@@ -96,6 +103,11 @@ func (m *model) bill(p *period, name string) {
 	if len(sides) > 0 {
 		m.judgeAccount(p, s, name)
 	}
+	for _, t := range s.Trades {
+		if string(t.Buyer) == string(s.Account) {
+			m.deliver(s, t, t.CertifiedWh)
+		}
+	}
 	p.statements[name] = s
 	m.issue(s, name)
 	if s.Outcome < 0 {
@@ -114,8 +126,17 @@ func (m *model) judgeAccount(p *period, s *settlementv1.Statement, name string) 
 	case unread || p.flows[name].violated:
 		m.violate(s, name)
 	default:
-		s.Outcome = +1
-		m.conduct[name].outcomes = append(m.conduct[name].outcomes, +1)
+		dealt := map[string]int64{}
+		for _, t := range s.Trades {
+			other := string(t.Seller)
+			if other == string(s.Account) {
+				other = string(t.Buyer)
+			}
+			dealt[m.known[other]] += t.SoldWh
+		}
+		if m.fulfil(name, dealt, m.params.LeastOutcomeWh) {
+			s.Outcome = +1
+		}
 	}
 }
 

@@ -754,9 +754,12 @@ type Tally struct {
 	CertifiedType v1.EnergyType `protobuf:"varint,30,opt,name=certified_type,json=certifiedType,proto3,enum=energy.registry.v1.EnergyType" json:"certified_type,omitempty"`
 	// The groups that the account belongs to: those of the gateways of its billing
 	// meters and that of its home aggregator.
-	Groups        [][]byte `protobuf:"bytes,12,rep,name=groups,proto3" json:"groups,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Groups [][]byte `protobuf:"bytes,12,rep,name=groups,proto3" json:"groups,omitempty"`
+	// The account's tariff in the period, 0 without one; known with the registers.
+	RetailUcoinPerKwh int64 `protobuf:"varint,31,opt,name=retail_ucoin_per_kwh,json=retailUcoinPerKwh,proto3" json:"retail_ucoin_per_kwh,omitempty"`
+	FeedInUcoinPerKwh int64 `protobuf:"varint,32,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Tally) Reset() {
@@ -878,6 +881,20 @@ func (x *Tally) GetGroups() [][]byte {
 		return x.Groups
 	}
 	return nil
+}
+
+func (x *Tally) GetRetailUcoinPerKwh() int64 {
+	if x != nil {
+		return x.RetailUcoinPerKwh
+	}
+	return 0
+}
+
+func (x *Tally) GetFeedInUcoinPerKwh() int64 {
+	if x != nil {
+		return x.FeedInUcoinPerKwh
+	}
+	return 0
 }
 
 // Group is the accounts with billing meters that settle in a period behind one
@@ -2670,7 +2687,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x15correction_paid_ucoin\x18= \x01(\x03R\x13correctionPaidUcoin\x12:\n" +
 	"\x19correction_received_ucoin\x18> \x01(\x03R\x17correctionReceivedUcoin\x122\n" +
 	"\x15correction_debt_ucoin\x18? \x01(\x03R\x13correctionDebtUcoin\x12!\n" +
-	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\xab\x03\n" +
+	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\x8e\x04\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -2685,7 +2702,9 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	" \x01(\fR\tcomponent\x12\x14\n" +
 	"\x05ready\x18\v \x01(\bR\x05ready\x12E\n" +
 	"\x0ecertified_type\x18\x1e \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\x12\x16\n" +
-	"\x06groups\x18\f \x03(\fR\x06groups\"\x83\x01\n" +
+	"\x06groups\x18\f \x03(\fR\x06groups\x12/\n" +
+	"\x14retail_ucoin_per_kwh\x18\x1f \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
+	"\x15feed_in_ucoin_per_kwh\x18  \x01(\x03R\x11feedInUcoinPerKwh\"\x83\x01\n" +
 	"\x05Group\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1a\n" +

@@ -617,6 +617,20 @@ func (m *Tally) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.FeedInUcoinPerKwh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.FeedInUcoinPerKwh))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.RetailUcoinPerKwh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.RetailUcoinPerKwh))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf8
+	}
 	if m.CertifiedType != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CertifiedType))
 		i--
@@ -2447,6 +2461,12 @@ func (m *Tally) SizeVT() (n int) {
 	}
 	if m.CertifiedType != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.CertifiedType))
+	}
+	if m.RetailUcoinPerKwh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.RetailUcoinPerKwh))
+	}
+	if m.FeedInUcoinPerKwh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.FeedInUcoinPerKwh))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -5008,6 +5028,44 @@ func (m *Tally) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.CertifiedType |= v1.EnergyType(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 31:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RetailUcoinPerKwh", wireType)
+			}
+			m.RetailUcoinPerKwh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RetailUcoinPerKwh |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 32:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FeedInUcoinPerKwh", wireType)
+			}
+			m.FeedInUcoinPerKwh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FeedInUcoinPerKwh |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
