@@ -265,22 +265,35 @@ func (t *tally) count(s *simulation) {
 	}
 }
 
-// report fails a test in which something never happened.
+// report fails a test in which something never happened, unless it is a short one:
+// some of it comes once in a hundred sequences.
 func (t *tally) report(tb testing.TB) {
 	for _, row := range []struct {
 		what  string
 		count *atomic.Int64
 	}{
-		{"blocks", &t.blocks}, {"trades", &t.trades}, {"make-whole payments", &t.wholes}, {"trades of the grid in place of others", &t.stoodIn},
-		{"late statements", &t.late}, {"violations", &t.violations}, {"statements with loans", &t.lent}, {"defaults", &t.defaults},
-		{"statements with repayments", &t.repaid}, {"statements with payments of the fund", &t.guaranteed},
-		{"estimated statements", &t.estimated}, {"freezes for violations", &t.frozen}, {"thaws", &t.thawed}, {"waived violations", &t.waived},
-		{"statements with certificates", &t.certified}, {"outcomes withheld", &t.withheld},
-		{"corrected statements", &t.corrected}, {"statements with claims of corrections", &t.claimed},
+		{"blocks", &t.blocks},
+		{"trades", &t.trades},
+		{"make-whole payments", &t.wholes},
+		{"trades of the grid in place of others", &t.stoodIn},
+		{"late statements", &t.late},
+		{"violations", &t.violations},
+		{"statements with loans", &t.lent},
+		{"defaults", &t.defaults},
+		{"statements with repayments", &t.repaid},
+		{"statements with payments of the fund", &t.guaranteed},
+		{"estimated statements", &t.estimated},
+		{"freezes for violations", &t.frozen},
+		{"thaws", &t.thawed},
+		{"waived violations", &t.waived},
+		{"statements with certificates", &t.certified},
+		{"outcomes withheld", &t.withheld},
+		{"corrected statements", &t.corrected},
+		{"statements with claims of corrections", &t.claimed},
 		{"statements whose certificates were taken back", &t.reclaimed},
 	} {
 		tb.Logf("%8d %s", row.count.Load(), row.what)
-		if row.count.Load() == 0 && !tb.Failed() {
+		if row.count.Load() == 0 && !tb.Failed() && !testing.Short() {
 			tb.Errorf("no %s", row.what)
 		}
 	}
