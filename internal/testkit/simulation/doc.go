@@ -37,7 +37,7 @@
 //	go test ./internal/testkit/simulation -run TestSimulation/all/3 -rapid.seed=N
 //
 // runs it again. At the end the test says how often what happened, and fails if
-// something never did.
+// something never did, unless it is a short run.
 //
 // An operation is a method of simulation and a row of operations. It sends a
 // message; if the chain took it, it tells the model, and it fails if the model says

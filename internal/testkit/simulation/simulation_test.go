@@ -265,7 +265,8 @@ func (t *tally) count(s *simulation) {
 	}
 }
 
-// report fails a test in which something never happened.
+// report fails a test in which something never happened, unless it is a short one:
+// some of it comes once in a hundred sequences.
 func (t *tally) report(tb testing.TB) {
 	for _, row := range []struct {
 		what  string
@@ -292,7 +293,7 @@ func (t *tally) report(tb testing.TB) {
 		{"statements whose certificates were taken back", &t.reclaimed},
 	} {
 		tb.Logf("%8d %s", row.count.Load(), row.what)
-		if row.count.Load() == 0 && !tb.Failed() {
+		if row.count.Load() == 0 && !tb.Failed() && !testing.Short() {
 			tb.Errorf("no %s", row.what)
 		}
 	}
