@@ -1,6 +1,8 @@
 package settlement
 
 import (
+	"slices"
+
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
@@ -53,12 +55,22 @@ func inSettlement(r state.Reader, period int64) bool {
 	return ok && open.OpenAccounts > 0
 }
 
+// beingRemoved says whether a period's retention time is over. Removing its statements
+// takes several blocks where they are many, and then its root keeps its last version.
+func beingRemoved(r state.Reader, period int64) bool {
+	clock, _ := clocks.Get(r)
+	return slices.ContainsFunc(dueNow(r, retirements, clock.GetCount()), func(due *settlementv1.Due) bool { return due.Period == period })
+}
+
 // correct settles an account's period again with corrected registers (doc.go), and
 // adds to read how many trades are in the statements that it took for that.
 func correct(ctx *module.Ctx, correction *meteringv1.Correction, read *int) error {
 	period, err := settledPeriod(ctx.Store, correction.Period)
 	if err != nil {
 		return err
+	}
+	if beingRemoved(ctx.Store, correction.Period) {
+		return ErrNoRecord.With("period %d: its statements are being removed", correction.Period)
 	}
 	w := &resettlement{ctx: ctx, period: period, byAccount: map[protocol.Address]*party{}}
 	defer func() { *read += w.read }()
