@@ -65,7 +65,7 @@ demo: build
 
 # Networks of real processes, killed and restarted.
 e2e:
-	$(GO) test -count=1 -timeout 20m ./testnet/... ./demo/...
+	$(GO) test -count=1 -timeout 20m ./testnet/... ./demo/... ./meter/gateway
 
 # The golden files again, as other processors compute them.
 determinism:

@@ -61,6 +61,9 @@ type Sender struct {
 	ChainID string
 	// OnBlock, if set before Run, sees every block in order.
 	OnBlock func(*Block)
+	// PollEvery is how often Run looks for the next block, if set before it; 0 is
+	// 25 ms.
+	PollEvery time.Duration
 
 	mu      sync.Mutex
 	height  int64
@@ -87,7 +90,7 @@ func (s *Sender) Run(ctx context.Context) error {
 			s.follow(head)
 			break
 		}
-		if !sleep(ctx, pollEvery) {
+		if !sleep(ctx, s.pollEvery()) {
 			return ctx.Err()
 		}
 	}
@@ -100,10 +103,17 @@ func (s *Sender) Run(ctx context.Context) error {
 				s.deliver(block)
 			}
 		}
-		if !sleep(ctx, pollEvery) {
+		if !sleep(ctx, s.pollEvery()) {
 			return ctx.Err()
 		}
 	}
+}
+
+func (s *Sender) pollEvery() time.Duration {
+	if s.PollEvery > 0 {
+		return s.PollEvery
+	}
+	return pollEvery
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -59,6 +59,8 @@ type Participant struct {
 	Member
 	Energy EnergyType // of what it exports; "" if it has no PV
 	Own    bool       // added by the demo (name gen_*), not in the scenario
+	// UserType of its account; empty: household.
+	UserType string
 }
 
 // Market is the scenario's members, the sellers the demo adds so that energy

@@ -65,8 +65,6 @@ type member struct {
 	imported int64
 	exported int64
 	sequence uint64
-	// explicit holds the periods in which it signs matches itself.
-	explicit map[int64]bool
 	// unsent are readings that a story keeps back.
 	unsent []*meteringv1.Reading
 }

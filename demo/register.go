@@ -147,7 +147,7 @@ func (d *driver) newMember(i int) (*member, error) {
 	key, err := d.seeded(participant.Name)
 	return &member{
 		Participant: participant, key: key, meter: "meter-" + participant.Name,
-		gateway: i % len(d.gateways), explicit: make(map[int64]bool),
+		gateway: i % len(d.gateways),
 	}, err
 }
 
@@ -186,7 +186,7 @@ func (d *driver) application(i int) *registryv1.MsgApply {
 	kind, environment := energyType(m.Energy)
 	return &registryv1.MsgApply{
 		Application: &registryv1.Account{
-			Identity: identityOf(m.Name), UserType: "household", Roles: []registryv1.Role{registryv1.Role_ROLE_PROSUMER},
+			Identity: identityOf(m.Name), UserType: m.userType(), Roles: []registryv1.Role{registryv1.Role_ROLE_PROSUMER},
 			Keys: [][]byte{m.key.Public()}, HomeAggregator: home[:], GridNode: nodeName(m.Bus),
 			ConnectionRatingW: rating, TariffClass: tariffClass, InitialReputation: 60,
 		},
@@ -194,6 +194,14 @@ func (d *driver) application(i int) *registryv1.MsgApply {
 			Meter: m.meter, Gateway: gateway[:], EnergyType: kind, Environment: environment, StepWh: 1, Billing: true,
 		}},
 	}
+}
+
+// userType is that of a household unless the member has one of its own.
+func (m *member) userType() string {
+	if m.UserType != "" {
+		return m.UserType
+	}
+	return "household"
 }
 
 // energyType returns a type as the chain knows it, and its environmental

@@ -28,7 +28,10 @@ type Options struct {
 	PeriodLength time.Duration
 	// LossPPMPerKm of every line, ppm per km.
 	LossPPMPerKm int64
-	Seed         uint64
+	// Quotas of orders without escrow by user type (testnet.Manifest); what a
+	// quota has no room for is escrowed and signed.
+	Quotas map[string]string
+	Seed   uint64
 	// Mechanism is how the market clears; empty: K-prototypes, with a story the
 	// auction. Matrix: not at all, members deliver by contracts.
 	Mechanism string
@@ -71,21 +74,11 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		return nil, err
 	}
 	o.progress(0, o.Periods, "starting the network")
-	network, err := testnet.Start(ctx, testnet.Options{
-		Binary: o.Binary, Dir: o.Dir, Manifest: o.manifest(plan), Supervise: true,
-		Say: func(text string) { fmt.Fprintln(o.Out, text) },
-	})
+	network, err := o.network(ctx, o.manifest(plan))
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	defer func() { err = errors.Join(err, network.Stop()) }()
-	for _, node := range network.Nodes() {
-		fmt.Fprintf(o.Out, "%s: process %d, RPC %s, home %s\n", node.Name, node.PID, node.RPC, node.Home)
-	}
-	// A node without a block cannot be asked about accounts.
-	if err := network.WaitHeight(ctx, 1); err != nil {
-		return nil, fmt.Errorf("network: %w", err)
-	}
 	d, stop, err := newDriver(ctx, o, market, plan, first, network)
 	if err != nil {
 		return nil, err
@@ -120,13 +113,32 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	return d.report, nil
 }
 
+// network starts the nodes and waits for their first block: one without a block
+// cannot be asked about accounts.
+func (o Options) network(ctx context.Context, manifest testnet.Manifest) (*testnet.Network, error) {
+	network, err := testnet.Start(ctx, testnet.Options{
+		Binary: o.Binary, Dir: o.Dir, Manifest: manifest, Supervise: true,
+		Say: func(text string) { fmt.Fprintln(o.Out, text) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, node := range network.Nodes() {
+		fmt.Fprintf(o.Out, "%s: process %d, RPC %s, home %s\n", node.Name, node.PID, node.RPC, node.Home)
+	}
+	if err := network.WaitHeight(ctx, 1); err != nil {
+		return nil, errors.Join(err, network.Stop())
+	}
+	return network, nil
+}
+
 // deadlinePeriods is how many of the demo's short periods readings may come
 // late: enough for a restart of every node.
 const deadlinePeriods = 20
 
 func (o Options) manifest(p *plan) testnet.Manifest {
 	m := testnet.Simple()
-	m.ChainID, m.Validators, m.PeriodLength = "energy-demo", o.Validators, o.PeriodLength
+	m.ChainID, m.Validators, m.PeriodLength, m.Quotas = "energy-demo", o.Validators, o.PeriodLength, o.Quotas
 	if o.Mechanism != Matrix {
 		m.Mechanism = o.Mechanism
 	}

@@ -144,8 +144,10 @@ func (t *teller) shortfall(n, period int) {
 		name  string
 		ucoin int64
 	}{
-		{"own coins", b.PaidUcoin - b.DrawnUcoin}, {"lent by the bank", b.DrawnUcoin},
-		{"paid by the fund, and owed to it", b.GuaranteedUcoin}, {"owed to the grid", b.DebtUcoin - b.GuaranteedUcoin},
+		{"own coins", b.PaidUcoin - b.DrawnUcoin},
+		{"lent by the bank", b.DrawnUcoin},
+		{"paid by the fund, and owed to it", b.GuaranteedUcoin},
+		{"owed to the grid", b.DebtUcoin - b.GuaranteedUcoin},
 	} {
 		if part.ucoin != 0 {
 			parts = append(parts, part.name+" "+fixed(part.ucoin, 6, 6))

@@ -25,7 +25,8 @@ func PrintStory(w io.Writer, s *Story) {
 	t := newTable("local time", "who", "what", "kWh", "coins", "rule")
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Number: 3, WidthMax: 76, WidthMaxEnforcer: text.WrapSoft},
-		{Number: 4, Align: text.AlignRight, AlignHeader: text.AlignRight}, {Number: 5, Align: text.AlignRight, AlignHeader: text.AlignRight},
+		{Number: 4, Align: text.AlignRight, AlignHeader: text.AlignRight},
+		{Number: 5, Align: text.AlignRight, AlignHeader: text.AlignRight},
 		{Number: 6, Align: text.AlignRight, AlignHeader: text.AlignRight},
 	})
 	for _, line := range s.Happened {

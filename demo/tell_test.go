@@ -107,8 +107,10 @@ func TestTell(t *testing.T) {
 		run   func(*told)
 		cases []breaking
 	}{
-		{"outage", runOutage, outageCases}, {"late-data", runLate, lateCases},
-		{"short-of-coins", runCoins, coinsCases}, {"deviation", runDeviation, deviationCases},
+		{"outage", runOutage, outageCases},
+		{"late-data", runLate, lateCases},
+		{"short-of-coins", runCoins, coinsCases},
+		{"deviation", runDeviation, deviationCases},
 	} {
 		t.Run(tc.story, func(t *testing.T) {
 			sound := newTold(t, tc.story)

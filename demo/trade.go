@@ -113,9 +113,6 @@ func (d *driver) order(ctx context.Context, interval, m int, period int64) error
 		return nil
 	}
 	member := d.members[m]
-	d.mu.Lock()
-	member.explicit[period] = !order.Standing
-	d.mu.Unlock()
 	err := d.send(ctx, member.key, orderMessage(order, member.meter, period))
 	var rejected *client.Rejected
 	if errors.As(err, &rejected) && rejected.Codespace == "matching" && rejected.Code == gateClosed {
@@ -157,8 +154,8 @@ func orderMessage(o Order, meter string, period int64) proto.Message {
 	}
 }
 
-// signAll signs the pre-matches of members without a standing consent. One
-// whose window closed before the signature was in a block lapses to the grid.
+// signAll signs the pre-matches of members without a standing consent, or whose
+// quota had no room for the order, so that theirs did not hold. One whose window closed before the signature was in a block lapses to the grid.
 func (d *driver) signAll(ctx context.Context) error {
 	byAddress := make(map[string]*member, len(d.members))
 	for _, m := range d.members {
@@ -169,9 +166,9 @@ func (d *driver) signAll(ctx context.Context) error {
 		_, moved := d.clock.now()
 		var signing sync.WaitGroup
 		for _, match := range d.takeUnsigned() {
-			for _, side := range [][]byte{match.Seller, match.Buyer} {
-				m := byAddress[string(side)]
-				if m == nil || !d.signs(m, match.Period) {
+			for _, account := range unsigned(match) {
+				m := byAddress[string(account)]
+				if m == nil {
 					continue
 				}
 				signing.Go(func() {
@@ -188,10 +185,15 @@ func (d *driver) signAll(ctx context.Context) error {
 	}
 }
 
-func (d *driver) signs(m *member, period int64) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return m.explicit[period]
+// unsigned returns the sides of a pre-match whose signatures it waits for.
+func unsigned(match *matchingv1.Match) (accounts [][]byte) {
+	if !match.SellerConfirmed {
+		accounts = append(accounts, match.Seller)
+	}
+	if !match.BuyerConfirmed {
+		accounts = append(accounts, match.Buyer)
+	}
+	return accounts
 }
 
 // readAll submits each gateway's readings at the first period's start and at

@@ -31,6 +31,9 @@ type Manifest struct {
 	// Params are consensus parameters other than the defaults, by the names in
 	// registry/v1/state.proto.
 	Params map[string]int64 `toml:"params"`
+	// Quotas of orders without escrow (reliability_quotas) by user type, each as
+	// TRADES/WH; the empty type is for all others.
+	Quotas map[string]string `toml:"quotas"`
 	// Mechanism is how the market clears, kprototypes if empty.
 	Mechanism string `toml:"mechanism"`
 	// Seed, if not empty, makes all keys the same every time.
@@ -94,6 +97,9 @@ func (m Manifest) initArgs(dir string) []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Params)) {
 		args = append(args, "--param", fmt.Sprintf("%s=%d", name, m.Params[name]))
+	}
+	for _, userType := range slices.Sorted(maps.Keys(m.Quotas)) {
+		args = append(args, "--quota", userType+"="+m.Quotas[userType])
 	}
 	if m.Mechanism != "" {
 		args = append(args, "--mechanism", m.Mechanism)

@@ -89,6 +89,9 @@ func TestUsageErrors(t *testing.T) {
 		{"testnet init --output-dir HOME/new --validators 0", 2, "field validators: expected 1 to 64, got 0"},
 		{"testnet init --output-dir HOME/new --param sigma_ppm=-1", 2, "--param: app_state.registry"},
 		{"testnet init --output-dir HOME/new --param sigma=1", 2, "--param: expected the name of a parameter"},
+		{"testnet init --output-dir HOME/new --quota household=20", 2, "--quota: expected TYPE=TRADES/WH such as household=20/50000, got household=20"},
+		{"testnet init --output-dir HOME/new --quota household=20/5kWh", 2, "--quota: expected TYPE=TRADES/WH"},
+		{"testnet init --output-dir HOME/new --quota household=-1/5", 2, "params.reliability_quotas[0]: expected trades and energy_wh of 0 to"},
 		{"testnet init --output-dir HOME/new --chain-id c/1", 2, "--chain-id: expected 1 to 50 letters"},
 		{"testnet start --dir HOME", 2, "--dir: HOME holds something that is not a test network"},
 		{"testnet start --dir HOME/new --period-length 3ms", 2, "--period-length: expected at least 1s"},
@@ -103,6 +106,11 @@ func TestUsageErrors(t *testing.T) {
 		{"demo --periods 1000", 2, "--periods: expected at most"},
 		{"demo --dir HOME", 2, "--dir: expected an empty folder"},
 		{"demo --json HOME/none/report.json", 2, "--json: open HOME/none/report.json: no such file"},
+		{"bench verification --trades 0", 2, "--trades: expected 1 to 30, got 0"},
+		{"bench verification --trades 31", 2, "--trades: expected 1 to 30, got 31"},
+		{"bench verification --period-length 2s", 2, "--period-length: expected at least 3s"},
+		{"bench verification --plot HOME/none/plot.svg", 2, "--plot: open HOME/none/plot.svg: no such file"},
+		{"demo --quota household=1", 2, "--quota: expected TYPE=TRADES/WH"},
 		{"demo --data HOME", 2, "members.csv: expected a readable file"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {

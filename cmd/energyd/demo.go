@@ -44,6 +44,7 @@ func demoCommand() *cobra.Command {
 	flags.Int64Var(&o.LossPPMPerKm, "loss-ppm-per-km", 10_000, "loss of the lines, ppm per km")
 	flags.Uint64Var(&o.Seed, "seed", 1, "draws prices, wishes and consents, and the generated scenario")
 	flags.StringVar(&o.Mechanism, "mechanism", "", mechanismHelp+"; "+demo.Matrix+" clears nothing: members deliver by bilateral contracts")
+	flags.StringToStringVar(&o.Quotas, "quota", nil, quotaHelp+"; the demo's members are of type household")
 	flags.StringVar(&o.Story, "scenario", "", "a disturbance whose story is told: "+strings.Join(demo.StoryNames(), ", ")+"; default: none")
 	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' homes, kept afterwards; default: a temporary one")
 	flags.StringVar(&jsonFile, "json", "", "write the report (Wh, ucoin) to this file, - for standard output")
@@ -119,6 +120,9 @@ func checkDemo(o demo.Options) error {
 		if _, err := client.ParseEnum(matchingv1.Mechanism(0).Descriptor(), o.Mechanism); err != nil {
 			return usage("--mechanism: %w", err)
 		}
+	}
+	if _, err := parseQuotas(o.Quotas); err != nil {
+		return err
 	}
 	if o.Dir == "" {
 		return nil

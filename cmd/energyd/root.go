@@ -71,7 +71,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, flagError(err), "see %s --help", cmd.CommandPath())
 	})
-	root.AddCommand(initCommand(), startCommand(), statusCommand(), testnetCommand(), demoCommand(), genesisCommand(),
+	root.AddCommand(initCommand(), startCommand(), statusCommand(), testnetCommand(), demoCommand(), benchCommand(), genesisCommand(),
 		exportCommand(), rollbackCommand(), doctorCommand(), versionCommand())
 	refuseStrayArguments(root)
 	return root

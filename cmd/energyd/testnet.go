@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/energyd/energyd/app"
 	"github.com/energyd/energyd/client"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/testnet"
 )
 
@@ -36,6 +38,7 @@ func manifestFlags(cmd *cobra.Command, m *testnet.Manifest) {
 	flags.DurationVar(&m.TimeoutPropose, "timeout-propose", m.TimeoutPropose, "how long a proposer may stay silent")
 	flags.DurationVar(&m.TimeoutCommit, "timeout-commit", m.TimeoutCommit, "pause after each block")
 	flags.StringToInt64Var(&m.Params, "param", m.Params, "consensus parameters other than the defaults, name=value,...")
+	flags.StringToStringVar(&m.Quotas, "quota", m.Quotas, quotaHelp)
 	flags.StringVar(&m.Mechanism, "mechanism", m.Mechanism, mechanismHelp)
 	flags.StringVar(&m.Seed, "seed", m.Seed, "make the same keys every time; for tests only")
 }
@@ -74,6 +77,9 @@ func makeTestnet(dir string, m testnet.Manifest, now time.Time) error {
 		return err
 	}
 	if err := setParams(g, m.Params); err != nil {
+		return err
+	}
+	if err := setQuotas(g, m.Quotas); err != nil {
 		return err
 	}
 	if err := setMechanism(g, m.Mechanism); err != nil {
@@ -186,6 +192,36 @@ func setParams(g *genesis, params map[string]int64) error {
 			}
 			m.Set(field, protoreflect.ValueOfInt64(value))
 		}
+	}
+	return nil
+}
+
+const quotaHelp = "orders without escrow and signatures of matches, by user type: TYPE=TRADES/WH,...; default: no quotas"
+
+// parseQuotas reads the values of --quota by user type.
+func parseQuotas(quotas map[string]string) (list []*registryv1.ReliabilityQuota, err error) {
+	for _, userType := range slices.Sorted(maps.Keys(quotas)) {
+		trades, energy, _ := strings.Cut(quotas[userType], "/")
+		quota := &registryv1.ReliabilityQuota{UserType: userType}
+		var errs [2]error
+		quota.Trades, errs[0] = strconv.ParseInt(trades, 10, 64)
+		quota.EnergyWh, errs[1] = strconv.ParseInt(energy, 10, 64)
+		if errs[0] != nil || errs[1] != nil {
+			return nil, usage("--quota: expected TYPE=TRADES/WH such as household=20/50000, got %s=%s", userType, quotas[userType])
+		}
+		list = append(list, quota)
+	}
+	return list, nil
+}
+
+// setQuotas sets the reliability quotas of the genesis.
+func setQuotas(g *genesis, quotas map[string]string) error {
+	list, err := parseQuotas(quotas)
+	if err != nil {
+		return err
+	}
+	for _, entry := range g.state.Registry.Params {
+		entry.Params.ReliabilityQuotas = list
 	}
 	return nil
 }

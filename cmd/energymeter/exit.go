@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/energyd/energyd/meter/device"
+	"github.com/energyd/energyd/meter/gateway"
 )
 
 // Exit codes (DESIGN 11).
@@ -41,7 +42,7 @@ func exitCode(err error) int {
 		return exitOK
 	case isUsage(err):
 		return exitUsage
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), keyError(err):
 		return exitKey
 	case ok && quality.Quality == device.Unreachable:
 		return exitUnreachable
@@ -51,7 +52,8 @@ func exitCode(err error) int {
 
 func isUsage(err error) bool {
 	_, ok := errors.AsType[usageError](err)
-	return ok
+	_, config := errors.AsType[*gateway.ConfigError](err)
+	return ok || config
 }
 
 // describe writes one line what is wrong and, where it is known, one line what
@@ -65,6 +67,9 @@ func describe(cmd *cobra.Command, err error) string {
 }
 
 func advise(cmd *cobra.Command, err error) string {
+	if advice := adviseGateway(err); advice != "" {
+		return advice
+	}
 	quality, _ := errors.AsType[*device.QualityError](err)
 	switch {
 	case isUsage(err):

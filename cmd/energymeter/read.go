@@ -58,7 +58,7 @@ is not printed: the command ends with an error that names its state.`,
 			defer bus.Close()
 			source, err := sourceOf(bus, model, at.unit)
 			if err != nil {
-				return err
+				return usage("--model: %w", err)
 			}
 			snapshot, err := source.Read(cmd.Context())
 			if err != nil {
@@ -80,7 +80,7 @@ func sourceOf(bus device.Bus, model string, unit byte) (device.Source, error) {
 	}
 	m, err := device.FindMap(model)
 	if err != nil {
-		return nil, usage("--model: %w", err)
+		return nil, err
 	}
 	return device.NewMeter(bus, m, unit), nil
 }

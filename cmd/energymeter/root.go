@@ -26,6 +26,7 @@ environment as ENERGYD_ and its name, --unit as ENERGYD_UNIT.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	root.AddCommand(readCommand(), probeCommand(), simulateCommand())
+	root.AddCommand(gatewayCommands()...)
 	return root
 }
 

@@ -37,7 +37,7 @@ type Chart struct {
 	Title, Across string // of the chart, and of its axis
 	X, Y          func(int64) string
 	Lines         []Line
-	Mark          int64 // where on the axis a vertical line stands
+	Mark          int64 // where on the axis a vertical line stands, if it has a name; the axis reaches it
 	MarkName      string
 }
 
@@ -61,11 +61,18 @@ func (c *Chart) Draw(b *strings.Builder, x, y int) {
 		fmt.Fprintf(b, `<text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n", plotLeft-6, at+4, Escape(c.Y(v)))
 	}
 	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="#999999"/>`+"\n", plotLeft, plotTop, plotWidth, plotHeight)
+	c.drawMark(b, across)
+	c.drawLines(b, across, up)
+	b.WriteString("</g>\n")
+}
+
+func (c *Chart) drawMark(b *strings.Builder, across span) {
+	if c.MarkName == "" {
+		return
+	}
 	at := plotLeft + across.share(c.Mark)*plotWidth
 	fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="black" stroke-dasharray="4 3"/>`, at, plotTop, at, plotTop+plotHeight)
 	fmt.Fprintf(b, `<text x="%.1f" y="%d">%s</text>`+"\n", at+4, plotTop+12, Escape(c.MarkName))
-	c.drawLines(b, across, up)
-	b.WriteString("</g>\n")
 }
 
 func (c *Chart) drawLines(b *strings.Builder, across, up span) {

@@ -1,6 +1,7 @@
 package modbus
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -99,7 +100,7 @@ func (b *Bus) Read(ctx context.Context, unit byte, table Table, address, count u
 	}
 	defer func() { b.turn <- struct{}{} }()
 	if gaveUp(ctx) {
-		return nil, fmt.Errorf("%v unit %d: waited for its turn: %w", b.address, unit, context.DeadlineExceeded)
+		return nil, fmt.Errorf("%v unit %d: waited for its turn: %w", b.address, unit, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	values, err := b.read(ctx, question{unit: unit, table: table, address: address, count: count})
 	if err != nil {

@@ -57,14 +57,14 @@ func clearTogether(b *testing.B, g greatest, n int) []float64 {
 		if err := commands[i].Start(); err != nil {
 			b.Fatal(err)
 		}
-		readyWrite.Close()
+		_ = readyWrite.Close()
 		outputs[i], readies[i] = out, ready
 	}
-	beginRead.Close()
+	_ = beginRead.Close()
 	for _, ready := range readies {
 		_, _ = io.ReadAll(ready) // until it is closed
 	}
-	begin.Close()
+	_ = begin.Close()
 	took := make([]float64, n)
 	for i, command := range commands {
 		out, _ := io.ReadAll(outputs[i])

@@ -99,8 +99,10 @@ func TestQuota(t *testing.T) {
 	if known := reputation.ReliabilityOf(m.Store, home); known.Trades != 1 || known.EnergyWh != 600 {
 		t.Errorf("refunded: %v", known)
 	}
-	if reputation.Charge(ctx, home, quota, 1) != 1 || reputation.Charge(ctx, home, quota, 1) != 1 || reputation.Charge(ctx, home, quota, 1) != 0 {
-		t.Error("want room for two more orders")
+	for i, want := range []int64{1, 1, 0} { // room for two more orders
+		if got := reputation.Charge(ctx, home, quota, 1); got != want {
+			t.Errorf("order %d: charged to verification %d, want %d", i, got, want)
+		}
 	}
 	if reputation.Charge(ctx, home, &registryv1.ReliabilityQuota{}, 0) != 0 {
 		t.Error("a quota of nothing has no room")

@@ -2,10 +2,12 @@ package settlement_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
+	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
@@ -124,5 +126,40 @@ func TestLateRootsPerBlock(t *testing.T) {
 	}
 	if got := ready(m); got != 0 {
 		t.Errorf("%d registers are left", got)
+	}
+}
+
+// TestCorrectionsPerBlock: corrections of those who bought of one great seller each
+// read its statement of 1000 trades; a block begins none once it has read 100 000
+// trades. The rest follows in the next one.
+func TestCorrectionsPerBlock(t *testing.T) {
+	const buyers = 1000
+	names, flows := []string{"park"}, map[string]flow{"park": {0, 80 * buyers}}
+	var matches []*matchingv1.Match
+	for i := range buyers {
+		name := fmt.Sprintf("b%d", i)
+		names, flows[name] = append(names, name), flow{80, 0}
+		matches = append(matches, market.Match("park", name, p, 80, 200_000))
+	}
+	m := market.New(t, correctable, names...)
+	m.SkipInvariants = true // of 1000 members
+	m.Stand(matches)
+	m.End()
+	deliver(m, flows, names...)
+	reread(m, names...)
+	settled := func() int { return len(market.Happened[*settlementv1.AccountCorrected](m)) }
+	m.Begin(m.TimeMs + 100)
+	for _, name := range names[1:101] {
+		if err := m.Correct(name, p+length, -1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.End()
+	if got := settled(); got != 100 { // of p, each with the 1001 trades of park and its own
+		t.Errorf("%d corrections in the first block, want 100", got)
+	}
+	m.Block(m.TimeMs + 100)
+	if got := settled(); got != 100 { // of the period after it
+		t.Errorf("%d corrections in the second block, want the other 100", got)
 	}
 }

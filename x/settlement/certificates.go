@@ -134,9 +134,9 @@ func (w *resettlement) recertify(seller, buyer *party, trade *settlementv1.Trade
 	return nil
 }
 
-// metered are the parts of s_k that the seller's meter shows.
-func metered(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
-	matched, parts, err := sellable(s)
+// meteredOf are the parts of s_k that the seller's meter shows.
+func meteredOf(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
+	matched, parts, err := sellableParts(s)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,8 @@
 package settlement
 
 import (
+	"slices"
+
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
@@ -9,10 +11,12 @@ import (
 	"github.com/energyd/energyd/x/metering"
 )
 
-// Bounds of a block's corrections: those that it settles, and those that it looks
-// at, since some wait for their period.
+// Bounds of a block's corrections: those that it settles, the trades in the
+// statements that they read, and those that it looks at, since some wait for their
+// period.
 const (
 	maxCorrected = 1000
+	maxRetraded  = 100_000
 	maxLookedAt  = 20_000
 )
 
@@ -20,9 +24,9 @@ const (
 // in settlement waits until it has its root: until then an account's trades and
 // those of who it trades with are not all known.
 func (b *block) takeCorrections(ctx *module.Ctx) error {
-	looked, settled := 0, 0
+	looked, settled, read := 0, 0, 0
 	for correction := range metering.Corrections(ctx.Store) {
-		if looked++; looked > maxLookedAt || settled >= maxCorrected {
+		if looked++; looked > maxLookedAt || settled >= maxCorrected || read >= maxRetraded {
 			break
 		}
 		if inSettlement(ctx.Store, correction.Period) {
@@ -35,7 +39,7 @@ func (b *block) takeCorrections(ctx *module.Ctx) error {
 			break
 		}
 		settled++
-		err := ctx.Atomic(func(ctx *module.Ctx) error { return correct(ctx, correction) })
+		err := ctx.Atomic(func(ctx *module.Ctx) error { return correct(ctx, correction, &read) })
 		if err != nil {
 			ctx.Emit(&settlementv1.CorrectionFailed{Period: correction.Period, Account: correction.Account, Reason: err.Error()})
 		}
@@ -51,13 +55,25 @@ func inSettlement(r state.Reader, period int64) bool {
 	return ok && open.OpenAccounts > 0
 }
 
-// correct settles an account's period again with corrected registers (doc.go).
-func correct(ctx *module.Ctx, correction *meteringv1.Correction) error {
+// beingRemoved says whether a period's retention time is over. Removing its statements
+// takes several blocks where they are many, and then its root keeps its last version.
+func beingRemoved(r state.Reader, period int64) bool {
+	clock, _ := clocks.Get(r)
+	return slices.ContainsFunc(dueNow(r, retirements, clock.GetCount()), func(due *settlementv1.Due) bool { return due.Period == period })
+}
+
+// correct settles an account's period again with corrected registers (doc.go), and
+// adds to read how many trades are in the statements that it took for that.
+func correct(ctx *module.Ctx, correction *meteringv1.Correction, read *int) error {
 	period, err := settledPeriod(ctx.Store, correction.Period)
 	if err != nil {
 		return err
 	}
+	if beingRemoved(ctx.Store, correction.Period) {
+		return ErrNoRecord.With("period %d: its statements are being removed", correction.Period)
+	}
 	w := &resettlement{ctx: ctx, period: period, byAccount: map[protocol.Address]*party{}}
+	defer func() { *read += w.read }()
 	a, err := w.party(correction.Account)
 	if err != nil {
 		return err

@@ -8,8 +8,10 @@ import (
 	"pgregory.net/rapid"
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	originv1 "github.com/energyd/energyd/gen/energy/origin/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
+	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/settlement"
@@ -52,7 +54,9 @@ func drawStory(rt *rapid.T) *story {
 			switch rapid.IntRange(0, 3).Draw(rt, seller+" to "+buyer) {
 			case 0, 1:
 				energy := rapid.Int64Range(1, 2000).Draw(rt, "energy")
-				s.matches = append(s.matches, market.Match(seller, buyer, p, energy, rapid.Int64Range(50_000, 550_000).Draw(rt, "price")))
+				match := market.Match(seller, buyer, p, energy, rapid.Int64Range(50_000, 550_000).Draw(rt, "price"))
+				drawCover(rt, match)
+				s.matches = append(s.matches, match)
 			case 2:
 				s.agree(seller, buyer)
 			}
@@ -71,6 +75,22 @@ func drawStory(rt *rapid.T) *story {
 		}
 	}
 	return s
+}
+
+// drawCover draws how much of a match is escrowed, what its seller gave for it, and
+// what of its fee is for its zones.
+func drawCover(rt *rapid.T, match *matchingv1.Match) {
+	if rapid.Bool().Draw(rt, "exposed") {
+		match.ExposedUcoin = rapid.Int64Range(0, match.EscrowUcoin).Draw(rt, "not escrowed")
+		match.EscrowUcoin -= match.ExposedUcoin
+	}
+	if rapid.Bool().Draw(rt, "secured") {
+		match.SecurityUcoin = rapid.Int64Range(1, 300_000).Draw(rt, "security")
+	}
+	if rapid.Bool().Draw(rt, "between zones") {
+		match.FromZone, match.ToZone = "east", "west"
+		match.ZoneFeeUcoinPerKwh = rapid.Int64Range(1, match.FeeUcoinPerKwh).Draw(rt, "zone fee")
+	}
 }
 
 func (s *story) agree(seller, buyer string) {
@@ -204,6 +224,12 @@ func (s *story) compare(rt *rapid.T, m *market.Market, spent [8]int64) {
 			rt.Errorf("%s:\n got %v\nwant %v", name, got, want)
 		}
 	}
+	if got, want := certifiedOf(m), certifiedOf(fresh); got != want {
+		rt.Errorf("certified: got %d Wh, want %d", got, want)
+	}
+	if got, want := fmt.Sprint(ledger(m)), fmt.Sprint(ledger(fresh)); got != want {
+		rt.Errorf("zone fees:\n got %s\nwant %s", got, want)
+	}
 	root, _ := settlement.RootOf(m.Store, p)
 	other, _ := settlement.RootOf(fresh.Store, p)
 	for _, field := range []func(*settlementv1.Totals) int64{
@@ -215,6 +241,22 @@ func (s *story) compare(rt *rapid.T, m *market.Market, spent [8]int64) {
 			rt.Errorf("totals:\n got %v\nwant %v", root.Totals, other.Totals)
 		}
 	}
+}
+
+// certifiedOf is what of all energy is certified, in Wh at the sellers' meters: what
+// was issued less what sellers have in excess.
+func certifiedOf(m *market.Market) (wh int64) {
+	genesis := new(originv1.GenesisState)
+	if err := module.UnmarshalGenesis(m.Export()["origin"], genesis); err != nil {
+		m.T.Fatal(err)
+	}
+	for _, total := range genesis.Totals {
+		wh += total.IssuedWh
+	}
+	for _, excess := range genesis.Excesses {
+		wh -= excess.EnergyWh
+	}
+	return wh
 }
 
 // checkCounted says that statements hold what the meter counted.

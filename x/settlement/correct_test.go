@@ -1,6 +1,7 @@
 package settlement_test
 
 import (
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -364,6 +365,23 @@ func TestCorrectWithoutStatements(t *testing.T) {
 	before[5] -= 60_000
 	if got := worths(m, "sun", "home"); got != before {
 		t.Errorf("got %v, want %v", got, before)
+	}
+}
+
+// TestCorrectWhileRemoved: once the retention time of a period's statements is over
+// nothing moves, also where removing them takes several blocks.
+func TestCorrectWhileRemoved(t *testing.T) {
+	m := corrected(t, nil, map[string]flow{"sun": {0, 1200}, "home": {1000, 0}})
+	before, _ := settlement.RootOf(m.Store, p)
+	retirements := state.NewMap[settlementv1.Due](protocol.ModuleSettlement, 10)
+	retirements.Set(m.Store, retirements.Key().Int64(1).Int64(p), &settlementv1.Due{Count: 1, Period: p})
+	correctEnd(m, "sun", flow{out: -600})
+	events := market.Happened[*settlementv1.CorrectionFailed](m)
+	if len(events) != 1 || events[0].Period != p || !strings.Contains(events[0].Reason, "being removed") {
+		t.Errorf("want one correction that failed: %v", events)
+	}
+	if after, _ := settlement.RootOf(m.Store, p); after.Version != before.Version {
+		t.Errorf("root %v, want %v", after, before)
 	}
 }
 

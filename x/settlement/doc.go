@@ -167,9 +167,9 @@
 // the balance before is that without all of the period's settlement, as ever. So
 // received - paid = what was due to it + debt - what others owe it, for every
 // statement. A correction that finds a statement missing or gone changes nothing
-// (CorrectionFailed). A block settles at most 1000 and looks at 20 000; an
-// account's correction reads the statements of its counterparties and of theirs by
-// contract.
+// (CorrectionFailed). An account's correction reads the statements of its
+// counterparties and of theirs by contract. A block settles at most 1000, begins
+// none once it has read 100 000 trades in statements, and looks at 20 000.
 //
 // Definitions. Sold and bought of a trade are v_f and v_f - floor(v_f x loss).
 // An account's sold excludes what the grid sold in its place. A period's Totals

@@ -8,29 +8,62 @@ import (
 	"github.com/energyd/energyd/units"
 )
 
-// sharing says how a statement's registers are shared out over some of its trades.
-type sharing func(*settlementv1.Statement) (trades []*settlementv1.Trade, partsWh []int64, err error)
+// sharing is a way to share a statement's registers out over some of its trades.
+type sharing int
+
+const (
+	// sellable are a seller's s_k, metered what of them its meter shows, takeable a
+	// buyer's g_k; the others are what is left for contracts.
+	sellable sharing = iota
+	metered
+	takeable
+	sellableByContract
+	takeableByContract
+	sharings
+)
+
+// shares returns the trades and their parts, in Wh at the seller's meter.
+func (way sharing) shares(s *settlementv1.Statement) (trades []*settlementv1.Trade, partsWh []int64, err error) {
+	switch way {
+	case sellable:
+		return sellableParts(s)
+	case metered:
+		return meteredOf(s)
+	case takeable:
+		return takeableParts(s)
+	case sellableByContract:
+		return contractSales(s)
+	}
+	return contractPurchases(s)
+}
 
 // partOf is the part of a party's registers that falls to a trade, in Wh at the
-// seller's meter.
-func partOf(p *party, trade *settlementv1.Trade, share sharing) (int64, error) {
+// seller's meter. All parts are found at once and kept, as those of one trade take
+// as long: they follow from registers and matches alone, and contracts are settled
+// once the matches are.
+func partOf(p *party, trade *settlementv1.Trade, way sharing) (int64, error) {
 	if p.Missing {
 		return 0, ErrNoRecord.With("period %d: the registers of %v are missing", p.Period, protocol.Address(p.Account))
 	}
-	trades, parts, err := share(p.Statement)
-	if err != nil {
-		return 0, err
-	}
-	for i, own := range trades {
-		if bytes.Equal(tradeID(own), tradeID(trade)) {
-			return parts[i], nil
+	if p.parts[way] == nil {
+		trades, parts, err := way.shares(p.Statement)
+		if err != nil {
+			return 0, err
+		}
+		p.parts[way] = make(map[string]int64, len(trades))
+		for i, own := range trades {
+			p.parts[way][string(tradeID(own))] = parts[i]
 		}
 	}
-	return 0, ErrNoRecord.With("period %d: no trade %x of %v", p.Period, tradeID(trade), protocol.Address(p.Account))
+	part, ok := p.parts[way][string(tradeID(trade))]
+	if !ok {
+		return 0, ErrNoRecord.With("period %d: no trade %x of %v", p.Period, tradeID(trade), protocol.Address(p.Account))
+	}
+	return part, nil
 }
 
-// sellable are a seller's s_k.
-func sellable(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
+// sellableParts are a seller's s_k.
+func sellableParts(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
 	matched := matchTrades(s)
 	wanted := make([]int64, len(matched))
 	for i, trade := range matched {
@@ -40,8 +73,8 @@ func sellable(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error)
 	return matched, parts, err
 }
 
-// takeable are a buyer's g_k.
-func takeable(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
+// takeableParts are a buyer's g_k.
+func takeableParts(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
 	matched := matchTrades(s)
 	wanted := make([]int64, len(matched))
 	for i, trade := range matched {
@@ -54,9 +87,9 @@ func takeable(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error)
 	return matched, parts, err
 }
 
-// sellableByContract is what a seller's contracts may have of what its matches
+// contractSales is what a seller's contracts may have of what its matches
 // left of its export: what they had at first or, of less, a part pro rata.
-func sellableByContract(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
+func contractSales(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
 	left := s.ExportWh
 	var served []*settlementv1.Trade
 	var wanted []int64
@@ -77,8 +110,8 @@ func sellableByContract(s *settlementv1.Statement) ([]*settlementv1.Trade, []int
 	return served, parts, err
 }
 
-// takeableByContract is the same of a buyer's import.
-func takeableByContract(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
+// contractPurchases is the same of a buyer's import.
+func contractPurchases(s *settlementv1.Statement) ([]*settlementv1.Trade, []int64, error) {
 	need := s.ImportWh
 	var served []*settlementv1.Trade
 	var wanted []int64

@@ -19,6 +19,8 @@ type resettlement struct {
 	// parties are whose statements were read, the corrected account first.
 	parties   []*party
 	byAccount map[protocol.Address]*party
+	// read counts the trades in the statements that were read.
+	read int
 	// legs are the differences of money that follow.
 	legs []leg
 }
@@ -28,6 +30,8 @@ type party struct {
 	*settlementv1.Statement
 	// changed: the statement gets a new version.
 	changed bool
+	// parts are those of its registers that fall to its trades, as far as found.
+	parts [sharings]map[string]int64
 }
 
 // party returns an account that takes part in the period.
@@ -44,6 +48,7 @@ func (w *resettlement) party(account []byte) (*party, error) {
 	p := &party{Statement: statement}
 	w.parties = append(w.parties, p)
 	w.byAccount[address] = p
+	w.read += len(p.Trades)
 	return p, nil
 }
 

@@ -279,11 +279,9 @@ func payRest(ctx *module.Ctx, period int64, trade *settlementv1.Trade, payee pro
 
 // rowsOf is a trade as the statements of seller and buyer need it.
 func rowsOf(period int64, trade *settlementv1.Trade, repaid repayments) (sold, bought *settlementv1.AccountTrade) {
-	return &settlementv1.AccountTrade{
-			Account: trade.Seller, Period: period, Trade: trade, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans,
-		}, &settlementv1.AccountTrade{
-			Account: trade.Buyer, Period: period, Trade: trade, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn,
-		}
+	sold = &settlementv1.AccountTrade{Account: trade.Seller, Period: period, Trade: trade, RepaidUcoin: repaid.seller, LoansRepaidUcoin: repaid.loans}
+	bought = &settlementv1.AccountTrade{Account: trade.Buyer, Period: period, Trade: trade, RepaidUcoin: repaid.buyer, DrawnUcoin: repaid.drawn}
+	return sold, bought
 }
 
 // keepTrade keeps a trade until the account's statement.

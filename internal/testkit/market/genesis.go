@@ -50,13 +50,12 @@ func (g *Genesis) Account(name string) *registryv1.Account {
 	return nil
 }
 
-// AddGateway registers one more gateway, AddAggregator one more aggregator, for
-// members to name.
+// AddGateway registers one more gateway for members to name.
 func (g *Genesis) AddGateway(name string) {
 	g.Registry.Accounts = append(g.Registry.Accounts, newAccount(name, registryv1.Role_ROLE_GATEWAY))
 }
 
-// AddAggregator: see AddGateway.
+// AddAggregator registers one more aggregator for members to name.
 func (g *Genesis) AddAggregator(name string) {
 	added := newAccount(name, registryv1.Role_ROLE_AGGREGATOR)
 	added.HomeAggregator = added.Account

@@ -264,11 +264,19 @@ func (m *Market) Correct(name string, boundary, importWh, exportWh int64) error 
 		m.T.Fatalf("expected boundary %d of %s: %v, %v", boundary, name, found, err)
 	}
 	known := found.Boundaries[0]
-	_, err = m.Send(gateway, &meteringv1.MsgCorrectReadings{GatewayKey: key(gateway), Readings: []*meteringv1.Reading{{
+	return m.Replace(&meteringv1.Reading{
 		Meter: Meter(name), Version: known.Version + 1, TimeMs: boundary,
 		ImportWh: known.Boundary.ImportWh + importWh, ExportWh: known.Boundary.ExportWh + exportWh,
-		Quality: meteringv1.Quality_QUALITY_CORRECTED, Signature: make([]byte, protocol.SignatureSize),
-	}}})
+	})
+}
+
+// Replace lets the gateway that all meters have at first submit corrected readings.
+func (m *Market) Replace(readings ...*meteringv1.Reading) error {
+	m.T.Helper()
+	for _, reading := range readings {
+		reading.Quality, reading.Signature = meteringv1.Quality_QUALITY_CORRECTED, make([]byte, protocol.SignatureSize)
+	}
+	_, err := m.Send(gateway, &meteringv1.MsgCorrectReadings{GatewayKey: key(gateway), Readings: readings})
 	return err
 }
 
@@ -314,8 +322,8 @@ func Match(seller, buyer string, period, energyWh, price int64) *matchingv1.Matc
 	}
 }
 
-// Stand puts matches of one period into the state with their buyers' escrow, as
-// if orders had been placed and cleared.
+// Stand puts matches of one period into the state with their buyers' escrow and
+// exposure and their sellers' security, as if orders had been placed and cleared.
 func (m *Market) Stand(matches []*matchingv1.Match) {
 	m.T.Helper()
 	book := &matchingv1.Book{Period: matches[0].Period, Phase: matchingv1.Phase_PHASE_FINAL, Matches: int64(len(matches))}
@@ -328,7 +336,14 @@ func (m *Market) Stand(matches []*matchingv1.Match) {
 		m.T.Fatal(err)
 	}
 	for _, match := range matches {
-		if err := bank.Hold(ctx, protocol.Address(match.Buyer), match.EscrowUcoin); err != nil {
+		buyer := protocol.Address(match.Buyer)
+		if err := bank.Hold(ctx, buyer, match.EscrowUcoin); err != nil {
+			m.T.Fatal(err)
+		}
+		if err := bank.Expose(ctx, buyer, match.ExposedUcoin, 0); err != nil {
+			m.T.Fatal(err)
+		}
+		if err := bank.Hold(ctx, protocol.Address(match.Seller), match.SecurityUcoin); err != nil {
 			m.T.Fatal(err)
 		}
 	}

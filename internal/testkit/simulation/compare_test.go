@@ -97,9 +97,14 @@ func (s *simulation) compareSettlement() error {
 	for _, failed := range market.Happened[*settlementv1.SettlementFailed](s.Market) {
 		return fmt.Errorf("failed: %v", failed)
 	}
+	for _, failed := range market.Happened[*settlementv1.CorrectionFailed](s.Market) {
+		return fmt.Errorf("failed: %v", failed)
+	}
 	return errors.Join(
 		difference("trades", trades, s.model.settled, func(t *settlementv1.Trade) string { return string(t.Match) }),
-		difference("statements", made, want, func(s *settlementv1.Statement) string { return fmt.Sprintf("%x %d", s.Account, s.Period) }),
+		difference("statements", made, want, func(s *settlementv1.Statement) string {
+			return fmt.Sprintf("%x %d %9d", s.Account, s.Period, s.Version)
+		}),
 		difference("roots", roots, s.model.roots, func(r *settlementv1.StatementsRoot) string { return fmt.Sprint(r.Period, " ", r.Version) }),
 	)
 }

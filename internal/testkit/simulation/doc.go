@@ -13,8 +13,16 @@
 //   - the registers at every boundary and the energy of every period (meters);
 //   - each trade of each period, each version of each statement, field by field,
 //     and of each root (settling, statements);
+//   - what corrected readings change of that, ucoin by ucoin: trades, make-whole
+//     payments, residuals, who pays what, who owes what (corrections, resettle);
+//   - certificates of origin that members hold and what of theirs was taken back
+//     (certificates);
 //   - loans, what they may draw and who may borrow (loans);
-//   - credit values and who is frozen for what (conduct).
+//   - credit values, whom a +1 stands for, and who is frozen for what (conduct).
+//
+// Not in it are contracts, fees between zones, and the quotas and the relief of
+// escrow of reliability: each sequence has none, so that orders escrow all that
+// they may cost.
 //
 // Its only inputs from the chain are what matching made of the orders (which live
 // and which are matched; package x/matching has its own models) and the rate that
@@ -23,13 +31,13 @@
 // A sequence has 200 operations drawn by rapid, besides what meters and gateways
 // do on their own as time passes; about every fourth ends a block. All invariants
 // of all modules are checked after every block. "make simulate" runs 1000 sequences,
-// half a minute on two cores; "go test -short" 20. One that fails is shortened and
+// 40 seconds on two cores; "go test -short" 20. One that fails is shortened and
 // printed with its seed, and
 //
 //	go test ./internal/testkit/simulation -run TestSimulation/all/3 -rapid.seed=N
 //
 // runs it again. At the end the test says how often what happened, and fails if
-// something never did.
+// something never did, unless it is a short run.
 //
 // An operation is a method of simulation and a row of operations. It sends a
 // message; if the chain took it, it tells the model, and it fails if the model says

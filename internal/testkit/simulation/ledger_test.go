@@ -71,13 +71,18 @@ func (l *ledger) receive(who string, ucoin int64) (repaid int64) {
 	return before - l.owes(who, "")
 }
 
-// pay pays what the payer has free; the rest becomes debt. The grid, which is
-// signed, pays all.
-func (l *ledger) pay(from, to string, ucoin int64) (paid, repaid int64) {
-	paid = ucoin
-	if from != upperGrid {
-		paid = min(ucoin, max(l.free[from], 0))
+// has is what of an amount an account has free. The grid and the fee ledger, which
+// are signed, have all.
+func (l *ledger) has(who string, ucoin int64) int64 {
+	if who == upperGrid || who == feeLedger {
+		return ucoin
 	}
+	return min(ucoin, max(l.free[who], 0))
+}
+
+// pay pays what the payer has free; the rest becomes debt.
+func (l *ledger) pay(from, to string, ucoin int64) (paid, repaid int64) {
+	paid = l.has(from, ucoin)
 	l.free[from] -= paid
 	repaid = l.receive(to, paid)
 	l.owe(from, to, ucoin-paid)
@@ -86,15 +91,15 @@ func (l *ledger) pay(from, to string, ucoin int64) (paid, repaid int64) {
 
 // payForEnergy is pay in which the guarantee fund pays what the payer lacks, as
 // far as its coins and the payer's limit with it go; that is owed to the fund.
-func (l *ledger) payForEnergy(from, to string, ucoin int64) (own, guaranteed int64) {
-	own = min(ucoin, max(l.free[from], 0))
+func (l *ledger) payForEnergy(from, to string, ucoin int64) (own, guaranteed, repaid int64) {
+	own = l.has(from, ucoin)
 	l.free[from] -= own
 	guaranteed = max(0, min(ucoin-own, l.guarantee-l.owes(from, fund), l.free[fund]))
 	l.free[fund] -= guaranteed
-	l.receive(to, own+guaranteed)
+	repaid = l.receive(to, own+guaranteed)
 	l.owe(from, to, ucoin-own-guaranteed)
 	l.owe(from, fund, guaranteed)
-	return own, guaranteed
+	return own, guaranteed, repaid
 }
 
 func (l *ledger) hold(who string, ucoin int64) {

@@ -31,6 +31,8 @@ type meter struct {
 	boundary           int64
 	importWh, exportWh int64
 	estimated          bool
+	// fixed are the registers at all boundaries, by time.
+	fixed map[int64]*boundary
 	// last is what it counted in the last period that it closed.
 	last energy
 }
@@ -74,6 +76,7 @@ func (m *meter) fix(name string) (closed []energy) {
 			closed = append(closed, m.last)
 		}
 		m.boundary, m.importWh, m.exportWh, m.estimated = next, importWh, exportWh, estimated
+		m.fixed[next] = &boundary{importWh, exportWh, 1, [2]int64{importWh, exportWh}}
 	}
 	return closed
 }

@@ -33,11 +33,13 @@ type model struct {
 	first, last, count int64
 	periods            map[int64]*period
 	ready              []energy
-	now                book
-	made               []*settlementv1.Statement
-	settled            []*settlementv1.Trade
-	roots              []*settlementv1.StatementsRoot
-	frozen             []string // for violations in this block
+	// corrections are by how much corrected readings change what settlement took.
+	corrections []*energy
+	now         book
+	made        []*settlementv1.Statement
+	settled     []*settlementv1.Trade
+	roots       []*settlementv1.StatementsRoot
+	frozen      []string // for violations in this block
 }
 
 func newModel(genesis *market.Genesis, stepWh int64, names []string) *model {
@@ -55,7 +57,7 @@ func newModel(genesis *market.Genesis, stepWh int64, names []string) *model {
 	for _, name := range names {
 		address := market.Address(name)
 		m.known[string(address[:])] = name
-		m.meters[name], m.conduct[name], m.history[name] = &meter{}, &conduct{initial: 60}, &history{}
+		m.meters[name], m.conduct[name], m.history[name] = &meter{fixed: map[int64]*boundary{}}, &conduct{initial: 60}, &history{}
 	}
 	return m
 }
@@ -126,6 +128,7 @@ func (m *model) settle() {
 	for _, p := range due {
 		m.overdue(p)
 	}
+	m.takeCorrections()
 	slices.SortFunc(m.frozen, m.compare)
 	for _, name := range m.frozen {
 		m.stop(name, m.now)

@@ -27,6 +27,7 @@ var operations = []struct {
 	{6, "readings", (*simulation).readings},
 	{2, "reading again", (*simulation).readAgain},
 	{2, "bad reading", (*simulation).readBadly},
+	{8, "correction", (*simulation).correction},
 	{3, "transfer", (*simulation).transfer},
 	{8, "recharge", (*simulation).recharge},
 	{6, "demand", (*simulation).demand},

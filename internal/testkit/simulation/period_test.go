@@ -28,6 +28,9 @@ type period struct {
 	sides      map[string][]*side
 	statements map[string]*settlementv1.Statement
 	version    int64
+	// moved is what totals differ from the sums over trades and statements as they
+	// stand, since corrections.
+	moved [6]int64
 	// retire is when the statements go, counted as the deadline; 0 before the
 	// first root.
 	retire  int64

@@ -182,7 +182,7 @@ func (m *model) exchange(s *settlementv1.Statement, name string) {
 	costs := amount(market.Retail, s.GridImportWh) + amount(market.Retail, -s.GridExportWh)
 	lent := m.draw(name, costs-max(m.free[name], 0))
 	m.free[upperGrid] += lent
-	own, guaranteed := m.payForEnergy(name, upperGrid, costs-lent)
+	own, guaranteed, _ := m.payForEnergy(name, upperGrid, costs-lent)
 	s.DrawnUcoin += lent
 	s.GridPaidUcoin = own + lent
 	s.PaidUcoin += own + lent
@@ -193,8 +193,12 @@ func (m *model) exchange(s *settlementv1.Statement, name string) {
 // issue makes a version of a statement: after = before + received + drawn - paid -
 // repaid - loans repaid.
 func (m *model) issue(s *settlementv1.Statement, name string) {
-	s.Version++
 	s.Reputation = m.conduct[name].value()
+	m.keep(s, name)
+}
+
+func (m *model) keep(s *settlementv1.Statement, name string) {
+	s.Version++
 	s.BalanceAfterUcoin = m.free[name] + m.escrow[name]
 	s.BalanceBeforeUcoin = s.BalanceAfterUcoin - s.ReceivedUcoin - s.DrawnUcoin + s.PaidUcoin + s.RepaidUcoin + s.LoansRepaidUcoin
 	m.made = append(m.made, proto.Clone(s).(*settlementv1.Statement))
@@ -224,6 +228,7 @@ func (m *model) arriveLate(p *period, e energy) {
 		t.SoldWh = min(t.SoldWh, shared.parts[i])
 		t.BoughtWh = arrives(t.SoldWh, t.LossPpm)
 		t.AmountUcoin, t.FeeUcoin = amount(t.PriceUcoinPerKwh, t.SoldWh), amount(t.FeeUcoinPerKwh, t.SoldWh)
+		t.UnpaidFeeUcoin, t.GuaranteedFeeUcoin = 0, 0 // the buyer's
 		_, repaid := m.pay(upperGrid, e.name, t.AmountUcoin)
 		s.SoldWh += t.SoldWh
 		s.ReceivedUcoin += t.AmountUcoin

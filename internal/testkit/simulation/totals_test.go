@@ -6,9 +6,9 @@ import settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 // latest versions of its statements.
 func (p *period) totals() *settlementv1.Totals {
 	sum := &settlementv1.Totals{}
-	for name, sides := range p.sides {
-		for _, side := range sides {
-			if t := side.trade; string(t.Buyer) == string(addressOf(name)) { // each trade once
+	for _, s := range p.statements {
+		for _, t := range s.Trades {
+			if string(t.Buyer) == string(s.Account) { // each trade once
 				addToTotals(sum, t)
 			}
 		}
@@ -36,7 +36,17 @@ func (p *period) totals() *settlementv1.Totals {
 		sum.PaidUcoin += s.GridPaidUcoin + s.GuaranteedUcoin
 	}
 	sum.ReceivedUcoin = sum.PaidUcoin
+	for i, field := range moneyOf(sum) {
+		*field += p.moved[i]
+	}
 	return sum
+}
+
+// moneyOf are the sums of what was paid, which corrections change by what moved.
+func moneyOf(sum *settlementv1.Totals) [6]*int64 {
+	return [6]*int64{
+		&sum.FeesUcoin, &sum.GridPaidUcoin, &sum.GridReceivedUcoin, &sum.FundPaidUcoin, &sum.PaidUcoin, &sum.ReceivedUcoin,
+	}
 }
 
 func addToTotals(sum *settlementv1.Totals, t *settlementv1.Trade) {

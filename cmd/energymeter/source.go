@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/energyd/energyd/meter/device"
+	"github.com/energyd/energyd/meter/gateway"
+	"github.com/energyd/energyd/meter/modbus"
+	"github.com/energyd/energyd/meter/mqtt"
+	"github.com/energyd/energyd/meter/replay"
+)
+
+// openers returns how the sources of a configuration are made.
+func openers() map[string]gateway.Opener {
+	shared := &buses{open: make(map[string]*sharedBus)}
+	return map[string]gateway.Opener{"modbus": shared.meter, "mqtt": openMQTT, "csv": openCSV}
+}
+
+// buses are shared by the meters on them: two connections to one line would
+// disturb each other.
+type buses struct {
+	mu   sync.Mutex
+	open map[string]*sharedBus
+}
+
+type sharedBus struct {
+	*modbus.Bus
+	users int
+}
+
+// busMeter is a meter on a shared bus; Close leaves the bus.
+type busMeter struct {
+	device.Source
+	leave func() error
+}
+
+// Close closes the bus with the last of its meters.
+func (m busMeter) Close() error { return m.leave() }
+
+func (b *buses) meter(m gateway.Meter) (device.Source, error) {
+	address, err := modbus.ParseAddress(m.URL)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bus := b.open[m.URL]
+	if bus == nil {
+		bus = &sharedBus{Bus: modbus.NewBus(address)}
+	}
+	source, err := sourceOf(bus, m.Model, byte(m.Unit))
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	bus.users++
+	b.open[m.URL] = bus
+	return busMeter{source, func() error { return b.leave(m.URL) }}, nil
+}
+
+func (b *buses) leave(url string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bus := b.open[url]
+	if bus.users--; bus.users > 0 {
+		return nil
+	}
+	delete(b.open, url)
+	return bus.Close()
+}
+
+func openMQTT(m gateway.Meter) (device.Source, error) {
+	password := ""
+	if m.PasswordFile != "" {
+		info, err := os.Stat(m.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("password_file: %w", err)
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			return nil, fmt.Errorf("password_file %s has mode %04o: %w", m.PasswordFile, info.Mode().Perm(), errLooseFile)
+		}
+		data, err := os.ReadFile(m.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("password_file: %w", err)
+		}
+		password = strings.TrimRight(string(data), "\r\n")
+	}
+	maxAge := m.MaxAge
+	if maxAge == 0 {
+		maxAge = time.Minute
+	}
+	return mqtt.Open(mqtt.Options{
+		URL: m.URL, User: m.User, Password: password, MaxAge: maxAge, Now: time.Now,
+		Mapping: mqtt.Mapping{
+			Topic: m.Topic, Import: m.Import, Export: m.Export, Power: m.Power, Time: m.Time, KWh: m.EnergyUnit == "kWh", StepWh: m.Step,
+		},
+	})
+}
+
+func openCSV(m gateway.Meter) (device.Source, error) { return replay.Open(m.File, m.MaxAge, time.Now) }
+
+var errLooseFile = errors.New("others may read it: expected mode 0600")

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/energyd/energyd/client"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/meter/spool"
+	"github.com/energyd/energyd/protocol"
+)
+
+// Check is a line of the doctor.
+type Check struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	// Found says what was found, or what is wrong and what to do.
+	Found string `json:"found"`
+}
+
+// clockSlack is how far the clock may be from the chain's blocks: what the
+// chain allows a reading to be ahead.
+const clockSlack = 30 * time.Second
+
+// Diagnose looks at what a gateway needs: the spool, each meter, the nodes, the
+// gateway's account, its meters on chain, the clock. It signs and sends nothing,
+// and may run beside the gateway, though meters on a serial bus are then asked
+// by two.
+func Diagnose(ctx context.Context, o Options, address protocol.Address) ([]Check, error) {
+	config, err := ReadConfig(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	d := &doctor{config: config, options: o, address: address}
+	d.spool()
+	for _, m := range config.Meters {
+		d.meter(ctx, m)
+	}
+	d.nodes(ctx)
+	return d.checks, nil
+}
+
+type doctor struct {
+	config  *Config
+	options Options
+	address protocol.Address
+	checks  []Check
+}
+
+func (d *doctor) add(what string, err error, found string, args ...any) {
+	check := Check{What: what, OK: err == nil, Found: fmt.Sprintf(found, args...)}
+	if err != nil {
+		check.Found = err.Error()
+	}
+	d.checks = append(d.checks, check)
+}
+
+func (d *doctor) spool() {
+	status, _, err := spool.Inspect(SpoolDir(d.options.Home))
+	if err == nil && status.Bytes > d.config.SpoolBytes*9/10 {
+		err = fmt.Errorf("%d of %d bytes are used: raise spool_mib, or see why readings wait", status.Bytes, d.config.SpoolBytes)
+	}
+	if err == nil && status.DamagedBytes > 0 {
+		err = fmt.Errorf("%d bytes are damaged: look at the disk", status.DamagedBytes)
+	}
+	if err == nil && status.Refused > 0 {
+		err = fmt.Errorf("%d readings were refused (%v): see energymeter spool status --refused", status.Refused, status.Codes)
+	}
+	d.add("spool", err, "%d readings wait in %d bytes", status.Pending, status.Bytes)
+}
+
+func (d *doctor) meter(ctx context.Context, m Meter) {
+	what := "meter " + m.Name
+	open, ok := d.options.Open[m.Source]
+	if !ok {
+		d.add(what, fmt.Errorf("source: this program has none of kind %q", m.Source), "")
+		return
+	}
+	source, err := open(m)
+	if err != nil {
+		d.add(what, err, "")
+		return
+	}
+	if closer, ok := source.(interface{ Close() error }); ok {
+		defer func() { _ = closer.Close() }()
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.config.timeout(m))
+	defer cancel()
+	snapshot, err := source.Read(ctx)
+	// A topic's first message may take a while.
+	for err != nil && m.Source == "mqtt" && pause(ctx, 100*time.Millisecond) {
+		snapshot, err = source.Read(ctx)
+	}
+	d.add(what, err, "import %d Wh, export %d Wh, step %d Wh", snapshot.ImportWh, snapshot.ExportWh, snapshot.StepWh)
+}
+
+// nodes asks each node for itself, and one that answers for the gateway.
+func (d *doctor) nodes(ctx context.Context) {
+	var good *client.Client
+	for _, node := range d.config.Nodes {
+		c, err := client.New(node)
+		if err == nil {
+			err = checkNode(ctx, c, d.config.ChainID)
+		}
+		if err == nil && good == nil {
+			good = c
+		}
+		d.add("node "+node, err, "of chain %s", d.config.ChainID)
+	}
+	if good == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	d.clock(ctx, good)
+	d.account(ctx, good)
+	for _, m := range d.config.Meters {
+		d.bound(ctx, good, m)
+	}
+}
+
+// clock compares with the latest block, unless the chain stands still.
+func (d *doctor) clock(ctx context.Context, c *client.Client) {
+	status, err := c.Status(ctx)
+	if err != nil {
+		d.add("clock", err, "")
+		return
+	}
+	ahead := d.options.Now().Sub(status.SyncInfo.LatestBlockTime)
+	if ahead < -clockSlack || ahead > clockSlack {
+		err = fmt.Errorf("%v from the latest block's time: if the chain goes on, set the clock (NTP)", ahead.Round(time.Second))
+	}
+	d.add("clock", err, "%v from the latest block's time", ahead.Round(time.Millisecond))
+}
+
+func (d *doctor) account(ctx context.Context, c *client.Client) {
+	answer := new(registryv1.QueryAccountResponse)
+	_, err := c.Query(ctx, &registryv1.QueryAccountRequest{Account: d.address[:]}, answer, 0)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w; the aggregator applies for it, the authority approves", err)
+	case answer.Account.GetStatus() != registryv1.Status_STATUS_ACTIVE:
+		err = fmt.Errorf("its status is %v, expected active", answer.Account.GetStatus())
+	case !slices.Contains(answer.Account.Roles, registryv1.Role_ROLE_GATEWAY):
+		err = errors.New("it lacks the role gateway")
+	}
+	d.add("account "+d.address.String(), err, "active, with %d meters", len(answer.Meters))
+}
+
+func (d *doctor) bound(ctx context.Context, c *client.Client, m Meter) {
+	answer := new(registryv1.QueryMeterResponse)
+	_, err := c.Query(ctx, &registryv1.QueryMeterRequest{Meter: m.Name}, answer, 0)
+	if err == nil && string(answer.Meter.GetGateway()) != string(d.address[:]) {
+		err = fmt.Errorf("bound to gateway %s, expected %s", client.FormatBytes(answer.Meter.GetGateway()), d.address)
+	}
+	d.add("meter "+m.Name+" on chain", err, "bound to this gateway, step %d Wh", answer.Meter.GetStepWh())
+}

@@ -1,0 +1,223 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	"github.com/energyd/energyd/meter/device"
+)
+
+// firstCredible is the earliest time a clock may show that was ever set.
+var firstCredible = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// poller reads one meter.
+type poller struct {
+	*Gateway
+	meter  Meter
+	source device.Source
+
+	history *device.History
+	// lastMs is the time of the latest reading that was signed, 0 without one.
+	lastMs   int64
+	sequence uint64
+	// swaps is told when the chain knows of a swap at that time.
+	swaps chan int64
+}
+
+func (g *Gateway) newPoller(m Meter, source device.Source) *poller {
+	p := &poller{Gateway: g, meter: m, source: source, swaps: make(chan int64, 1)}
+	if last := g.spool.Last(m.Name); last != nil {
+		p.lastMs, p.sequence = last.TimeMs, last.Sequence
+	}
+	return p
+}
+
+// run polls until ctx ends.
+func (p *poller) run(ctx context.Context) {
+	for p.waitForPoll(ctx) {
+		select {
+		case at := <-p.swaps:
+			p.swapped(at)
+		default:
+		}
+		p.poll(ctx)
+	}
+}
+
+// waitForPoll waits for the next multiple of the poll time, or end of an
+// interval.
+func (p *poller) waitForPoll(ctx context.Context) bool {
+	now, poll := p.now(), p.config().Poll
+	next := now.Truncate(poll).Add(poll)
+	if end := now.Truncate(p.interval()).Add(p.interval()); end.Before(next) {
+		next = end
+	}
+	return pause(ctx, next.Sub(now))
+}
+
+// pause waits and says whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// poll reads the meter once and hands a reading on if one is due.
+func (p *poller) poll(ctx context.Context) {
+	reading, cancel := context.WithTimeout(ctx, p.config().timeout(p.meter))
+	snapshot, err := p.source.Read(reading)
+	cancel()
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		snapshot, err = p.judge(snapshot)
+	}
+	p.state.polled(p.meter.Name, snapshot, device.QualityOf(err), err, p.now())
+	if err != nil && device.QualityOf(err) != device.Gap {
+		return
+	}
+	if !p.due(snapshot.At) {
+		return
+	}
+	if err := p.sign(ctx, snapshot); err != nil && ctx.Err() == nil {
+		p.log.Error("a reading could not be kept; the next one includes its energy", "meter", p.meter.Name, "error", err)
+	}
+}
+
+// judge compares a snapshot with those before it.
+func (p *poller) judge(snapshot device.Snapshot) (device.Snapshot, error) {
+	if snapshot.At.Before(firstCredible) {
+		return snapshot, &device.QualityError{Quality: device.ClockWentBack, Err: fmt.Errorf("the clock shows %v: it was never set", snapshot.At.UTC())}
+	}
+	if p.history == nil {
+		p.history = p.begin(snapshot)
+	}
+	return p.history.Judge(snapshot)
+}
+
+// begin starts a meter's history at its latest reading that was signed.
+func (p *poller) begin(now device.Snapshot) *device.History {
+	limits := device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}
+	last := p.spool.Last(p.meter.Name)
+	if last == nil {
+		return device.NewHistory(limits, nil)
+	}
+	serial, known := p.serials.get(p.meter.Name)
+	if !known {
+		serial = now.Serial
+	}
+	return device.NewHistory(limits, &device.Snapshot{
+		ImportWh: last.ImportWh, ExportWh: last.ExportWh, StepWh: now.StepWh, RolloverWh: now.RolloverWh,
+		Quality: device.Measured, At: time.UnixMilli(last.TimeMs), Serial: serial,
+	})
+}
+
+// swapped begins a new history after a swap that the chain knows of.
+func (p *poller) swapped(atMs int64) {
+	if atMs < p.lastMs {
+		return
+	}
+	p.log.Info("the chain knows of the meter's swap", "meter", p.meter.Name)
+	p.history = device.NewHistory(device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}, nil)
+}
+
+// due says whether the first reading of an interval is still missing.
+func (p *poller) due(at time.Time) bool {
+	ms, interval := at.UnixMilli(), p.interval().Milliseconds()
+	return ms > p.lastMs && (p.lastMs == 0 || ms/interval > p.lastMs/interval)
+}
+
+// sign gives the snapshot the meter's next sequence and waits until it is kept.
+func (p *poller) sign(ctx context.Context, snapshot device.Snapshot) error {
+	ms := snapshot.At.UnixMilli()
+	if p.sequence == 0 {
+		p.sequence = uint64(ms)
+	} else {
+		p.sequence++
+	}
+	if err := p.serials.set(p.meter.Name, snapshot.Serial); err != nil {
+		return err
+	}
+	err := p.keep(ctx, &meteringv1.Reading{
+		Meter: p.meter.Name, Sequence: p.sequence, TimeMs: ms, ImportWh: snapshot.ImportWh, ExportWh: snapshot.ExportWh,
+		Quality: meteringv1.Quality_QUALITY_MEASURED,
+	})
+	if err == nil {
+		p.lastMs = ms
+	}
+	return err
+}
+
+// kept is a reading on its way to the spool; nil asks whether the recorder
+// lives.
+type kept struct {
+	reading *meteringv1.Reading
+	done    chan error
+}
+
+// keep signs a reading and returns once it is on disk.
+func (g *Gateway) keep(ctx context.Context, reading *meteringv1.Reading) error {
+	k := kept{reading, make(chan error, 1)}
+	select {
+	case g.taken <- k:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return <-k.done
+}
+
+// record signs and stores what the pollers hand on, all that waits at once,
+// until ctx ends and all pollers have.
+func (g *Gateway) record(stop <-chan struct{}) {
+	for {
+		var batch []kept
+		select {
+		case k := <-g.taken:
+			batch = append(batch, k)
+		case <-stop:
+			return
+		}
+		for more := true; more && len(batch) < maxBatch; {
+			select {
+			case k := <-g.taken:
+				batch = append(batch, k)
+			default:
+				more = false
+			}
+		}
+		g.store(batch)
+	}
+}
+
+func (g *Gateway) store(batch []kept) {
+	var errs []error
+	var readings []*meteringv1.Reading
+	for _, k := range batch {
+		if k.reading != nil {
+			readings = append(readings, k.reading)
+			errs = append(errs, g.key.SignReading(g.config().ChainID, k.reading))
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil && len(readings) > 0 {
+		err = g.spool.Append(readings...)
+	}
+	if len(readings) > 0 {
+		g.state.stored(len(readings), err)
+	}
+	for _, k := range batch {
+		k.done <- err
+	}
+	if err == nil {
+		g.wake()
+	}
+}

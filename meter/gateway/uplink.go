@@ -1,0 +1,261 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/energyd/energyd/client"
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	"github.com/energyd/energyd/meter/spool"
+)
+
+const (
+	// followEvery is how often the chain's head is looked at while a batch is on
+	// its way.
+	followEvery = 300 * time.Millisecond
+	// batchTime is how long a batch may take before the next node is tried.
+	batchTime = 60 * time.Second
+	// Pauses after failures.
+	firstPause, longestPause = time.Second, 30 * time.Second
+	// Pauses before refused readings are tried again.
+	firstRetry, longestRetry = time.Minute, time.Hour
+)
+
+// backoff is how long to wait after each failure in a row.
+type backoff struct{ first, longest, next time.Duration }
+
+// after returns the pause: half of it is drawn, so that gateways that failed
+// together do not come back together.
+func (b *backoff) after() time.Duration {
+	b.next = min(max(2*b.next, b.first), b.longest)
+	return b.next/2 + rand.N(b.next/2+1)
+}
+
+func (b *backoff) reset() { b.next = 0 }
+
+// uplink brings what waits in the spool into blocks.
+type uplink struct {
+	*Gateway
+	at     int // node to begin with
+	pauses backoff
+	retry  backoff
+	// retryAt is when refused readings are tried again.
+	retryAt time.Time
+}
+
+// run sends until ctx ends.
+func (u *uplink) run(ctx context.Context) {
+	u.retryAt = time.Now().Add(u.retry.after())
+	for ctx.Err() == nil {
+		u.retryRefused()
+		if u.spool.Pending() == 0 {
+			select {
+			case <-ctx.Done():
+			case <-u.awake:
+			case <-time.After(time.Second):
+			}
+			continue
+		}
+		err := u.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		u.state.sent(err)
+		if err == nil {
+			u.pauses.reset()
+			continue
+		}
+		u.at++
+		wait := u.pauses.after()
+		u.log.Warn("readings wait", "pending", u.spool.Pending(), "next attempt in", wait.Round(time.Millisecond), "error", err)
+		pause(ctx, wait)
+	}
+}
+
+// retryRefused puts readings that may be accepted by now back in the queue.
+func (u *uplink) retryRefused() {
+	if time.Now().Before(u.retryAt) {
+		return
+	}
+	u.retryAt = time.Now().Add(u.retry.after())
+	n, err := u.spool.Retry(func(r spool.Refused) bool { return passing[r.Code] })
+	if err != nil {
+		u.log.Error("refused readings stay set aside", "error", err)
+	}
+	if n == 0 {
+		u.retry.reset()
+		return
+	}
+	u.log.Info("refused readings are tried again", "readings", n)
+}
+
+// passing are refusals that may pass with time.
+var passing = map[string]bool{"metering/future_time": true, "metering/unknown_meter": true, "metering/wrong_gateway": true}
+
+// session sends batches through one node, or those after it, until nothing
+// waits.
+func (u *uplink) session(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sender, err := u.open(ctx)
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = sender.Run(ctx) // it ends with ctx
+	}()
+	defer func() { cancel(); <-done }()
+	for {
+		entries, err := u.spool.Peek(u.batchSize())
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		if err := u.deliver(ctx, sender, entries); err != nil {
+			return err
+		}
+	}
+}
+
+// open returns a sender over nodes of the right chain that have caught up.
+func (u *uplink) open(ctx context.Context) (*client.Sender, error) {
+	config := u.config()
+	nodes := make([]string, len(config.Nodes))
+	for i := range nodes {
+		nodes[i] = config.Nodes[(u.at+i)%len(nodes)]
+	}
+	c, err := client.New(nodes...)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNode(ctx, c, config.ChainID); err != nil {
+		return nil, err
+	}
+	sender := client.NewSender(c, config.ChainID)
+	sender.PollEvery = followEvery
+	return sender, nil
+}
+
+// checkNode demands the chain and a node that has caught up.
+func checkNode(ctx context.Context, c *client.Client, chainID string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	status, err := c.Status(ctx)
+	switch {
+	case err != nil:
+		return err
+	case status.NodeInfo.Network != chainID:
+		return fmt.Errorf("the node is of chain %q, expected chain_id %q", status.NodeInfo.Network, chainID)
+	case status.SyncInfo.CatchingUp:
+		return fmt.Errorf("the node is still syncing, at height %d", status.SyncInfo.LatestBlockHeight)
+	}
+	return nil
+}
+
+// deliver sends readings and marks them as soon as a block holds them. A batch
+// that the chain refuses is divided, down to the reading to blame.
+func (u *uplink) deliver(ctx context.Context, sender *client.Sender, entries []spool.Entry) error {
+	err := u.submit(ctx, sender, entries)
+	rejected, _ := errors.AsType[*client.Rejected](err)
+	switch {
+	case err == nil:
+		u.state.committed(len(entries))
+		return u.spool.Commit(entries[len(entries)-1].Index)
+	case rejected == nil:
+		return err
+	case rejected.Codespace == "app" && rejected.Code == codeTooLarge && len(entries) > 1:
+		u.limit.Store(int64(len(entries) / 2))
+	case !blamesReading(rejected):
+		return fmt.Errorf("the chain refuses this gateway: %w", err)
+	case len(entries) == 1:
+		return u.setAside(entries[0], rejected)
+	}
+	for _, part := range divide(entries, rejected.Log) {
+		if err := u.deliver(ctx, sender, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// submit sends one envelope and waits for its block.
+func (u *uplink) submit(ctx context.Context, sender *client.Sender, entries []spool.Entry) error {
+	msg := &meteringv1.MsgSubmitReadings{GatewayKey: u.key.Public()}
+	for _, e := range entries {
+		msg.Readings = append(msg.Readings, e.Reading)
+	}
+	ctx, cancel := context.WithTimeout(ctx, batchTime)
+	defer cancel()
+	_, err := sender.Do(ctx, u.key, msg)
+	return err
+}
+
+// blamesReading says whether a refusal is of a reading, not of the gateway.
+func blamesReading(r *client.Rejected) bool {
+	return r.Codespace == "metering" && codeOf(r) != "metering/gateway_key" || r.Codespace == "app" && r.Code == codePanic
+}
+
+// Codes of the application: consensus data, never changed.
+const (
+	codePanic    = 2
+	codeTooLarge = 13
+)
+
+// meteringCodes are the chain's refusals of readings in words.
+var meteringCodes = map[uint32]string{
+	2: "invalid_field", 3: "bad_signature", 4: "gateway_key", 5: "unknown_meter", 6: "wrong_gateway", 8: "future_time", 9: "conflicting_reading",
+	10: "too_late", 11: "sequence_order", 12: "register_back", 13: "implausible", 14: "too_many_readings",
+}
+
+// codeOf returns a refusal's code in words where they are known.
+func codeOf(r *client.Rejected) string {
+	if name := meteringCodes[r.Code]; r.Codespace == "metering" && name != "" {
+		return "metering/" + name
+	}
+	return fmt.Sprintf("%s/%d", r.Codespace, r.Code)
+}
+
+// blamed finds the number of a reading in a refusal.
+var blamed = regexp.MustCompile(`readings\[(\d+)\]`)
+
+// divide splits a batch that was refused: before, at and behind the reading
+// that the log names, or in halves. That the words may be wrong costs only
+// further envelopes.
+func divide(entries []spool.Entry, log string) [][]spool.Entry {
+	if found := blamed.FindStringSubmatch(log); found != nil {
+		if at, err := strconv.Atoi(found[1]); err == nil && at < len(entries) {
+			var parts [][]spool.Entry
+			for _, part := range [][]spool.Entry{entries[:at], entries[at : at+1], entries[at+1:]} {
+				if len(part) > 0 {
+					parts = append(parts, part)
+				}
+			}
+			return parts
+		}
+	}
+	half := len(entries) / 2
+	return [][]spool.Entry{entries[:half], entries[half:]}
+}
+
+func (u *uplink) setAside(entry spool.Entry, r *client.Rejected) error {
+	code := codeOf(r)
+	u.state.refused(code)
+	u.log.Error("the chain refuses a reading; it is set aside, the others go on", "meter", entry.Reading.Meter,
+		"sequence", entry.Reading.Sequence, "code", code, "reason", r.Log)
+	return u.spool.Refuse(entry, code, r.Log, u.now().UnixMilli())
+}
+
+// batchSize is how many readings the next envelope holds at most.
+func (u *uplink) batchSize() int {
+	size := u.config().Batch
+	if limit := u.limit.Load(); limit > 0 {
+		size = min(size, int(limit))
+	}
+	return size
+}

@@ -1,0 +1,111 @@
+// Package mqtt reads meters that publish JSON to a broker. A mapping says where
+// in a message the registers are. What is retained by the broker without a time
+// of its own is not taken: nobody knows when it was true.
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/energyd/energyd/meter/device"
+)
+
+// Mapping says where a topic's JSON holds a meter's values, as names joined by
+// dots; an empty Export is 0, empty Power and Time are left out.
+type Mapping struct {
+	Topic, Import, Export, Power, Time string
+	// KWh says that energies are in kWh, else in Wh.
+	KWh    bool
+	StepWh int64
+}
+
+// Options of a source.
+type Options struct {
+	// URL of the broker: tcp://HOST:PORT, or ssl:// with TLS.
+	URL            string
+	User, Password string
+	Mapping        Mapping
+	// MaxAge is how old the last message may be.
+	MaxAge time.Duration
+	Now    func() time.Time
+}
+
+// Source is one topic of a broker.
+type Source struct {
+	options Options
+	client  paho.Client
+
+	mu       sync.Mutex
+	snapshot device.Snapshot
+	err      error
+}
+
+var errNothingYet = errors.New("no message yet")
+
+// CheckURL says whether text can be a broker's address.
+func CheckURL(text string) error {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Port() == "" || parsed.Scheme != "tcp" && parsed.Scheme != "ssl" || parsed.User != nil {
+		return fmt.Errorf("url: expected tcp://HOST:PORT or ssl://HOST:PORT, got %q", text)
+	}
+	return nil
+}
+
+// Open subscribes. A broker that does not answer is tried again and again; until
+// it does, reads fail.
+func Open(o Options) (*Source, error) {
+	if err := CheckURL(o.URL); err != nil {
+		return nil, err
+	}
+	s := &Source{options: o, err: errNothingYet}
+	settings := paho.NewClientOptions().AddBroker(o.URL).SetCleanSession(true).SetOrderMatters(true).
+		SetConnectRetry(true).SetConnectRetryInterval(2 * time.Second).SetMaxReconnectInterval(30 * time.Second).
+		SetConnectTimeout(10 * time.Second).SetUsername(o.User).SetPassword(o.Password)
+	settings.SetOnConnectHandler(func(c paho.Client) { c.Subscribe(o.Mapping.Topic, 1, s.receive) })
+	settings.SetConnectionLostHandler(func(_ paho.Client, err error) { s.set(device.Snapshot{}, err) })
+	s.client = paho.NewClient(settings)
+	s.client.Connect()
+	return s, nil
+}
+
+// Close ends the subscription.
+func (s *Source) Close() error {
+	s.client.Disconnect(100)
+	return nil
+}
+
+func (s *Source) receive(_ paho.Client, message paho.Message) {
+	if message.Retained() && s.options.Mapping.Time == "" {
+		return
+	}
+	s.set(s.options.Mapping.decode(message.Payload(), s.options.Now()))
+}
+
+func (s *Source) set(snapshot device.Snapshot, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.snapshot, s.err = snapshot, err
+}
+
+// Read returns what the last message said. Junk is an error until a message
+// that is right follows.
+func (s *Source) Read(context.Context) (device.Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		quality := device.QualityOf(s.err)
+		return device.Snapshot{Quality: quality}, &device.QualityError{Quality: quality, Err: s.err}
+	}
+	if age := s.options.Now().Sub(s.snapshot.At); age > s.options.MaxAge {
+		return device.Snapshot{Quality: device.Stale}, &device.QualityError{
+			Quality: device.Stale, Err: fmt.Errorf("topic %s: the last value is %v old, expected at most %v", s.options.Mapping.Topic, age.Round(time.Second), s.options.MaxAge),
+		}
+	}
+	return s.snapshot, nil
+}
