@@ -199,8 +199,10 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		field    string
 		old, new any
 	}{
-		{"chain_id", old.ChainID, next.ChainID}, {"key", old.Key, next.Key},
-		{"listen", old.Listen, next.Listen}, {"spool_mib", old.SpoolBytes, next.SpoolBytes},
+		{"chain_id", old.ChainID, next.ChainID},
+		{"key", old.Key, next.Key},
+		{"listen", old.Listen, next.Listen},
+		{"spool_mib", old.SpoolBytes, next.SpoolBytes},
 	} {
 		if fixed.old != fixed.new {
 			return fmt.Errorf("%s: %s %w", g.options.ConfigFile, fixed.field, ErrRestart)

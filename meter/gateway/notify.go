@@ -50,7 +50,8 @@ func (g *Gateway) Alive(within time.Duration) bool {
 		return false
 	}
 	select {
-	case <-k.done:
+	case err := <-k.done:
+		_ = err // to be started again mends no disk
 		return true
 	case <-timer.C:
 		return false

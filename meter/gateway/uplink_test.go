@@ -36,9 +36,11 @@ func TestPoisoned(t *testing.T) {
 		{"first", map[int]string{0: "metering/register_back"}},
 		{"last", map[int]string{11: "metering/implausible"}},
 		{"some", map[int]string{3: "metering/unknown_meter", 4: "metering/future_time", 9: "metering/invalid_field"}},
-		{"all", map[int]string{0: "metering/unknown_meter", 1: "metering/unknown_meter", 2: "metering/unknown_meter", 3: "metering/unknown_meter",
+		{"all", map[int]string{
+			0: "metering/unknown_meter", 1: "metering/unknown_meter", 2: "metering/unknown_meter", 3: "metering/unknown_meter",
 			4: "metering/unknown_meter", 5: "metering/unknown_meter", 6: "metering/unknown_meter", 7: "metering/unknown_meter",
-			8: "metering/unknown_meter", 9: "metering/unknown_meter", 10: "metering/unknown_meter", 11: "metering/unknown_meter"}},
+			8: "metering/unknown_meter", 9: "metering/unknown_meter", 10: "metering/unknown_meter", 11: "metering/unknown_meter",
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n, home := newNode(t, 1), t.TempDir()
@@ -219,6 +221,7 @@ func TestBackoff(t *testing.T) {
 		t.Errorf("%v after a success", got)
 	}
 }
+
 func entriesOf(n int) []spool.Entry {
 	entries := make([]spool.Entry, n)
 	for i := range entries {

@@ -32,7 +32,7 @@ func expect(t *testing.T, b *Bus, unit byte, table Table, address, count uint16)
 
 func newBus(t *testing.T, a Address) *Bus {
 	b := NewBus(a)
-	t.Cleanup(func() { b.Close() })
+	t.Cleanup(func() { _ = b.Close() })
 	return b
 }
 
@@ -70,40 +70,40 @@ func TestFaults(t *testing.T) {
 	}{
 		{name: "no answer", fault: func(io.WriteCloser, asked) {}, want: "no answer within"},
 		{name: "late", fault: func(w io.WriteCloser, a asked) { later(w, 200*time.Millisecond, a.answer()) }, want: "no answer within"},
-		{name: "dropped", fault: func(w io.WriteCloser, _ asked) { w.Close() }, want: "closed", only: TCP},
-		{name: "dropped", fault: func(w io.WriteCloser, _ asked) { w.Close() }, want: "closed", only: RTUOverTCP},
-		{name: "dropped within", fault: func(w io.WriteCloser, a asked) { w.Write(a.answer()[:9]); w.Close() }, want: "closed", only: TCP},
-		{name: "wrong unit", fault: func(w io.WriteCloser, a asked) { a.unit++; w.Write(a.answer()) }, want: "unit 2"},
-		{name: "wrong function", fault: func(w io.WriteCloser, a asked) { a.function = 3; w.Write(a.answer()) }, want: "function 3"},
-		{name: "a function nobody asks", fault: func(w io.WriteCloser, a asked) { w.Write(a.wrap(1, 16, []byte{0, 8, 0, 2})) }, want: "function 16"},
-		{name: "fewer registers", fault: func(w io.WriteCloser, a asked) { a.count--; w.Write(a.answer()) }, want: "6 bytes"},
-		{name: "more registers", fault: func(w io.WriteCloser, a asked) { a.count++; w.Write(a.answer()) }, want: "10 bytes"},
-		{name: "truncated", fault: func(w io.WriteCloser, a asked) { f := a.answer(); w.Write(f[:len(f)-3]) }, want: "no answer within"},
-		{name: "oversized", fault: func(w io.WriteCloser, a asked) { w.Write(append(a.answer(), 1, 2, 3)) }, want: "3 bytes follow", only: RTUOverTCP},
-		{name: "oversized", fault: func(w io.WriteCloser, a asked) { w.Write(append(a.answer(), 1, 2, 3)) }, only: TCP},
-		{name: "inner length", fault: func(w io.WriteCloser, a asked) { w.Write(a.wrap(1, 4, []byte{8, 1, 2, 3, 4, 5, 6})) }, want: "says 11", only: TCP},
-		{name: "a frame of 9 bytes of data", fault: func(w io.WriteCloser, a asked) { w.Write(a.wrap(1, 4, []byte{9, 1, 2, 3, 4, 5, 6, 7, 8, 9})) }, want: "9 bytes"},
-		{name: "length beyond a frame's", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[4] = 0xFF; w.Write(f) }, want: "no Modbus frame", only: TCP},
-		{name: "length 0", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[5] = 0; w.Write(f) }, want: "no Modbus frame", only: TCP},
-		{name: "protocol", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[3] = 1; w.Write(f) }, want: "no Modbus frame", only: TCP},
-		{name: "later transaction", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[1]++; w.Write(f) }, want: "not asked for", only: TCP},
+		{name: "dropped", fault: func(w io.WriteCloser, _ asked) { _ = w.Close() }, want: "closed", only: TCP},
+		{name: "dropped", fault: func(w io.WriteCloser, _ asked) { _ = w.Close() }, want: "closed", only: RTUOverTCP},
+		{name: "dropped within", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.answer()[:9]); _ = w.Close() }, want: "closed", only: TCP},
+		{name: "wrong unit", fault: func(w io.WriteCloser, a asked) { a.unit++; _, _ = w.Write(a.answer()) }, want: "unit 2"},
+		{name: "wrong function", fault: func(w io.WriteCloser, a asked) { a.function = 3; _, _ = w.Write(a.answer()) }, want: "function 3"},
+		{name: "a function nobody asks", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.wrap(1, 16, []byte{0, 8, 0, 2})) }, want: "function 16"},
+		{name: "fewer registers", fault: func(w io.WriteCloser, a asked) { a.count--; _, _ = w.Write(a.answer()) }, want: "6 bytes"},
+		{name: "more registers", fault: func(w io.WriteCloser, a asked) { a.count++; _, _ = w.Write(a.answer()) }, want: "10 bytes"},
+		{name: "truncated", fault: func(w io.WriteCloser, a asked) { f := a.answer(); _, _ = w.Write(f[:len(f)-3]) }, want: "no answer within"},
+		{name: "oversized", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(append(a.answer(), 1, 2, 3)) }, want: "3 bytes follow", only: RTUOverTCP},
+		{name: "oversized", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(append(a.answer(), 1, 2, 3)) }, only: TCP},
+		{name: "inner length", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.wrap(1, 4, []byte{8, 1, 2, 3, 4, 5, 6})) }, want: "says 11", only: TCP},
+		{name: "a frame of 9 bytes of data", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.wrap(1, 4, []byte{9, 1, 2, 3, 4, 5, 6, 7, 8, 9})) }, want: "9 bytes"},
+		{name: "length beyond a frame's", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[4] = 0xFF; _, _ = w.Write(f) }, want: "no Modbus frame", only: TCP},
+		{name: "length 0", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[5] = 0; _, _ = w.Write(f) }, want: "no Modbus frame", only: TCP},
+		{name: "protocol", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[3] = 1; _, _ = w.Write(f) }, want: "no Modbus frame", only: TCP},
+		{name: "later transaction", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[1]++; _, _ = w.Write(f) }, want: "not asked for", only: TCP},
 		{name: "older transaction first", fault: func(w io.WriteCloser, a asked) {
 			old := a
 			old.address = 99
 			f := old.answer()
 			f[1]--
-			w.Write(append(f, a.answer()...))
+			_, _ = w.Write(append(f, a.answer()...))
 		}, only: TCP},
-		{name: "checksum", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[5] ^= 1; w.Write(f) }, want: "checksum", only: RTU},
-		{name: "checksum", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[len(f)-1] ^= 1; w.Write(f) }, want: "checksum", only: RTUOverTCP},
+		{name: "checksum", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[5] ^= 1; _, _ = w.Write(f) }, want: "checksum", only: RTU},
+		{name: "checksum", fault: func(w io.WriteCloser, a asked) { f := a.answer(); f[len(f)-1] ^= 1; _, _ = w.Write(f) }, want: "checksum", only: RTUOverTCP},
 		{name: "another unit's answer before", fault: func(w io.WriteCloser, a asked) {
 			other := a
 			other.unit, other.address = 9, 50
-			w.Write(append(other.answer(), a.answer()...))
+			_, _ = w.Write(append(other.answer(), a.answer()...))
 		}, only: RTU},
-		{name: "another master asks the same unit", fault: func(w io.WriteCloser, a asked) { w.Write(append([]byte{1, 4, 0, 0x28}, a.answer()...)) }, want: "0 bytes", only: RTU},
-		{name: "noise", fault: func(w io.WriteCloser, _ asked) { w.Write([]byte("\x00\xffnoise on the line\x00\x00")) }, want: "answer"},
-		{name: "an exception of 2 bytes", fault: func(w io.WriteCloser, a asked) { w.Write(a.wrap(1, 0x84, []byte{2, 2})) }, want: "exception", only: TCP},
+		{name: "another master asks the same unit", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(append([]byte{1, 4, 0, 0x28}, a.answer()...)) }, want: "0 bytes", only: RTU},
+		{name: "noise", fault: func(w io.WriteCloser, _ asked) { _, _ = w.Write([]byte("\x00\xffnoise on the line\x00\x00")) }, want: "answer"},
+		{name: "an exception of 2 bytes", fault: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.wrap(1, 0x84, []byte{2, 2})) }, want: "exception", only: TCP},
 	} {
 		for _, kind := range kinds {
 			if tc.only != "" && tc.only != kind {
@@ -141,7 +141,7 @@ func TestLateAnswers(t *testing.T) {
 			newest := make(chan io.Writer, 1) // connection: a gateway's serial side
 			fault := map[int]func(io.WriteCloser, asked){
 				1: func(_ io.WriteCloser, a asked) { // answered only when the next question is there
-					time.AfterFunc(200*time.Millisecond, func() { (<-newest).Write(a.answer()) })
+					time.AfterFunc(200*time.Millisecond, func() { _, _ = (<-newest).Write(a.answer()) })
 				},
 				2: func(w io.WriteCloser, a asked) {
 					newest <- w
@@ -186,7 +186,7 @@ func TestException(t *testing.T) {
 	for _, kind := range kinds {
 		for code := range byte(12) {
 			s, a := start(t, kind, map[int]func(io.WriteCloser, asked){
-				1: func(w io.WriteCloser, a asked) { w.Write(a.wrap(a.unit, a.function|0x80, []byte{code})) },
+				1: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.wrap(a.unit, a.function|0x80, []byte{code})) },
 			})
 			b := newBus(t, a)
 			err := expect(t, b, 1, Input, 16, 4)
@@ -233,7 +233,7 @@ func TestRefusedQuestions(t *testing.T) {
 func TestIdleClose(t *testing.T) {
 	for _, kind := range []Kind{TCP, RTUOverTCP} {
 		_, a := start(t, kind, map[int]func(io.WriteCloser, asked){
-			1: func(w io.WriteCloser, a asked) { w.Write(a.answer()); w.Close() },
+			1: func(w io.WriteCloser, a asked) { _, _ = w.Write(a.answer()); _ = w.Close() },
 		})
 		b := newBus(t, a)
 		for range 2 {
@@ -253,7 +253,7 @@ func TestReconnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBus(t, address(t, "tcp://"+listener.Addr().String()))
-	listener.Close()
+	_ = listener.Close()
 	if err := expect(t, b, 1, Input, 0, 2); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Fatalf("nobody listens: %v", err)
 	}
@@ -302,7 +302,7 @@ func TestContext(t *testing.T) {
 	if err := expect(t, b, 1, Input, 8, 4); err != nil {
 		t.Error(err)
 	}
-	b.Close()
+	_ = b.Close()
 	if err := expect(t, b, 1, Input, 8, 4); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}

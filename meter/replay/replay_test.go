@@ -30,8 +30,12 @@ func TestReplay(t *testing.T) {
 		nowMs, importWh int64
 		quality         device.Quality
 	}{
-		{999, 0, device.NotAvailable}, {1000, 10, device.Measured}, {1999, 10, device.Measured},
-		{2000, 20, device.Measured}, {7000, 20, device.Measured}, {7001, 0, device.Stale},
+		{999, 0, device.NotAvailable},
+		{1000, 10, device.Measured},
+		{1999, 10, device.Measured},
+		{2000, 20, device.Measured},
+		{7000, 20, device.Measured},
+		{7001, 0, device.Stale},
 	} {
 		now = time.UnixMilli(tc.nowMs)
 		got, err := s.Read(t.Context())

@@ -29,8 +29,8 @@ func serve(t *testing.T, units map[byte]Registers) *modbus.Bus {
 	}
 	bus := modbus.NewBus(address)
 	t.Cleanup(func() {
-		bus.Close()
-		listener.Close()
+		_ = bus.Close()
+		_ = listener.Close()
 		if err := <-done; !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}

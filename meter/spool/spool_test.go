@@ -59,7 +59,7 @@ func TestModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		options := Options{SegmentBytes: rapid.Int64Range(200, 3000).Draw(t, "segment")}
 		s, err := Open(dir, options)
 		if err != nil {
