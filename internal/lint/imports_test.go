@@ -85,6 +85,7 @@ var table = []room{
 	{name: "cmd/energymeter", ours: list(outside, "meter/...")},
 	{name: "cmd/energyvet", ours: list("internal/lint/determinism")},
 	{name: "internal/lint/..."},
+	{name: "internal/release"},
 	{name: "internal/testkit/...", ours: everything, engine: everything},
 }
 
