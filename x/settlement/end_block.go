@@ -103,8 +103,9 @@ type block struct {
 	taken, leaves int64
 	// period is the one whose registers are being taken; late says that
 	// statements of it were completed after its root had been formed.
-	period int64
-	late   bool
+	period  int64
+	late    bool
+	waiting waiting
 	// reached is the oldest period of which registers may be left for the next
 	// block.
 	reached int64
@@ -141,11 +142,12 @@ func (b *block) takeRegisters(ctx *module.Ctx) error {
 		b.taken++
 		err := ctx.Atomic(func(ctx *module.Ctx) error { return b.arrive(ctx, energy) })
 		if err != nil {
+			b.waiting.takeBack()
 			ctx.Emit(&settlementv1.SettlementFailed{Period: energy.Period, Account: energy.Account, Reason: err.Error()})
 		}
 		metering.Consume(ctx, protocol.Address(energy.Account), energy.Period)
 	}
-	return b.finishLate(ctx)
+	return b.finish(ctx)
 }
 
 // full says whether the block has done its work.
@@ -157,7 +159,7 @@ func (b *block) turnTo(ctx *module.Ctx, period int64) error {
 	if period == b.period {
 		return nil
 	}
-	if err := b.finishLate(ctx); err != nil {
+	if err := b.finish(ctx); err != nil {
 		return err
 	}
 	b.period = period
@@ -167,6 +169,7 @@ func (b *block) turnTo(ctx *module.Ctx, period int64) error {
 // arrive takes the registers of one account. Registers of accounts that do not
 // take part in the period are dropped.
 func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
+	b.waiting.latest = nil
 	noteReading(ctx, energy)
 	if err := b.forgetEarlier(ctx, energy); err != nil {
 		return err
@@ -217,6 +220,12 @@ func (b *block) forgetEarlier(ctx *module.Ctx, energy *meteringv1.Energy) error 
 		b.taken++
 	}
 	return nil
+}
+
+// finish ends the work on a period's registers.
+func (b *block) finish(ctx *module.Ctx) error {
+	b.waiting.storeAll(ctx)
+	return b.finishLate(ctx)
 }
 
 // finishLate forms a new root where late registers changed statements, and lets
