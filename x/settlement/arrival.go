@@ -6,6 +6,7 @@ import (
 
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -21,6 +22,7 @@ type arrival struct {
 	matches          []*matchingv1.Match
 	parts, certified []int64
 	selling          bool
+	params           *registryv1.Params
 	// settled says which of the matches are, trades what they became: here, not in
 	// the store, until the account has its statement or the block is done with the
 	// period.
@@ -82,6 +84,8 @@ type waiting struct {
 	// latest are the matches that the latest arrival settled with them, to be taken
 	// back if it fails.
 	latest []settledWith
+	// stored says that the store has parts of the period's matches.
+	stored bool
 }
 
 type settledWith struct {
@@ -136,7 +140,7 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 	if err != nil {
 		return err
 	}
-	a := &arrival{Tally: tally, matches: matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))}
+	a := &arrival{Tally: tally, params: b.paramsOf(ctx.Store, energy.Period), matches: matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))}
 	if err := a.measure(ctx, energy); err != nil {
 		return err
 	}
@@ -155,6 +159,7 @@ func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, ener
 		b.waiting.add(a)
 	default:
 		a.store(ctx)
+		b.waiting.stored = true
 		err = b.closeIfDone(ctx, period, tally)
 	}
 	if err != nil {
@@ -171,7 +176,7 @@ func (a *arrival) measure(ctx *module.Ctx, energy *meteringv1.Energy) (err error
 	for i, match := range a.matches {
 		obligations[i] = obligation{match.EnergyWh, match.LossPpm}
 	}
-	if a.parts, err = measure(ctx, a.Tally, energy, a.selling, obligations); err != nil {
+	if a.parts, err = measure(ctx, a.params, a.Tally, energy, a.selling, obligations); err != nil {
 		return err
 	}
 	a.certified, err = certifyExport(ctx.Store, a.Tally, a.selling, a.parts)
@@ -182,7 +187,7 @@ func (a *arrival) measure(ctx *module.Ctx, energy *meteringv1.Energy) (err error
 func (a *arrival) close(ctx *module.Ctx, period *settlementv1.Period) error {
 	rows := slices.Clone(a.trades) // which stay in the order in which they may be taken back
 	slices.SortFunc(rows, func(x, y *settlementv1.AccountTrade) int { return bytes.Compare(x.Trade.Match, y.Trade.Match) })
-	return closeAccount(ctx, period, a.Tally, rows)
+	return closeAccount(ctx, a.params, period, a.Tally, rows)
 }
 
 // counterpart is the other side of an account's match, whose registers are here.
@@ -203,6 +208,9 @@ func (b *block) counterpart(ctx *module.Ctx, match *matchingv1.Match, account []
 		if at, ok := here.place(match.Id); ok {
 			return &counterpart{Tally: here.Tally, part: here.parts[at], certified: here.certified[at], here: here, at: at}, nil
 		}
+	}
+	if !b.waiting.stored {
+		return nil, nil
 	}
 	share := takeShare(ctx, match, account)
 	if share == nil {
@@ -239,6 +247,7 @@ func (b *block) settleArrived(ctx *module.Ctx, period *settlementv1.Period, a *a
 	if err != nil {
 		return err
 	}
+	sold.WithIdentity, bought.WithIdentity = buyer.Identity, seller.Identity
 	mine, their := bought, sold
 	if a.selling {
 		mine, their = sold, bought

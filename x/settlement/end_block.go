@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -106,6 +107,11 @@ type block struct {
 	period  int64
 	late    bool
 	waiting waiting
+	// someMissing says whether registers of some account are missing past a deadline.
+	someMissing bool
+	// params are those of a period, once they were read.
+	params       *registryv1.Params
+	paramsPeriod int64
 	// reached is the oldest period of which registers may be left for the next
 	// block.
 	reached int64
@@ -124,6 +130,7 @@ type block struct {
 // stay.
 func (b *block) takeRegisters(ctx *module.Ctx) error {
 	b.reached = b.clock.LastPeriod
+	b.someMissing = !empty(ctx.Store, missing.Key())
 	for energy := range metering.Ready(ctx.Store) {
 		if energy.Period >= b.clock.LastPeriod {
 			break
@@ -150,6 +157,14 @@ func (b *block) takeRegisters(ctx *module.Ctx) error {
 	return b.finish(ctx)
 }
 
+// paramsOf returns the parameters of a period.
+func (b *block) paramsOf(r state.Reader, period int64) *registryv1.Params {
+	if b.params == nil || b.paramsPeriod != period {
+		b.params, b.paramsPeriod = registry.ParamsAt(r, period), period
+	}
+	return b.params
+}
+
 // full says whether the block has done its work.
 func (b *block) full() bool { return b.taken >= maxTaken || b.leaves >= maxLeaves }
 
@@ -163,6 +178,7 @@ func (b *block) turnTo(ctx *module.Ctx, period int64) error {
 		return err
 	}
 	b.period = period
+	b.waiting.stored = !empty(ctx.Store, shares.Key().Int64(period))
 	return nil
 }
 
@@ -205,6 +221,9 @@ func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
 // forgetEarlier ends the waiting for registers of periods before one whose
 // registers are here.
 func (b *block) forgetEarlier(ctx *module.Ctx, energy *meteringv1.Energy) error {
+	if !b.someMissing {
+		return nil
+	}
 	for key, earlier := range missing.All(ctx.Store, missing.Key().Bytes(energy.Account)) {
 		if earlier.Period >= energy.Period {
 			break

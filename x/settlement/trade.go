@@ -16,8 +16,7 @@ import (
 
 // measure writes an account's registers and tariff to its tally and returns the
 // parts of its obligations.
-func measure(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
-	params := registry.ParamsAt(ctx.Store, energy.Period)
+func measure(ctx *module.Ctx, params *registryv1.Params, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
 	share, measured := taken, energy.ImportWh
 	if selling {
 		share, measured = sold, energy.ExportWh
@@ -29,7 +28,9 @@ func measure(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Ener
 	tally.HasRegisters, tally.Estimated = true, energy.Estimated
 	tally.ImportWh, tally.ExportWh, tally.ToleranceWh = energy.ImportWh, energy.ExportWh, d.tolerance
 	tally.Violated = violates(d, measured, params.ViolationPpm, params.ViolationWh)
-	tariff := tariffOf(ctx, energy.Account, energy.Period)
+	account, _ := registry.AccountOf(ctx.Store, protocol.Address(energy.Account))
+	tariff := tariffOf(ctx, account, energy.Period)
+	tally.Identity = account.GetIdentity()
 	tally.RetailUcoinPerKwh, tally.FeedInUcoinPerKwh = tariff.GetRetailUcoinPerKwh(), tariff.GetFeedInUcoinPerKwh()
 	return d.parts, nil
 }
