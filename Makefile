@@ -80,6 +80,7 @@ cross:
 
 # The same as Debian packages.
 deb:
+	rm -f $(BUILD)/release/*.deb
 	$(GO) run ./internal/release -out $(BUILD)/release -deb
 
 # A gateway's memory and missed polls; minutes.
