@@ -44,6 +44,7 @@ type Client struct {
 	nodes []*rpchttp.HTTP
 	// calls reach the same nodes, for answers that are decoded here.
 	calls map[*rpchttp.HTTP]*jsonrpc.Client
+	pools []*http.Client
 	at    atomic.Int64
 }
 
@@ -57,11 +58,11 @@ func New(addresses ...string) (*Client, error) {
 			if parsed, err := url.Parse(address); err != nil || parsed.Host == "" {
 				return nil, fmt.Errorf("node %q: expected an address like tcp://127.0.0.1:26657", address)
 			}
-			node, calls, err := connect(address)
+			pooled, node, calls, err := connect(address)
 			if err != nil {
 				return nil, fmt.Errorf("node %q: %w", address, err)
 			}
-			c.urls, c.nodes = append(c.urls, address), append(c.nodes, node)
+			c.urls, c.nodes, c.pools = append(c.urls, address), append(c.nodes, node), append(c.pools, pooled)
 			c.calls[node] = calls
 		}
 	}
@@ -77,21 +78,29 @@ func New(addresses ...string) (*Client, error) {
 const idleConnections = 64
 
 // connect returns the engine's client of one node, and the way for calls of our
-// own; both share their connections.
-func connect(address string) (*rpchttp.HTTP, *jsonrpc.Client, error) {
+// own; both share the connections of the pool.
+func connect(address string) (*http.Client, *rpchttp.HTTP, *jsonrpc.Client, error) {
 	pooled, err := jsonrpc.DefaultHTTPClient(address)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if transport, ok := pooled.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = idleConnections
 	}
 	calls, err := jsonrpc.NewWithHTTPClient(address, pooled)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	node, err := rpchttp.NewWithClient(address, "/websocket", pooled)
-	return node, calls, err
+	return pooled, node, calls, err
+}
+
+// Close closes the connections that no request uses. A client that is made for a
+// few requests would leave them open for as long as the nodes let it.
+func (c *Client) Close() {
+	for _, pooled := range c.pools {
+		pooled.CloseIdleConnections()
+	}
 }
 
 // URLs returns the nodes' addresses.

@@ -18,11 +18,13 @@ const sample = `# Gateway of an energy market. energymeter doctor checks this fi
 chain_id: %s
 nodes:            # RPC addresses; the next is asked when one fails
 %s
+#discover: no     # do not also use the endpoints that the chain's aggregators name
 key: gateway      # name of the key in the folder keys
 #passphrase_file: passphrase
 #listen: 127.0.0.1:9464   # /metrics and /healthz
 poll: 10s         # how often meters are read
-#interval: 15m    # how often a reading is signed; default: at the end of the chain's periods
+#interval: 15m    # how often a reading is signed at most, beside the ends of the chain's periods;
+                  # default: as the gateway's operator set on chain, or at these ends only
 #batch: 500       # readings in one envelope at most
 #spool_mib: 256   # what the readings that wait may take
 meters: []

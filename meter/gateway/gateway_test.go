@@ -27,7 +27,7 @@ type dial struct {
 	now   func() time.Time
 	edit  func(*device.Snapshot)
 	err   error
-	reads int
+	shown []time.Time // by each read that gave something
 }
 
 func dialAt(at time.Time) device.Snapshot {
@@ -38,11 +38,11 @@ func dialAt(at time.Time) device.Snapshot {
 func (d *dial) Read(context.Context) (device.Snapshot, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.reads++
 	if d.err != nil {
 		return device.Snapshot{}, d.err
 	}
 	s := dialAt(d.now())
+	d.shown = append(d.shown, s.At)
 	if d.edit != nil {
 		d.edit(&s)
 	}
