@@ -28,7 +28,7 @@ func TestWriteDispatch(t *testing.T) {
 	if err := writeDispatch(&out, answer); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, "table", out.String(), "-6.000 kW", "-1.500 kWh", "-1.000 kW", "in 1.490 kWh, out 0.020 kWh", "-4.200 kW", "-1.050 kWh",
+	contains(t, "table", out.String(), "-6 kW", "-1.5 kWh", "-1 kW", "in 1.49 kWh, out 0.02 kWh", "-4.2 kW", "-1.05 kWh",
 		"7: -500 W", "limited", "-450 W", "2026-01-31T12:00:01.5Z", "done (version 1 of 2)", "8: off", "9: charge from own")
 	out.Reset()
 	if err := writeDispatch(&out, &dispatchv1.QueryDispatchResponse{}); err != nil {
