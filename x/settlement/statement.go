@@ -72,6 +72,11 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 	if err := certifyPurchases(ctx, statement); err != nil {
 		return err
 	}
+	if !statement.Missing {
+		if err := keepStock(ctx, statement, !statement.Estimated); err != nil {
+			return err
+		}
+	}
 	if err := bookZoneFees(ctx, period.Totals, statement); err != nil {
 		return err
 	}
