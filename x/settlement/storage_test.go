@@ -11,6 +11,7 @@ import (
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/testkit/market"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/origin"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/settlement"
 )
@@ -297,6 +298,12 @@ func addressOf(name string) []byte {
 func TestStorageUnseen(t *testing.T) {
 	for _, late := range []bool{true, false} {
 		m := market.New(t, stocks, "sun", "cell")
+		_, err := origin.Issue(m.Ctx("cell"), market.Address("cell"), []origin.Delivery{{
+			Seller: market.Address("sun"), EnergyType: registryv1.EnergyType_ENERGY_TYPE_SOLAR, Month: units.MonthOf(p), EnergyWh: 700,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		m.End()
 		deliver(m, map[string]flow{"sun": {0, 1000}}, "sun", "cell")
 		if late {
@@ -319,6 +326,9 @@ func TestStorageUnseen(t *testing.T) {
 			want *= 2
 		}
 		batches(m, "in stock", stockOf(m, "cell"), unknown(want))
+		if got := heldBy(m, "cell"); got != 700 {
+			t.Errorf("late %t: cell holds %d of 700", late, got)
+		}
 	}
 }
 
