@@ -57,7 +57,7 @@ var table = []room{
 	{name: "x/origin", ours: list(contract, "x/registry")},
 	{name: "x/metering", ours: list(contract, trade)},
 	{name: "x/credit", ours: list(contract, trade, "x/metering", "x/credit/*")},
-	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/grid/*", "x/matching/*")},
+	{name: "x/matching", ours: list(contract, trade, "x/origin", "x/metering", "x/credit", "x/grid/*", "x/matching/*")},
 	{name: "x/settlement", ours: list(contract, trade, "x/origin", "x/metering", "x/credit", "x/matching/...", "x/settlement/*")},
 	{name: "x/dispatch", ours: list(contract, "x/registry", "x/matching", "x/settlement")},
 

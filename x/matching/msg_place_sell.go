@@ -2,10 +2,13 @@ package matching
 
 import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/matching/clearing"
+	"github.com/energyd/energyd/x/origin"
 	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
@@ -49,6 +52,15 @@ func statedSell(m *matchingv1.MsgPlaceSell) *matchingv1.SellOrder {
 	}
 }
 
+// environmentOf is the environmental index of what a meter's owner offers (SPEC 15):
+// of storage that of the stock, where stocks are kept.
+func environmentOf(r state.Reader, meter *registryv1.Meter, params *registryv1.Params, energyWh int64) int64 {
+	if meter.EnergyType == registryv1.EnergyType_ENERGY_TYPE_STORAGE && params.StorageEfficiencyPpm > 0 {
+		return origin.Environment(r, protocol.Address(meter.Account), energyWh)
+	}
+	return meter.Environment
+}
+
 // enterSell judges an offer of the signer's, adds what the chain knows, and puts
 // it into the book. The energy type and environmental index are those of the
 // meter, which the authority approved.
@@ -66,7 +78,7 @@ func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
 		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(order.Period), order.Meter)
 	}
 	order.Account, order.Market, order.AvailableWh = sender.Bytes(), e.book.Market, order.EnergyWh
-	order.Environment, order.EnergyType = meter.Environment, meter.EnergyType
+	order.Environment, order.EnergyType = environmentOf(ctx.Store, meter, e.params, order.EnergyWh), meter.EnergyType
 	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)

@@ -9,6 +9,7 @@
 //	1 holdings  account, month, energy type  Holding, while it holds or retired any
 //	2 totals    month, energy type           Total
 //	3 excesses  seller, energy type          Excess, until it is netted
+//	4 stocks    account                      Stock, while its storage holds any
 //
 // A certificate is a number of Wh of one energy type and one month of production
 // (the UTC month in which the period began), not a record per trade: of 10 000
@@ -29,10 +30,25 @@
 // the transaction and the event only; the state keeps the sum. Debt stops neither:
 // certificates are no coins. There are no hooks, and certificates do not expire.
 //
-// Storage has no certificates: discharging would have to issue what charging
-// cancelled, first in, first out, and no stock is kept yet.
+// Storage. A stock is a queue of batches: energy of one type and month, whose
+// certificates charging cancelled, or energy without. Charge cancels what the account
+// holds, the oldest month first, and takes the loss of the efficiency off at once, so
+// a Wh in stock is a Wh that can be discharged; what it holds nothing for dilutes
+// the stock. Discharge takes of the front what storage sold, and its buyer is issued
+// the certificates anew, of the same type and month (Delivery.Stored); Spend takes
+// what went to the grid, of which nobody has any. What the stock has not is without
+// certificates. A correction takes nothing back that was issued: energy that was not
+// discharged after all comes back to the front without certificates (Unspend), so
+// that what is sold next has less; what was not charged after all leaves the newest
+// of the stock, and its certificates are held again (Uncharge). The sellers' excess
+// is not netted against stored energy, which others produced. Like batches next to
+// each other are one. Of 100 batches on one begins only for energy without
+// certificates, others join the newest like them, and what finds none stays held.
+// Which account has a stock, and when it changes, settlement decides.
 //
-// Invariant origin: for each energy type and month issued = lost + retired + the
-// sum of what accounts hold, and retired is the sum of theirs; for each energy
-// type what was reclaimed and not yet netted is the sum of the sellers' excesses.
+// Invariant origin: for each energy type and month issued = lost + retired + stored
+// + the sum of what accounts hold, and retired is the sum of theirs; stored, which
+// charging cancelled, = lost by storage + the sum of what stocks hold + released to
+// buyers + spent, so no more is released than was cancelled; for each energy type
+// what was reclaimed and not yet netted is the sum of the sellers' excesses.
 package origin

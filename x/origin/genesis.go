@@ -17,7 +17,7 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := module.UnmarshalGenesis(data, genesis); err != nil {
 		return ErrBadGenesis.With("%v", err)
 	}
-	for _, part := range []func(state.Store, *originv1.GenesisState) error{initHoldings, initTotals, initExcesses} {
+	for _, part := range []func(state.Store, *originv1.GenesisState) error{initHoldings, initTotals, initExcesses, initStocks} {
 		if err := part(ctx.Store, genesis); err != nil {
 			return ErrBadGenesis.With("%v", err)
 		}
@@ -99,6 +99,9 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	}
 	for _, e := range excesses.All(ctx.Store, excesses.Key()) {
 		genesis.Excesses = append(genesis.Excesses, e)
+	}
+	for _, stock := range stocks.All(ctx.Store, stocks.Key()) {
+		genesis.Stocks = append(genesis.Stocks, stock)
 	}
 	return module.MarshalGenesis(genesis)
 }

@@ -19,10 +19,14 @@ func (Module) Invariants() []module.Invariant {
 	return []module.Invariant{{Name: "origin", Check: checkTotals}}
 }
 
-// checkTotals says that each Wh that was issued is held by one account or was
-// retired once.
+// checkTotals says that each Wh that was issued is held by one account, was retired
+// once or cancelled into one stock, and that no more leaves stocks than was cancelled.
 func checkTotals(r state.Reader) error {
 	held, retired := map[kind]int64{}, map[kind]int64{}
+	stored, err := inStocks(r)
+	if err != nil {
+		return err
+	}
 	for _, h := range holdings.All(r, holdings.Key()) {
 		k := kindOfHolding(h)
 		if h.HeldWh < 0 || h.RetiredWh < 0 {
@@ -38,7 +42,10 @@ func checkTotals(r state.Reader) error {
 	owed := map[registryv1.EnergyType]int64{}
 	for _, t := range totals.All(r, totals.Key()) {
 		k := kind{t.EnergyType, t.Month}
-		rest, err := units.Sum(t.IssuedWh, -t.LostWh, -t.RetiredWh, -held[k])
+		if err := checkStored(t, stored[k]); err != nil {
+			return err
+		}
+		rest, err := units.Sum(t.IssuedWh, -t.LostWh, -t.RetiredWh, -t.StoredWh, -held[k])
 		if err != nil || rest != 0 || t.RetiredWh != retired[k] || t.LostWh < 0 || t.NettedWh < 0 || t.ReclaimedWh < 0 {
 			return fmt.Errorf("%w: %v, and accounts hold %d and retired %d Wh", errBroken, t, held[k], retired[k])
 		}

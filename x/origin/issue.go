@@ -14,8 +14,13 @@ import (
 // trade makes of it.
 type Delivery struct {
 	Seller protocol.Address
-	// EnergyType of what the seller delivered; one that is Certified.
+	// EnergyType and Month of production (Unix ms) of what the seller delivered; a
+	// type that is Certified.
 	EnergyType registryv1.EnergyType
+	Month      int64
+	// Stored energy was taken of the seller's stock (Discharge): what the seller
+	// produced in excess is not netted against what others did.
+	Stored bool
 	// EnergyWh at the seller's meter. A correction gives the difference, which may
 	// be negative.
 	EnergyWh int64
@@ -38,25 +43,25 @@ type Issued struct {
 // Issue issues a buyer the certificates of what it was delivered in a period, or
 // of what a correction of the period changed (SPEC 15). Sums that do not fit 64
 // bits are an error.
-func Issue(ctx *module.Ctx, period int64, buyer protocol.Address, deliveries []Delivery) (Issued, error) {
+func Issue(ctx *module.Ctx, buyer protocol.Address, deliveries []Delivery) (Issued, error) {
 	var all Issued
-	var types []registryv1.EnergyType
+	var kinds []kind
 	for _, d := range deliveries {
-		if !slices.Contains(types, d.EnergyType) {
-			types = append(types, d.EnergyType)
+		if !slices.Contains(kinds, d.kind()) {
+			kinds = append(kinds, d.kind())
 		}
 	}
-	for _, energyType := range types { // in the order of the deliveries
+	for _, k := range kinds { // in the order of the deliveries
 		var issued Issued
 		for _, d := range deliveries {
-			if d.EnergyType != energyType {
+			if d.kind() != k {
 				continue
 			}
 			if err := d.settle(ctx, &issued); err != nil {
 				return all, err
 			}
 		}
-		if err := issued.save(ctx, buyer, kind{energyType, units.MonthOf(period)}); err != nil {
+		if err := issued.save(ctx, buyer, k); err != nil {
 			return all, err
 		}
 		if err := all.add(issued); err != nil {
@@ -66,8 +71,14 @@ func Issue(ctx *module.Ctx, period int64, buyer protocol.Address, deliveries []D
 	return all, nil
 }
 
+func (d Delivery) kind() kind { return kind{d.EnergyType, d.Month} }
+
 // settle nets a delivery against its seller's excess, and adds what became of it.
 func (d Delivery) settle(ctx *module.Ctx, issued *Issued) error {
+	if d.Stored {
+		arrived := units.Net(d.EnergyWh, d.LossPPM)
+		return issued.add(Issued{IssuedWh: arrived, LostWh: d.EnergyWh - arrived})
+	}
 	key := excessKey(d.Seller[:], d.EnergyType)
 	excess, ok := excesses.Get(ctx.Store, key)
 	if d.EnergyWh < 0 {

@@ -13,6 +13,7 @@ var (
 	holdings = state.NewMap[originv1.Holding](protocol.ModuleOrigin, 1)
 	totals   = state.NewMap[originv1.Total](protocol.ModuleOrigin, 2)
 	excesses = state.NewMap[originv1.Excess](protocol.ModuleOrigin, 3)
+	stocks   = state.NewMap[originv1.Stock](protocol.ModuleOrigin, 4)
 )
 
 // kind is what certificates do not differ in among each other.

@@ -71,7 +71,7 @@ func TestCorrection(t *testing.T) {
 	if got := certificates(m, "sun").Excesses; len(got) != 0 {
 		t.Errorf("still netted: %v", got)
 	}
-	if _, err := origin.Issue(m.Ctx("home"), december, market.Address("home"), []origin.Delivery{delivered("sun", math.MaxInt64), delivered("sun", math.MaxInt64)}); err == nil {
+	if _, err := origin.Issue(m.Ctx("home"), market.Address("home"), []origin.Delivery{delivered("sun", math.MaxInt64), delivered("sun", math.MaxInt64)}); err == nil {
 		t.Error("sums beyond 64 bits were issued")
 	}
 }

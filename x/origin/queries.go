@@ -43,6 +43,7 @@ func queryCertificates(ctx module.QueryCtx, q *originv1.QueryCertificatesRequest
 	for _, excess := range excesses.All(ctx.Store, excesses.Key().Bytes(q.Account)) {
 		answer.Excesses = append(answer.Excesses, excess)
 	}
+	answer.Stock, _ = stocks.Get(ctx.Store, stockKey(q.Account))
 	return answer, nil
 }
 

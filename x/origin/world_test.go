@@ -28,7 +28,10 @@ func delivered(seller string, energyWh int64) origin.Delivery {
 
 func issue(m *market.Market, period int64, buyer string, deliveries ...origin.Delivery) origin.Issued {
 	m.T.Helper()
-	issued, err := origin.Issue(m.Ctx(buyer), period, market.Address(buyer), deliveries)
+	for i := range deliveries {
+		deliveries[i].Month = units.MonthOf(period)
+	}
+	issued, err := origin.Issue(m.Ctx(buyer), market.Address(buyer), deliveries)
 	if err != nil {
 		m.T.Fatal(err)
 	}

@@ -163,6 +163,7 @@ func limits(p *registryv1.Params) []limit {
 		{"credit_max_grace_periods", p.CreditMaxGracePeriods, 1, maxLoanLength},
 		{"credit_max_demands", p.CreditMaxDemands, 0, maxBorrowers},
 		{"credit_min_outcome_ucoin", p.CreditMinOutcomeUcoin, 0, maxCap},
+		{"storage_efficiency_ppm", p.StorageEfficiencyPpm, 0, million},
 	}
 }
 

@@ -22,7 +22,7 @@ func certifyExport(r state.Reader, tally *settlementv1.Tally, selling bool, part
 		return none, nil
 	}
 	tally.CertifiedType = certifiedType(r, tally.Account, tally.Period)
-	if !selling || !origin.Certified(tally.CertifiedType) {
+	if !selling || tally.CertifiedType == 0 {
 		return none, nil
 	}
 	return meteredParts(tally.ExportWh, parts)
@@ -41,8 +41,11 @@ func meteredParts(exportWh int64, parts []int64) ([]int64, error) {
 // certifiedType is the energy type of an account's billing meters, none if it is
 // not certified or they differ: registers are the account's, and do not say which
 // of its meters the energy came from. Meters that only measure consumption have
-// no type and do not count.
+// no type and do not count. It is storage for an account that has a stock.
 func certifiedType(r state.Reader, account []byte, period int64) registryv1.EnergyType {
+	if hasStock(r, account, period) {
+		return ofStorage
+	}
 	var found registryv1.EnergyType
 	for _, meter := range metering.BillingMeters(r, protocol.Address(account), period) {
 		switch {
@@ -56,6 +59,16 @@ func certifiedType(r state.Reader, account []byte, period int64) registryv1.Ener
 	return found
 }
 
+// certifyTrade takes down what of a trade certificates may be issued for. Storage
+// takes it out of its stock.
+func certifyTrade(ctx *module.Ctx, trade *settlementv1.Trade, meteredWh int64, energyType registryv1.EnergyType) error {
+	if energyType == ofStorage {
+		return dischargeTrade(ctx, trade, min(trade.SoldWh, meteredWh))
+	}
+	nameOrigin(trade, meteredWh, energyType)
+	return nil
+}
+
 // nameOrigin takes down what of a trade certificates may be issued for: no more
 // than was delivered, nor than the seller's meter shows.
 func nameOrigin(trade *settlementv1.Trade, meteredWh int64, energyType registryv1.EnergyType) {
@@ -65,22 +78,27 @@ func nameOrigin(trade *settlementv1.Trade, meteredWh int64, energyType registryv
 	}
 }
 
-// nameContractOrigin is nameOrigin of a trade by contract, which shares measured
+// certifyContract is certifyTrade of a trade by contract, which shares measured
 // registers as they are.
-func nameContractOrigin(r state.Reader, period int64, trade *settlementv1.Trade) {
-	seller, _ := tallies.Get(r, tallyKey(period, trade.Seller))
-	buyer, _ := tallies.Get(r, tallyKey(period, trade.Buyer))
-	if origin.Certified(seller.GetCertifiedType()) && !buyer.GetEstimated() {
-		nameOrigin(trade, trade.SoldWh, seller.CertifiedType)
+func certifyContract(ctx *module.Ctx, period int64, trade *settlementv1.Trade) error {
+	seller, _ := tallies.Get(ctx.Store, tallyKey(period, trade.Seller))
+	buyer, _ := tallies.Get(ctx.Store, tallyKey(period, trade.Buyer))
+	if seller.GetCertifiedType() == 0 || buyer.GetEstimated() {
+		return nil
 	}
+	return certifyTrade(ctx, trade, trade.SoldWh, seller.CertifiedType)
 }
 
 // certifyPurchases issues an account the certificates of what it bought.
 func certifyPurchases(ctx *module.Ctx, statement *settlementv1.Statement) error {
 	var deliveries []origin.Delivery
 	for _, trade := range statement.Trades {
-		if trade.CertifiedWh > 0 && bytes.Equal(trade.Buyer, statement.Account) {
-			deliveries = append(deliveries, deliveryOf(trade, trade.CertifiedWh))
+		switch {
+		case trade.CertifiedWh == 0 || !bytes.Equal(trade.Buyer, statement.Account):
+		case trade.EnergyType == ofStorage:
+			deliveries = append(deliveries, deliveriesOfStock(trade)...)
+		default:
+			deliveries = append(deliveries, deliveryOf(statement.Period, trade, trade.CertifiedWh))
 		}
 	}
 	return certify(ctx, statement, deliveries...)
@@ -88,8 +106,11 @@ func certifyPurchases(ctx *module.Ctx, statement *settlementv1.Statement) error 
 
 // deliveryOf is energy of a trade as certificates see it; negative where a
 // correction takes it back.
-func deliveryOf(trade *settlementv1.Trade, energyWh int64) origin.Delivery {
-	return origin.Delivery{Seller: protocol.Address(trade.Seller), EnergyType: trade.EnergyType, EnergyWh: energyWh, LossPPM: trade.LossPpm}
+func deliveryOf(period int64, trade *settlementv1.Trade, energyWh int64) origin.Delivery {
+	return origin.Delivery{
+		Seller: protocol.Address(trade.Seller), EnergyType: trade.EnergyType, Month: units.MonthOf(period),
+		EnergyWh: energyWh, LossPPM: trade.LossPpm,
+	}
 }
 
 // certify issues the certificates of deliveries to the buyer whose statement it
@@ -98,7 +119,7 @@ func certify(ctx *module.Ctx, statement *settlementv1.Statement, deliveries ...o
 	if len(deliveries) == 0 {
 		return nil
 	}
-	issued, err := origin.Issue(ctx, statement.Period, protocol.Address(statement.Account), deliveries)
+	issued, err := origin.Issue(ctx, protocol.Address(statement.Account), deliveries)
 	if err != nil {
 		return err
 	}
@@ -112,8 +133,11 @@ func certify(ctx *module.Ctx, statement *settlementv1.Statement, deliveries ...o
 
 // recertify takes down anew what of a corrected trade certificates may be issued
 // for: what of it the seller's corrected registers show, none if those of a side
-// were estimated or missing.
+// were estimated or missing. What storage sold keeps what it took of the stock.
 func (w *resettlement) recertify(seller, buyer *party, trade *settlementv1.Trade) error {
+	if trade.EnergyType == ofStorage {
+		return nil
+	}
 	trade.CertifiedWh, trade.EnergyType = 0, 0
 	if seller.Estimated || buyer.Estimated || trade.SellerMissing || trade.BuyerMissing {
 		return nil
@@ -152,7 +176,7 @@ func (w *resettlement) reissue(buyer *party, was, next *settlementv1.Trade) erro
 		named = was
 	}
 	if more := next.CertifiedWh - was.CertifiedWh; more != 0 {
-		return certify(w.ctx, buyer.Statement, deliveryOf(named, more))
+		return certify(w.ctx, buyer.Statement, deliveryOf(w.period.Period, named, more))
 	}
 	return nil
 }

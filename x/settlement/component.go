@@ -10,6 +10,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/metering"
+	"github.com/energyd/energyd/x/origin"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -109,9 +110,12 @@ func nodeOf(r state.Reader, account []byte) string {
 	return found.GetGridNode()
 }
 
-// environmentOf is the environmental index of what an account exports: the least
-// of its billing meters', which a contract does not tell apart.
+// environmentOf is the environmental index of what an account exports: that of its
+// stock, or the least of its billing meters', which a contract does not tell apart.
 func environmentOf(r state.Reader, account []byte, period int64) int64 {
+	if hasStock(r, account, period) {
+		return origin.Environment(r, protocol.Address(account), 1)
+	}
 	index := int64(0)
 	for i, meter := range metering.BillingMeters(r, protocol.Address(account), period) {
 		if i == 0 || meter.Environment < index {

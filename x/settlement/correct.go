@@ -94,6 +94,9 @@ func correct(ctx *module.Ctx, correction *meteringv1.Correction, read *int) erro
 	if err := w.settleDifferences(); err != nil {
 		return err
 	}
+	if err := correctStock(ctx, a.Statement, correction); err != nil {
+		return err
+	}
 	periods.Set(ctx.Store, periodKey(period.Period), period) // until its root is formed
 	ctx.Emit(&settlementv1.AccountCorrected{
 		Period: period.Period, Account: a.Account, ImportWh: correction.ImportWh, ExportWh: correction.ExportWh,

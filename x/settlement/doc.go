@@ -263,6 +263,21 @@
 // its first statement, which names them; a correction issues the difference
 // (certify).
 //
+// Storage. Where storage_efficiency_ppm is not 0, an account whose billing meters
+// are all of storage has a stock (x/origin): what it imports is charged, what it
+// exports discharged. A match or contract by which it sells takes what certificates
+// could be issued for out of the stock when it settles, which its trade names
+// (origins), and the buyer is issued the certificates of that with its statement.
+// With the account's own statement its import is charged, which cancels the
+// certificates that it holds by then, those of its purchases in the period included,
+// and what else it exported is spent. So what charges in a period is sold with
+// certificates in a later one, and while a statement waits for others what charged
+// waits as well. Estimated and late registers count, but without certificates. A
+// correction of the account's own registers changes how much is in the stock
+// (correctStock); what trades took, and what buyers were issued of it, stays. The
+// environmental index of a contract's trades is that of the next Wh in stock when
+// the period is opened.
+//
 // Grid fees. Where a fee between zones is part of a trade's fee, the trade names
 // the zones, those of when it was cleared or its contract's period was opened, and
 // the part. With the buyer's first statement it is booked per pair of zones and

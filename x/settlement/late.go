@@ -63,6 +63,9 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 			return err
 		}
 	}
+	if err := keepStock(ctx, statement, false); err != nil { // as late registers certify nothing
+		return err
+	}
 	missing.Delete(ctx.Store, missingKey(energy.Account, energy.Period))
 	period.Missing--
 	periods.Set(ctx.Store, periodKey(period.Period), period)

@@ -23,7 +23,7 @@ import (
 )
 
 // TestMixed adds to what TestSimulation does all that meets in a settled period:
-// corrections, certificates that are passed on and retired, fees between zones,
+// corrections, certificates that are passed on, retired and stored, fees between zones,
 // loans, groups of meters that fail together, revocations, and a chain that is
 // exported and begun anew. The invariants hold after every block; in the end
 // nothing is escrowed or exposed any more.
@@ -68,6 +68,9 @@ func newMixed(rt *rapid.T) *mixed {
 		p.EscrowReliefPpm, p.EscrowReliefAbove = draw("relief", 0, 400_000, 1_000_000), draw("above", 0, 55)
 		if rapid.Bool().Draw(rt, "quotas") {
 			p.ReliabilityQuotas = []*registryv1.ReliabilityQuota{{Trades: draw("trades", 0, 3, 100), EnergyWh: draw("energy", 0, 3000, 100_000)}}
+		}
+		if p.StorageEfficiencyPpm = draw("efficiency of storage", 0, 900_000, 1_000_000); rapid.Bool().Draw(rt, "storage") {
+			meter(s.names[0], registryv1.EnergyType_ENERGY_TYPE_STORAGE, 1)(g)
 		}
 		for i, name := range s.names {
 			g.Balance(name).FreeUcoin = draw("coins of "+name, 20_000_000, 1_000_000, 100_000)

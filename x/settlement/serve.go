@@ -179,7 +179,9 @@ func deliver(ctx *module.Ctx, period *settlementv1.Period, t *settlementv1.Contr
 		LossPpm: t.LossPpm, PriceUcoinPerKwh: t.PriceUcoinPerKwh, FeeUcoinPerKwh: t.FeeUcoinPerKwh, Environment: t.Environment,
 		FromZone: t.FromZone, ToZone: t.ToZone, ZoneFeeUcoinPerKwh: t.ZoneFeeUcoinPerKwh,
 	}
-	nameContractOrigin(ctx.Store, period.Period, trade)
+	if err := certifyContract(ctx, period.Period, trade); err != nil {
+		return err
+	}
 	var err error
 	if trade.AmountUcoin, err = units.Amount(trade.PriceUcoinPerKwh, deliveredWh); err != nil {
 		return err

@@ -20,7 +20,9 @@ import (
 // TestSimulation trades, confirms, signs and cancels contracts, freezes, reads meters early, late, with gaps
 // or never, and lets the chain stand still; the invariants are checked after
 // every block. In the end every meter speaks, and what the meters counted must
-// equal what the statements say.
+// equal what the statements say. It is beside internal/testkit/simulation, which
+// predicts every coin of a market, for what that leaves out: contracts and their
+// years, among orders with quotas, relief and debts.
 func TestSimulation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := &simulation{rt: rt, coins: map[string]int64{}, counted: map[string]flow{}, due: map[string]int64{}, lent: map[string]int64{}, made: map[string]*settlementv1.Statement{}}

@@ -72,6 +72,11 @@ func closeAccount(ctx *module.Ctx, params *registryv1.Params, period *settlement
 	if err := certifyPurchases(ctx, statement); err != nil {
 		return err
 	}
+	if !statement.Missing {
+		if err := keepStock(ctx, statement, !statement.Estimated); err != nil {
+			return err
+		}
+	}
 	if err := bookZoneFees(ctx, period.Totals, statement); err != nil {
 		return err
 	}

@@ -80,7 +80,9 @@ func settle(ctx *module.Ctx, period *settlementv1.Period, match *matchingv1.Matc
 		FromZone: match.FromZone, ToZone: match.ToZone, ZoneFeeUcoinPerKwh: match.ZoneFeeUcoinPerKwh,
 	}
 	if d.measured {
-		nameOrigin(trade, d.certified, d.energyType)
+		if err := certifyTrade(ctx, trade, d.certified, d.energyType); err != nil {
+			return nil, nil, err
+		}
 	}
 	if trade.AmountUcoin, err = units.Amount(match.PriceUcoinPerKwh, deliveredWh); err != nil {
 		return nil, nil, err

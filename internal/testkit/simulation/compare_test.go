@@ -23,7 +23,8 @@ import (
 func (s *simulation) compareMoney(name string) error {
 	account := protocol.Address(accountOf(name))
 	balance := bank.BalanceOf(s.Store, account)
-	errs := errors.Join(expect(name+" has free", balance.FreeUcoin, s.model.free[name]), expect(name+" has in escrow", balance.EscrowUcoin, s.model.escrow[name]))
+	errs := errors.Join(expect(name+" has free", balance.FreeUcoin, s.model.free[name]), expect(name+" has in escrow", balance.EscrowUcoin, s.model.escrow[name]),
+		expect(name+" is exposed by", balance.ExposedUcoin, s.model.exposed[name]))
 	want := s.model.debts[name]
 	if err := expect(name+" owes", bank.DebtOf(s.Store, account), s.model.owes(name, "")); err != nil || len(want) == 0 {
 		return errors.Join(errs, err)

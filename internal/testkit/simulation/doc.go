@@ -15,17 +15,19 @@
 //     and of each root (settling, statements);
 //   - what corrected readings change of that, ucoin by ucoin: trades, make-whole
 //     payments, residuals, who pays what, who owes what (corrections, resettle);
-//   - certificates of origin that members hold and what of theirs was taken back
-//     (certificates);
+//   - certificates of origin that members hold, passed on and used up, and what of
+//     theirs was taken back (certificates);
+//   - what stands behind orders: quotas and verifications, exposure, the sellers'
+//     security (reliability);
 //   - loans, what they may draw and who may borrow (loans);
 //   - credit values, whom a +1 stands for, and who is frozen for what (conduct).
 //
-// Not in it are contracts, fees between zones, and the quotas and the relief of
-// escrow of reliability: each sequence has none, so that orders escrow all that
-// they may cost.
+// Not in it are contracts, fees between zones and storage: package x/settlement has
+// models of its own for the first (contracts and their years).
 //
-// Its only inputs from the chain are what matching made of the orders (which live
-// and which are matched; package x/matching has its own models) and the rate that
+// Its only inputs from the chain are what matching made of the orders (which live,
+// which are matched, and how a match's cost is cut into escrow and exposure, which
+// is compared with its orders'; package x/matching has its own models) and the rate that
 // a credit bank asks (x/credit/stackelberg has its own).
 //
 // A sequence has 200 operations drawn by rapid, besides what meters and gateways

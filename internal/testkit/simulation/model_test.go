@@ -24,7 +24,10 @@ type model struct {
 	known      map[string]string // names by address
 	meters     map[string]*meter
 	conduct    map[string]*conduct
-	buys       map[string]*buyOrder
+	orders     map[string]*order
+	// reliability and exposed: SPEC 9.
+	reliability map[string]*reliability
+	exposed     map[string]int64
 	certificates
 	nowMs int64
 
@@ -48,8 +51,8 @@ func newModel(genesis *market.Genesis, stepWh int64, names []string) *model {
 		ledger:  ledger{free: map[string]int64{}, escrow: map[string]int64{}, debts: map[string][]debt{}, guarantee: params.GuaranteeLimitUcoin},
 		lending: lending{lines: map[string]*line{}, demands: map[string]demand{}, loans: map[string][]*loan{}, history: map[string]*history{}},
 		params:  params, stepWh: stepWh, names: slices.Clone(names), known: map[string]string{},
-		meters: map[string]*meter{}, conduct: map[string]*conduct{}, buys: map[string]*buyOrder{}, periods: map[int64]*period{},
-		certificates: certificates{held: map[string]int64{}, excess: map[string]int64{}},
+		meters: map[string]*meter{}, conduct: map[string]*conduct{}, orders: map[string]*order{}, reliability: map[string]*reliability{}, exposed: map[string]int64{}, periods: map[int64]*period{},
+		certificates: certificates{held: map[string]int64{}, retired: map[string]int64{}, excess: map[string]int64{}},
 	}
 	m.byIdentity = append(slices.Clone(names), operator)
 	slices.SortFunc(m.byIdentity, func(a, b string) int { return bytes.Compare(genesis.Account(a).Identity, genesis.Account(b).Identity) })
@@ -57,6 +60,7 @@ func newModel(genesis *market.Genesis, stepWh int64, names []string) *model {
 	for _, name := range names {
 		address := market.Address(name)
 		m.known[string(address[:])] = name
+		m.reliability[name] = &reliability{verification: 1}
 		m.meters[name], m.conduct[name], m.history[name] = &meter{fixed: map[int64]*boundary{}}, &conduct{initial: 60}, &history{}
 	}
 	return m

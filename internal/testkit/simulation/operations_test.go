@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
@@ -23,7 +24,7 @@ var operations = []struct {
 	{24, "block", (*simulation).block},
 	{40, "order", (*simulation).order},
 	{3, "cancel", (*simulation).cancel},
-	{10, "confirm", (*simulation).confirm},
+	{16, "confirm", (*simulation).confirm},
 	{6, "readings", (*simulation).readings},
 	{2, "reading again", (*simulation).readAgain},
 	{2, "bad reading", (*simulation).readBadly},
@@ -33,6 +34,10 @@ var operations = []struct {
 	{6, "demand", (*simulation).demand},
 	{3, "repayment", (*simulation).repayment},
 	{2, "capital", (*simulation).capital},
+	{2, "re-authorisation", (*simulation).reauthorise},
+	{2, "countersignature", (*simulation).countersign},
+	{3, "certificates passed on", (*simulation).passOn},
+	{2, "certificates used up", (*simulation).useUp},
 	{1, "freeze", (*simulation).freeze},
 	{2, "thaw", (*simulation).thaw},
 }
@@ -85,16 +90,9 @@ func (s *simulation) block() {
 	}
 }
 
-// placed is an order that the chain took.
-type placed struct {
-	account, id string
-	period      int64
-	buys        bool
-}
-
 // order places one, most often for the next period with its gate ahead. Whether
-// matching takes it the model does not say, only that a buyer without debt held
-// what it costs.
+// matching takes it the model does not say, only that who orders without debt had
+// what stands behind it.
 func (s *simulation) order() {
 	name := s.active("orders")
 	if name == "" {
@@ -107,26 +105,24 @@ func (s *simulation) order() {
 	price := below(s.rt, "price", 400_000)
 	wh := 1 + below(s.rt, "energy", 3_000)
 	consent := &matchingv1.Consent{Standing: below(s.rt, "standing", 4) < 3}
-	if sells(name) != (below(s.rt, "other side", 16) == 15) {
-		id, err := s.Send(name, &matchingv1.MsgPlaceSell{
-			Period: at, PriceUcoinPerKwh: price, EnergyWh: wh, Meter: market.Meter(name), Consent: consent,
-		})
-		if err == nil {
-			s.placed = append(s.placed, placed{name, string(id.Bytes()), at, false})
-		}
-		return
+	o := &order{account: name, period: at, energyWh: wh, buys: sells(name) == (below(s.rt, "other side", 16) == 15)}
+	var msg proto.Message = &matchingv1.MsgPlaceSell{
+		Period: at, PriceUcoinPerKwh: price, EnergyWh: wh, Meter: market.Meter(name), Consent: consent,
 	}
-	id, err := s.Send(name, &matchingv1.MsgPlaceBuy{Period: at, PriceUcoinPerKwh: price + 200_000, EnergyWh: wh, Consent: consent})
+	if o.buys {
+		price += 200_000
+		msg = &matchingv1.MsgPlaceBuy{Period: at, PriceUcoinPerKwh: price, EnergyWh: wh, Consent: consent}
+	}
+	id, err := s.Send(name, msg)
 	if err != nil {
 		return
 	}
-	escrow := amount(price+200_000, wh) + amount(s.model.params.FeeUcoinPerKwh, wh)
-	if s.model.owes(name, "") > 0 || s.model.free[name] < escrow {
-		s.rt.Fatalf("height %d: %s orders for %d with %d free and %d owed", s.Height, name, escrow, s.model.free[name], s.model.owes(name, ""))
+	o.id = string(id.Bytes())
+	if err := s.model.accept(o, price, s.model.params.FeeUcoinPerKwh); err != nil {
+		s.rt.Fatalf("height %d: %v", s.Height, err)
 	}
-	s.model.hold(name, escrow)
-	s.model.buys[string(id.Bytes())] = &buyOrder{id: string(id.Bytes()), account: name, period: at, energyWh: wh, escrow: escrow}
-	s.placed = append(s.placed, placed{name, string(id.Bytes()), at, true})
+	s.placed = append(s.placed, o)
+	seen.order(o)
 }
 
 // cancel takes one of the latest orders back, which works before the gate.
@@ -135,7 +131,7 @@ func (s *simulation) cancel() {
 		return
 	}
 	latest := s.placed[max(0, len(s.placed)-5):]
-	order := rapid.SampledFrom(latest).Draw(s.rt, "cancelled")
+	order := latest[below(s.rt, "cancelled", int64(len(latest)))]
 	if registered(s, order.account).Status != registryv1.Status_STATUS_ACTIVE {
 		return
 	}
@@ -143,30 +139,37 @@ func (s *simulation) cancel() {
 	if err == nil && s.TimeMs >= order.period-s.model.params.GateLeadMs {
 		s.rt.Fatalf("height %d: cancelled after the gate: %+v", s.Height, order)
 	}
-	if err == nil && order.buys {
-		known := s.model.buys[order.id]
-		if known == nil {
+	if err == nil {
+		if s.model.orders[order.id] == nil {
 			s.rt.Fatalf("height %d: cancelled again: %+v", s.Height, order)
 		}
-		s.model.giveBack(known, book{})
-		delete(s.model.buys, order.id)
+		s.model.giveBack(order, book{})
+		delete(s.model.orders, order.id)
 	}
 }
 
-// confirm signs or vetoes a member's pre-matches. Only matching knows them.
+// confirm signs or vetoes pre-matches of a member, or of everybody, since those of
+// orders with security need both. Only matching knows them.
 func (s *simulation) confirm() {
-	name := s.active("confirms")
-	if name == "" {
-		return
+	names := s.model.names
+	if rapid.Bool().Draw(s.rt, "one") {
+		names = []string{s.pick("confirms")}
 	}
-	account := market.Address(name)
+	for _, name := range names {
+		if registered(s, name).Status == registryv1.Status_STATUS_ACTIVE {
+			s.confirmAs(name)
+		}
+	}
+}
+
+func (s *simulation) confirmAs(name string) {
 	for period := range matching.Periods(s.Store) {
-		got, err := market.Query[*matchingv1.QueryMatchesResponse](s.Market, &matchingv1.QueryMatchesRequest{Period: period, Account: account[:]})
+		got, err := market.Query[*matchingv1.QueryMatchesResponse](s.Market, &matchingv1.QueryMatchesRequest{Period: period, Account: addressOf(name)})
 		if err != nil {
 			s.rt.Fatal(err)
 		}
 		for _, match := range got.Prematches {
-			veto := below(s.rt, "veto", 4) == 3
+			veto := below(s.rt, "veto", 8) == 7
 			_, _ = s.Send(name, &matchingv1.MsgConfirm{Period: period, Match: match.Id, Veto: veto}) // it may have signed
 		}
 	}
@@ -215,7 +218,7 @@ func (s *simulation) transfer() {
 	}
 	ucoin := 1 + below(s.rt, "transferred", 2_000_000)
 	address := market.Address(to)
-	taken := s.send(from, &bankv1.MsgTransfer{To: address[:], AmountUcoin: ucoin}, from != to && s.model.owes(from, "") == 0 && s.model.free[from] >= ucoin)
+	taken := s.send(from, &bankv1.MsgTransfer{To: address[:], AmountUcoin: ucoin}, from != to && s.model.owes(from, "") == 0 && s.model.spendable(from) >= ucoin)
 	if taken {
 		s.model.free[from] -= ucoin
 		s.model.receive(to, ucoin)
@@ -263,7 +266,7 @@ func (s *simulation) repayment() {
 		left += l.principal + l.interest
 	}
 	ucoin := min(1+below(s.rt, "repaid", 2_000_000), max(left+1-below(s.rt, "too much", 2), 1))
-	taken := s.send(name, &creditv1.MsgRepayLoan{AmountUcoin: ucoin}, s.model.owes(name, "") == 0 && s.model.free[name] >= ucoin && left >= ucoin)
+	taken := s.send(name, &creditv1.MsgRepayLoan{AmountUcoin: ucoin}, s.model.owes(name, "") == 0 && s.model.spendable(name) >= ucoin && left >= ucoin)
 	if taken {
 		s.model.repayLoans(name, ucoin)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/energyd/energyd/x/matching"
 )
 
-// book is what the model takes from matching: the buys that live and the matches
+// book is what the model takes from matching: the orders that live and the matches
 // that both sides confirmed and that did not settle, by period.
 type book struct {
 	live    map[string]bool
@@ -27,6 +27,9 @@ func readBook(m *market.Market) book {
 		for _, order := range orders.Buys {
 			now.live[string(order.Id)] = true
 		}
+		for _, order := range orders.Sells {
+			now.live[string(order.Id)] = true
+		}
 		for match := range matching.Matches(m.Store, period) {
 			now.matches[period] = append(now.matches[period], match)
 		}
@@ -34,66 +37,76 @@ func readBook(m *market.Market) book {
 	return now
 }
 
-// buyOrder is one that the chain accepted and that holds bid + fee for all of its
-// energy.
-type buyOrder struct {
+// order is one that the chain accepted, with what stands behind it: of a buy escrow
+// and exposure, which are bid + fee for all of its energy, of a sell its security.
+type order struct {
 	id, account      string
 	period, energyWh int64
-	escrow           int64
-	stopped          bool
+	buys             bool
+	escrow, exposed  int64
+	verification     int64 // what it was charged to
+	// ended: only its confirmed matches are left of it.
+	ended bool
 }
 
-// held is what matches hold in escrow, of one order if it is named.
-func held(order string, matches []*matchingv1.Match) (wh, ucoin int64) {
+// held is what confirmed matches have of an order.
+func (o *order) held(matches []*matchingv1.Match) (wh, escrow, exposed int64) {
 	for _, match := range matches {
-		if order == "" || string(match.BuyOrder) == order {
-			wh += match.EnergyWh
-			ucoin += escrowOf(match)
+		switch {
+		case o.buys && string(match.BuyOrder) == o.id:
+			wh, escrow, exposed = wh+match.EnergyWh, escrow+match.EscrowUcoin, exposed+match.ExposedUcoin
+		case !o.buys && string(match.SellOrder) == o.id:
+			wh, escrow = wh+match.EnergyWh, escrow+match.SecurityUcoin
 		}
 	}
-	return wh, ucoin
+	return wh, escrow, exposed
 }
 
-// escrowOf is price x v + fee x v, each truncated.
-func escrowOf(match *matchingv1.Match) int64 {
-	return amount(match.PriceUcoinPerKwh, match.EnergyWh) + amount(match.FeeUcoinPerKwh, match.EnergyWh)
-}
-
-// giveBack releases what an order's confirmed matches do not hold.
-func (m *model) giveBack(order *buyOrder, now book) {
-	_, taken := held(order.id, now.matches[order.period])
-	if order.escrow > taken {
-		m.release(order.account, order.escrow-taken)
+// giveBack ends what stands behind an order beyond what its confirmed matches hold.
+func (m *model) giveBack(o *order, now book) {
+	if o.ended {
+		return
 	}
-	order.escrow = taken
+	o.ended = true
+	wh, escrow, exposed := o.held(now.matches[o.period])
+	if wh < o.energyWh {
+		m.refund(o, o.energyWh-wh)
+	}
+	m.exposed[o.account] -= o.exposed - exposed
+	if o.escrow > escrow {
+		m.release(o.account, o.escrow-escrow)
+	}
 }
 
 // stop takes back what is left of the orders of a frozen account; the energy of
 // its unconfirmed pre-matches is left as well.
 func (m *model) stop(name string, now book) {
-	for _, order := range m.sortedBuys() {
-		if order.account != name || !now.live[order.id] || order.stopped {
-			continue
-		}
-		if taken, _ := held(order.id, now.matches[order.period]); taken < order.energyWh {
-			m.giveBack(order, now)
-			order.stopped = true
+	for _, o := range m.sortedOrders() {
+		if wh, _, _ := o.held(now.matches[o.period]); o.account == name && now.live[o.id] && wh < o.energyWh {
+			m.giveBack(o, now)
 		}
 	}
 }
 
-// forget releases what is left of orders whose book is final.
+// forget ends orders whose book is final.
 func (m *model) forget(now book) {
-	for _, order := range m.sortedBuys() {
-		if !now.live[order.id] {
-			m.giveBack(order, now)
-			delete(m.buys, order.id)
+	for _, o := range m.sortedOrders() {
+		if !now.live[o.id] {
+			m.giveBack(o, now)
+			delete(m.orders, o.id)
 		}
 	}
 }
 
-func (m *model) sortedBuys() []*buyOrder {
-	return slices.SortedFunc(maps.Values(m.buys), func(a, b *buyOrder) int {
-		return cmp.Or(cmp.Compare(a.period, b.period), m.compare(a.account, b.account), cmp.Compare(a.id, b.id))
+// sortedOrders are all orders as books have them, sells first.
+func (m *model) sortedOrders() []*order {
+	side := func(o *order) int {
+		if o.buys {
+			return 1
+		}
+		return 0
+	}
+	return slices.SortedFunc(maps.Values(m.orders), func(a, b *order) int {
+		return cmp.Or(cmp.Compare(a.period, b.period), cmp.Compare(side(a), side(b)), m.compare(a.account, b.account), cmp.Compare(a.id, b.id))
 	})
 }

@@ -50,6 +50,7 @@ type part struct{ name, match string }
 type side struct {
 	trade         *settlementv1.Trade
 	repaid, loans int64
+	drawn         int64 // of a buyer's payment
 }
 
 func (p *period) open() int { return p.members - len(p.statements) }

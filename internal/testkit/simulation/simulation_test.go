@@ -48,7 +48,7 @@ type simulation struct {
 	stopped     []string
 	before, now book
 	references  int
-	placed      []placed
+	placed      []*order
 }
 
 func sequence(rt *rapid.T) {
@@ -75,6 +75,7 @@ func begin(rt *rapid.T) *simulation {
 		step := rapid.SampledFrom([]int64{1, 100}).Draw(rt, "step of meters")
 		for _, name := range names {
 			g.MeterOf(name).StepWh = step
+			g.Account(name).UserType = userType(name)
 			coins[name] = rapid.SampledFrom([]int64{15_000_000, 3_000_000, 1_000_000, 50_000_000}).Draw(rt, "coins of "+name)
 			g.Balance(name).FreeUcoin = coins[name]
 		}
@@ -112,6 +113,7 @@ func drawParams(rt *rapid.T, g *market.Genesis) {
 		p.CreditCapsUcoin = []int64{0, 0, 100_000, 150_000, 200_000, 250_000, 300_000, 350_000, 400_000, 450_000, 500_000}
 	}
 	p.LeastOutcomeWh = draw("least energy of an outcome", 0, 500)
+	drawReliability(rt, p)
 	p.FreezeWindow, p.FreezeViolations = 5, draw("violations until frozen", 0, 1, 3)
 }
 
@@ -133,6 +135,9 @@ func (s *simulation) openBank() {
 func (s *simulation) end() {
 	s.before = readBook(s.Market)
 	s.End()
+	if err := s.compareCover(); err != nil {
+		s.rt.Fatalf("height %d: %v", s.Height, err)
+	}
 	s.model.endBlock(s.TimeMs, s.stopped, s.before, s.now)
 	s.stopped = nil
 	s.model.judge()
@@ -198,6 +203,7 @@ func (s *simulation) compare() []string {
 		differ(s.compareConduct(name))
 		differ(s.compareLoans(name))
 		differ(s.compareCertificates(name))
+		differ(s.compareReliability(name))
 	}
 	differ(s.compareSettlement())
 	return found
@@ -217,10 +223,24 @@ func accountOf(name string) []byte {
 // tally counts what happened in all sequences: a simulation in which nothing
 // happens proves nothing.
 type tally struct {
-	blocks, trades, wholes, stoodIn, late, violations, lent, defaults, repaid, guaranteed, frozen, thawed, estimated, waived, certified, withheld, corrected, claimed, reclaimed atomic.Int64
+	blocks, trades, wholes, stoodIn, late, violations, lent, defaults, repaid, guaranteed, frozen, thawed, estimated, waived, certified, withheld, corrected, claimed, reclaimed,
+	charged, exposed, secured, verified, passedOn, usedUp, unpaid, securities atomic.Int64
 }
 
 var seen tally
+
+// order counts what stands behind one.
+func (t *tally) order(o *order) {
+	if o.verification > 0 {
+		t.charged.Add(1)
+	}
+	if o.escrow > 0 && o.exposed > 0 {
+		t.exposed.Add(1)
+	}
+	if !o.buys && o.escrow > 0 {
+		t.secured.Add(1)
+	}
+}
 
 func (t *tally) count(s *simulation) {
 	t.blocks.Add(1)
@@ -231,6 +251,9 @@ func (t *tally) count(s *simulation) {
 		}
 		if trade.GridStoodIn {
 			t.stoodIn.Add(1)
+		}
+		if trade.UnpaidAmountUcoin+trade.UnpaidFeeUcoin > 0 {
+			t.unpaid.Add(1)
 		}
 	}
 	for _, made := range s.model.made {
@@ -291,6 +314,14 @@ func (t *tally) report(tb testing.TB) {
 		{"corrected statements", &t.corrected},
 		{"statements with claims of corrections", &t.claimed},
 		{"statements whose certificates were taken back", &t.reclaimed},
+		{"orders within a quota", &t.charged},
+		{"orders escrowed in part", &t.exposed},
+		{"sells with security", &t.secured},
+		{"payments out of security", &t.securities},
+		{"trades of exposed orders that left debt", &t.unpaid},
+		{"full verifications", &t.verified},
+		{"certificates passed on", &t.passedOn},
+		{"certificates used up", &t.usedUp},
 	} {
 		tb.Logf("%8d %s", row.count.Load(), row.what)
 		if row.count.Load() == 0 && !tb.Failed() && !testing.Short() {

@@ -44,38 +44,81 @@ func (m *model) trade(p *period, match *matchingv1.Match, d delivery, measured b
 		payee = upperGrid
 	}
 	ofSeller, ofBuyer := &side{trade: t}, &side{trade: t}
-	if claim := escrowOf(match); claim > 0 {
-		m.escrow[buyer] -= claim
-		ofSeller.repaid = m.receive(payee, t.AmountUcoin)
-		m.receive(feeLedger, t.FeeUcoin)
-		ofBuyer.repaid = m.receive(buyer, claim-t.AmountUcoin-t.FeeUcoin)
-	}
+	m.payTrade(match, payee, ofSeller, ofBuyer)
 	if !d.byGrid {
-		ofSeller.loans = m.repayLoans(seller, t.AmountUcoin-ofSeller.repaid)
+		ofSeller.loans = m.repayLoans(seller, t.AmountUcoin-t.UnpaidAmountUcoin-ofSeller.repaid)
 	}
 	if measured {
-		m.makeWhole(t, d, ofSeller, ofBuyer)
+		makeWhole(t, d)
 	}
+	m.payWhole(t, match.SecurityUcoin, ofSeller, ofBuyer)
 	p.sides[seller] = append(p.sides[seller], ofSeller)
 	p.sides[buyer] = append(p.sides[buyer], ofBuyer)
 	m.settled = append(m.settled, t)
 }
 
-// makeWhole: a seller short of what the buyer could take pays what the buyer pays
+// payTrade pays amount and fee out of the match's escrow, of which the rest goes
+// back; what it does not cover the buyer pays as for energy of the grid.
+func (m *model) payTrade(match *matchingv1.Match, payee string, ofSeller, ofBuyer *side) {
+	t, buyer, claim := ofBuyer.trade, m.known[string(match.Buyer)], match.EscrowUcoin
+	energy := min(t.AmountUcoin, claim)
+	fee := min(t.FeeUcoin, claim-energy)
+	m.exposed[buyer] -= match.ExposedUcoin
+	m.escrow[buyer] -= claim
+	ofSeller.repaid = m.receive(payee, energy)
+	m.receive(feeLedger, fee)
+	ofBuyer.repaid = m.receive(buyer, claim-energy-fee)
+	lends := t.PriceUcoinPerKwh+t.FeeUcoinPerKwh <= market.Retail
+	b := m.buyEnergy(buyer, payee, t.AmountUcoin-energy, lends)
+	t.GuaranteedAmountUcoin, t.UnpaidAmountUcoin = b.guaranteed, t.AmountUcoin-energy-b.own-b.lent-b.guaranteed
+	ofSeller.repaid += b.repaid
+	f := m.buyEnergy(buyer, feeLedger, t.FeeUcoin-fee, lends)
+	t.GuaranteedFeeUcoin, t.UnpaidFeeUcoin = f.guaranteed, t.FeeUcoin-fee-f.own-f.lent-f.guaranteed
+	ofBuyer.drawn = b.lent + f.lent
+}
+
+// bought is what was paid for energy: by the buyer, its bank and the guarantee
+// fund, and what the payee repaid of it.
+type bought struct{ own, lent, guaranteed, repaid int64 }
+
+// buyEnergy pays from the free balance, the credit line if the bank lends for it,
+// and the guarantee fund; the rest is owed.
+func (m *model) buyEnergy(buyer, payee string, ucoin int64, lends bool) (b bought) {
+	if lends {
+		b.lent = m.draw(buyer, ucoin-max(m.free[buyer], 0))
+		b.repaid = m.receive(payee, b.lent)
+	}
+	var repaid int64
+	b.own, b.guaranteed, repaid = m.payForEnergy(buyer, payee, ucoin-b.lent)
+	b.repaid += repaid
+	return b
+}
+
+// makeWhole: a seller short of what the buyer could take owes what the buyer pays
 // the grid beyond price and fee, a buyer short of what the seller could deliver
-// pays what the seller gets of the grid less than the price.
-func (m *model) makeWhole(t *settlementv1.Trade, d delivery, ofSeller, ofBuyer *side) {
+// what the seller gets of the grid less than the price.
+func makeWhole(t *settlementv1.Trade, d delivery) {
+	t.MakeWholeBySellerUcoin = amount(max(0, market.Retail-t.PriceUcoinPerKwh-t.FeeUcoinPerKwh), d.buyerWh-d.sellerWh)
+	t.MakeWholeByBuyerUcoin = amount(max(0, t.PriceUcoinPerKwh-market.FeedIn), d.sellerWh-d.buyerWh)
+}
+
+// payWhole pays it, a seller out of its security first, and gives the rest of that
+// back.
+func (m *model) payWhole(t *settlementv1.Trade, security int64, ofSeller, ofBuyer *side) {
 	seller, buyer := m.known[string(t.Seller)], m.known[string(t.Buyer)]
-	switch {
-	case d.sellerWh < d.buyerWh:
-		extra := max(0, market.Retail-t.PriceUcoinPerKwh-t.FeeUcoinPerKwh)
-		t.MakeWholeBySellerUcoin = amount(extra, d.buyerWh-d.sellerWh)
-		paid, repaid := m.pay(seller, buyer, t.MakeWholeBySellerUcoin)
-		t.UnpaidMakeWholeUcoin = t.MakeWholeBySellerUcoin - paid
+	secured := min(security, t.MakeWholeBySellerUcoin)
+	m.escrow[seller] -= security
+	ofBuyer.repaid += m.receive(buyer, secured)
+	ofSeller.repaid += m.receive(seller, security-secured)
+	if secured > 0 {
+		seen.securities.Add(1)
+	}
+	if rest := t.MakeWholeBySellerUcoin - secured; rest > 0 {
+		paid, repaid := m.pay(seller, buyer, rest)
+		t.UnpaidMakeWholeUcoin = rest - paid
 		ofBuyer.repaid += repaid
-	case d.buyerWh < d.sellerWh:
-		extra := max(0, t.PriceUcoinPerKwh-market.FeedIn)
-		t.MakeWholeByBuyerUcoin = amount(extra, d.sellerWh-d.buyerWh)
+	}
+	if t.MakeWholeByBuyerUcoin > 0 {
 		paid, repaid := m.pay(buyer, seller, t.MakeWholeByBuyerUcoin)
 		t.UnpaidMakeWholeUcoin = t.MakeWholeByBuyerUcoin - paid
 		ofSeller.repaid += repaid
@@ -95,6 +138,7 @@ func (m *model) bill(p *period, name string) {
 	for _, side := range sides {
 		s.RepaidUcoin += side.repaid
 		s.LoansRepaidUcoin += side.loans
+		s.DrawnUcoin += side.drawn
 		addTrade(s, proto.Clone(side.trade).(*settlementv1.Trade))
 	}
 	if f != nil {
@@ -147,11 +191,14 @@ func addTrade(s *settlementv1.Statement, t *settlementv1.Trade) {
 	switch {
 	case buys:
 		s.BoughtWh += t.BoughtWh
-		s.PaidUcoin += t.AmountUcoin + t.FeeUcoin
-		s.FeesUcoin += t.FeeUcoin
+		guaranteed, unpaid := t.GuaranteedAmountUcoin+t.GuaranteedFeeUcoin, t.UnpaidAmountUcoin+t.UnpaidFeeUcoin
+		s.PaidUcoin += t.AmountUcoin + t.FeeUcoin - guaranteed - unpaid
+		s.FeesUcoin += t.FeeUcoin - t.GuaranteedFeeUcoin - t.UnpaidFeeUcoin
+		s.GuaranteedUcoin += guaranteed
+		s.DebtUcoin += guaranteed + unpaid
 	case !t.GridStoodIn:
 		s.SoldWh += t.SoldWh
-		s.ReceivedUcoin += t.AmountUcoin
+		s.ReceivedUcoin += t.AmountUcoin - t.UnpaidAmountUcoin
 	}
 	whole := t.MakeWholeByBuyerUcoin + t.MakeWholeBySellerUcoin
 	paid := whole - t.UnpaidMakeWholeUcoin
@@ -180,14 +227,12 @@ func (m *model) exchange(s *settlementv1.Statement, name string) {
 	s.LoansRepaidUcoin += m.repayLoans(name, s.GridReceivedUcoin-repaid)
 
 	costs := amount(market.Retail, s.GridImportWh) + amount(market.Retail, -s.GridExportWh)
-	lent := m.draw(name, costs-max(m.free[name], 0))
-	m.free[upperGrid] += lent
-	own, guaranteed, _ := m.payForEnergy(name, upperGrid, costs-lent)
-	s.DrawnUcoin += lent
-	s.GridPaidUcoin = own + lent
-	s.PaidUcoin += own + lent
-	s.DebtUcoin += costs - own - lent
-	s.GuaranteedUcoin += guaranteed
+	paid := m.buyEnergy(name, upperGrid, costs, true)
+	s.DrawnUcoin += paid.lent
+	s.GridPaidUcoin = paid.own + paid.lent
+	s.PaidUcoin += paid.own + paid.lent
+	s.DebtUcoin += costs - paid.own - paid.lent
+	s.GuaranteedUcoin += paid.guaranteed
 }
 
 // issue makes a version of a statement: after = before + received + drawn - paid -
@@ -228,7 +273,8 @@ func (m *model) arriveLate(p *period, e energy) {
 		t.SoldWh = min(t.SoldWh, shared.parts[i])
 		t.BoughtWh = arrives(t.SoldWh, t.LossPpm)
 		t.AmountUcoin, t.FeeUcoin = amount(t.PriceUcoinPerKwh, t.SoldWh), amount(t.FeeUcoinPerKwh, t.SoldWh)
-		t.UnpaidFeeUcoin, t.GuaranteedFeeUcoin = 0, 0 // the buyer's
+		// The buyer's: the grid pays in full.
+		t.UnpaidFeeUcoin, t.GuaranteedFeeUcoin, t.UnpaidAmountUcoin, t.GuaranteedAmountUcoin = 0, 0, 0, 0
 		_, repaid := m.pay(upperGrid, e.name, t.AmountUcoin)
 		s.SoldWh += t.SoldWh
 		s.ReceivedUcoin += t.AmountUcoin

@@ -22,7 +22,7 @@ const (
 )
 
 // QueryCertificatesRequest lists an account's certificates by month and energy
-// type, and what of its own sales is to be netted.
+// type, what of its own sales is to be netted, and what its storage holds.
 type QueryCertificatesRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Account []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -86,9 +86,11 @@ func (x *QueryCertificatesRequest) GetLimit() int64 {
 }
 
 type QueryCertificatesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Holdings      []*Holding             `protobuf:"bytes,1,rep,name=holdings,proto3" json:"holdings,omitempty"`
-	Excesses      []*Excess              `protobuf:"bytes,2,rep,name=excesses,proto3" json:"excesses,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Holdings []*Holding             `protobuf:"bytes,1,rep,name=holdings,proto3" json:"holdings,omitempty"`
+	Excesses []*Excess              `protobuf:"bytes,2,rep,name=excesses,proto3" json:"excesses,omitempty"`
+	// What its storage holds, none if it has none.
+	Stock         *Stock `protobuf:"bytes,3,opt,name=stock,proto3" json:"stock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,6 +135,13 @@ func (x *QueryCertificatesResponse) GetHoldings() []*Holding {
 func (x *QueryCertificatesResponse) GetExcesses() []*Excess {
 	if x != nil {
 		return x.Excesses
+	}
+	return nil
+}
+
+func (x *QueryCertificatesResponse) GetStock() *Stock {
+	if x != nil {
+		return x.Stock
 	}
 	return nil
 }
@@ -243,10 +252,11 @@ const file_energy_origin_v1_query_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1d\n" +
 	"\n" +
 	"from_month\x18\x02 \x01(\x03R\tfromMonth\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\x03R\x05limit\"\x88\x01\n" +
+	"\x05limit\x18\x03 \x01(\x03R\x05limit\"\xb7\x01\n" +
 	"\x19QueryCertificatesResponse\x125\n" +
 	"\bholdings\x18\x01 \x03(\v2\x19.energy.origin.v1.HoldingR\bholdings\x124\n" +
-	"\bexcesses\x18\x02 \x03(\v2\x18.energy.origin.v1.ExcessR\bexcesses\"T\n" +
+	"\bexcesses\x18\x02 \x03(\v2\x18.energy.origin.v1.ExcessR\bexcesses\x12-\n" +
+	"\x05stock\x18\x03 \x01(\v2\x17.energy.origin.v1.StockR\x05stock\"T\n" +
 	"\x1dQueryCertificateTotalsRequest\x12\x1d\n" +
 	"\n" +
 	"from_month\x18\x01 \x01(\x03R\tfromMonth\x12\x14\n" +
@@ -274,17 +284,19 @@ var file_energy_origin_v1_query_proto_goTypes = []any{
 	(*QueryCertificateTotalsResponse)(nil), // 3: energy.origin.v1.QueryCertificateTotalsResponse
 	(*Holding)(nil),                        // 4: energy.origin.v1.Holding
 	(*Excess)(nil),                         // 5: energy.origin.v1.Excess
-	(*Total)(nil),                          // 6: energy.origin.v1.Total
+	(*Stock)(nil),                          // 6: energy.origin.v1.Stock
+	(*Total)(nil),                          // 7: energy.origin.v1.Total
 }
 var file_energy_origin_v1_query_proto_depIdxs = []int32{
 	4, // 0: energy.origin.v1.QueryCertificatesResponse.holdings:type_name -> energy.origin.v1.Holding
 	5, // 1: energy.origin.v1.QueryCertificatesResponse.excesses:type_name -> energy.origin.v1.Excess
-	6, // 2: energy.origin.v1.QueryCertificateTotalsResponse.totals:type_name -> energy.origin.v1.Total
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 2: energy.origin.v1.QueryCertificatesResponse.stock:type_name -> energy.origin.v1.Stock
+	7, // 3: energy.origin.v1.QueryCertificateTotalsResponse.totals:type_name -> energy.origin.v1.Total
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_energy_origin_v1_query_proto_init() }

@@ -103,7 +103,7 @@ func (x *Holding) GetRetiredWh() int64 {
 }
 
 // Total is all certificates of an energy type and month:
-// issued = lost + retired + the sum of what accounts hold.
+// issued = lost + retired + stored + the sum of what accounts hold.
 type Total struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	EnergyType v1.EnergyType          `protobuf:"varint,1,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
@@ -114,8 +114,16 @@ type Total struct {
 	LostWh    int64 `protobuf:"varint,4,opt,name=lost_wh,json=lostWh,proto3" json:"lost_wh,omitempty"`
 	RetiredWh int64 `protobuf:"varint,5,opt,name=retired_wh,json=retiredWh,proto3" json:"retired_wh,omitempty"`
 	// What corrections took back, and what was not issued in exchange.
-	ReclaimedWh   int64 `protobuf:"varint,6,opt,name=reclaimed_wh,json=reclaimedWh,proto3" json:"reclaimed_wh,omitempty"`
-	NettedWh      int64 `protobuf:"varint,7,opt,name=netted_wh,json=nettedWh,proto3" json:"netted_wh,omitempty"`
+	ReclaimedWh int64 `protobuf:"varint,6,opt,name=reclaimed_wh,json=reclaimedWh,proto3" json:"reclaimed_wh,omitempty"`
+	NettedWh    int64 `protobuf:"varint,7,opt,name=netted_wh,json=nettedWh,proto3" json:"netted_wh,omitempty"`
+	// What charging storage cancelled: stored = storage_lost + what stocks hold of it
+	// + released + spent. Lost by the efficiency of storage; released to what
+	// storage sold, for which certificates are issued anew, part of issued; spent
+	// by what it discharged without them, to the grid or unmeasured.
+	StoredWh      int64 `protobuf:"varint,8,opt,name=stored_wh,json=storedWh,proto3" json:"stored_wh,omitempty"`
+	StorageLostWh int64 `protobuf:"varint,9,opt,name=storage_lost_wh,json=storageLostWh,proto3" json:"storage_lost_wh,omitempty"`
+	ReleasedWh    int64 `protobuf:"varint,10,opt,name=released_wh,json=releasedWh,proto3" json:"released_wh,omitempty"`
+	SpentWh       int64 `protobuf:"varint,11,opt,name=spent_wh,json=spentWh,proto3" json:"spent_wh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,6 +207,150 @@ func (x *Total) GetNettedWh() int64 {
 	return 0
 }
 
+func (x *Total) GetStoredWh() int64 {
+	if x != nil {
+		return x.StoredWh
+	}
+	return 0
+}
+
+func (x *Total) GetStorageLostWh() int64 {
+	if x != nil {
+		return x.StorageLostWh
+	}
+	return 0
+}
+
+func (x *Total) GetReleasedWh() int64 {
+	if x != nil {
+		return x.ReleasedWh
+	}
+	return 0
+}
+
+func (x *Total) GetSpentWh() int64 {
+	if x != nil {
+		return x.SpentWh
+	}
+	return 0
+}
+
+// Batch is energy in storage: of one energy type and month of production, whose
+// certificates charging cancelled, or of no type and month 0, without.
+type Batch struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	EnergyType v1.EnergyType          `protobuf:"varint,1,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
+	Month      int64                  `protobuf:"varint,2,opt,name=month,proto3" json:"month,omitempty"`
+	// What can be discharged of it: the efficiency is taken off when it is charged.
+	EnergyWh      int64 `protobuf:"varint,3,opt,name=energy_wh,json=energyWh,proto3" json:"energy_wh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batch) Reset() {
+	*x = Batch{}
+	mi := &file_energy_origin_v1_state_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batch) ProtoMessage() {}
+
+func (x *Batch) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_origin_v1_state_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batch.ProtoReflect.Descriptor instead.
+func (*Batch) Descriptor() ([]byte, []int) {
+	return file_energy_origin_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Batch) GetEnergyType() v1.EnergyType {
+	if x != nil {
+		return x.EnergyType
+	}
+	return v1.EnergyType(0)
+}
+
+func (x *Batch) GetMonth() int64 {
+	if x != nil {
+		return x.Month
+	}
+	return 0
+}
+
+func (x *Batch) GetEnergyWh() int64 {
+	if x != nil {
+		return x.EnergyWh
+	}
+	return 0
+}
+
+// Stock is what an account's storage holds, first in, first out.
+type Stock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Batches       []*Batch               `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stock) Reset() {
+	*x = Stock{}
+	mi := &file_energy_origin_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stock) ProtoMessage() {}
+
+func (x *Stock) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_origin_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stock.ProtoReflect.Descriptor instead.
+func (*Stock) Descriptor() ([]byte, []int) {
+	return file_energy_origin_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Stock) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Stock) GetBatches() []*Batch {
+	if x != nil {
+		return x.Batches
+	}
+	return nil
+}
+
 // Excess is what more was certified of a seller's energy than it delivered, as
 // corrections found: it is netted against what is certified of it next.
 type Excess struct {
@@ -212,7 +364,7 @@ type Excess struct {
 
 func (x *Excess) Reset() {
 	*x = Excess{}
-	mi := &file_energy_origin_v1_state_proto_msgTypes[2]
+	mi := &file_energy_origin_v1_state_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +376,7 @@ func (x *Excess) String() string {
 func (*Excess) ProtoMessage() {}
 
 func (x *Excess) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_origin_v1_state_proto_msgTypes[2]
+	mi := &file_energy_origin_v1_state_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +389,7 @@ func (x *Excess) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Excess.ProtoReflect.Descriptor instead.
 func (*Excess) Descriptor() ([]byte, []int) {
-	return file_energy_origin_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_energy_origin_v1_state_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Excess) GetSeller() []byte {
@@ -266,13 +418,14 @@ type GenesisState struct {
 	Holdings      []*Holding             `protobuf:"bytes,1,rep,name=holdings,proto3" json:"holdings,omitempty"`
 	Totals        []*Total               `protobuf:"bytes,2,rep,name=totals,proto3" json:"totals,omitempty"`
 	Excesses      []*Excess              `protobuf:"bytes,3,rep,name=excesses,proto3" json:"excesses,omitempty"`
+	Stocks        []*Stock               `protobuf:"bytes,4,rep,name=stocks,proto3" json:"stocks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_origin_v1_state_proto_msgTypes[3]
+	mi := &file_energy_origin_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +437,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_origin_v1_state_proto_msgTypes[3]
+	mi := &file_energy_origin_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +450,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_origin_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_energy_origin_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GenesisState) GetHoldings() []*Holding {
@@ -321,6 +474,13 @@ func (x *GenesisState) GetExcesses() []*Excess {
 	return nil
 }
 
+func (x *GenesisState) GetStocks() []*Stock {
+	if x != nil {
+		return x.Stocks
+	}
+	return nil
+}
+
 var File_energy_origin_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_origin_v1_state_proto_rawDesc = "" +
@@ -333,7 +493,7 @@ const file_energy_origin_v1_state_proto_rawDesc = "" +
 	"\x05month\x18\x03 \x01(\x03R\x05month\x12\x17\n" +
 	"\aheld_wh\x18\x04 \x01(\x03R\x06heldWh\x12\x1d\n" +
 	"\n" +
-	"retired_wh\x18\x05 \x01(\x03R\tretiredWh\"\xf3\x01\n" +
+	"retired_wh\x18\x05 \x01(\x03R\tretiredWh\"\xf4\x02\n" +
 	"\x05Total\x12?\n" +
 	"\venergy_type\x18\x01 \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\n" +
 	"energyType\x12\x14\n" +
@@ -343,16 +503,31 @@ const file_energy_origin_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"retired_wh\x18\x05 \x01(\x03R\tretiredWh\x12!\n" +
 	"\freclaimed_wh\x18\x06 \x01(\x03R\vreclaimedWh\x12\x1b\n" +
-	"\tnetted_wh\x18\a \x01(\x03R\bnettedWh\"~\n" +
+	"\tnetted_wh\x18\a \x01(\x03R\bnettedWh\x12\x1b\n" +
+	"\tstored_wh\x18\b \x01(\x03R\bstoredWh\x12&\n" +
+	"\x0fstorage_lost_wh\x18\t \x01(\x03R\rstorageLostWh\x12\x1f\n" +
+	"\vreleased_wh\x18\n" +
+	" \x01(\x03R\n" +
+	"releasedWh\x12\x19\n" +
+	"\bspent_wh\x18\v \x01(\x03R\aspentWh\"{\n" +
+	"\x05Batch\x12?\n" +
+	"\venergy_type\x18\x01 \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\n" +
+	"energyType\x12\x14\n" +
+	"\x05month\x18\x02 \x01(\x03R\x05month\x12\x1b\n" +
+	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\"T\n" +
+	"\x05Stock\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x121\n" +
+	"\abatches\x18\x02 \x03(\v2\x17.energy.origin.v1.BatchR\abatches\"~\n" +
 	"\x06Excess\x12\x16\n" +
 	"\x06seller\x18\x01 \x01(\fR\x06seller\x12?\n" +
 	"\venergy_type\x18\x02 \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\n" +
 	"energyType\x12\x1b\n" +
-	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\"\xac\x01\n" +
+	"\tenergy_wh\x18\x03 \x01(\x03R\benergyWh\"\xdd\x01\n" +
 	"\fGenesisState\x125\n" +
 	"\bholdings\x18\x01 \x03(\v2\x19.energy.origin.v1.HoldingR\bholdings\x12/\n" +
 	"\x06totals\x18\x02 \x03(\v2\x17.energy.origin.v1.TotalR\x06totals\x124\n" +
-	"\bexcesses\x18\x03 \x03(\v2\x18.energy.origin.v1.ExcessR\bexcessesB:Z8github.com/energyd/energyd/gen/energy/origin/v1;originv1b\x06proto3"
+	"\bexcesses\x18\x03 \x03(\v2\x18.energy.origin.v1.ExcessR\bexcesses\x12/\n" +
+	"\x06stocks\x18\x04 \x03(\v2\x17.energy.origin.v1.StockR\x06stocksB:Z8github.com/energyd/energyd/gen/energy/origin/v1;originv1b\x06proto3"
 
 var (
 	file_energy_origin_v1_state_proto_rawDescOnce sync.Once
@@ -366,26 +541,31 @@ func file_energy_origin_v1_state_proto_rawDescGZIP() []byte {
 	return file_energy_origin_v1_state_proto_rawDescData
 }
 
-var file_energy_origin_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_energy_origin_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_energy_origin_v1_state_proto_goTypes = []any{
 	(*Holding)(nil),      // 0: energy.origin.v1.Holding
 	(*Total)(nil),        // 1: energy.origin.v1.Total
-	(*Excess)(nil),       // 2: energy.origin.v1.Excess
-	(*GenesisState)(nil), // 3: energy.origin.v1.GenesisState
-	(v1.EnergyType)(0),   // 4: energy.registry.v1.EnergyType
+	(*Batch)(nil),        // 2: energy.origin.v1.Batch
+	(*Stock)(nil),        // 3: energy.origin.v1.Stock
+	(*Excess)(nil),       // 4: energy.origin.v1.Excess
+	(*GenesisState)(nil), // 5: energy.origin.v1.GenesisState
+	(v1.EnergyType)(0),   // 6: energy.registry.v1.EnergyType
 }
 var file_energy_origin_v1_state_proto_depIdxs = []int32{
-	4, // 0: energy.origin.v1.Holding.energy_type:type_name -> energy.registry.v1.EnergyType
-	4, // 1: energy.origin.v1.Total.energy_type:type_name -> energy.registry.v1.EnergyType
-	4, // 2: energy.origin.v1.Excess.energy_type:type_name -> energy.registry.v1.EnergyType
-	0, // 3: energy.origin.v1.GenesisState.holdings:type_name -> energy.origin.v1.Holding
-	1, // 4: energy.origin.v1.GenesisState.totals:type_name -> energy.origin.v1.Total
-	2, // 5: energy.origin.v1.GenesisState.excesses:type_name -> energy.origin.v1.Excess
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6, // 0: energy.origin.v1.Holding.energy_type:type_name -> energy.registry.v1.EnergyType
+	6, // 1: energy.origin.v1.Total.energy_type:type_name -> energy.registry.v1.EnergyType
+	6, // 2: energy.origin.v1.Batch.energy_type:type_name -> energy.registry.v1.EnergyType
+	2, // 3: energy.origin.v1.Stock.batches:type_name -> energy.origin.v1.Batch
+	6, // 4: energy.origin.v1.Excess.energy_type:type_name -> energy.registry.v1.EnergyType
+	0, // 5: energy.origin.v1.GenesisState.holdings:type_name -> energy.origin.v1.Holding
+	1, // 6: energy.origin.v1.GenesisState.totals:type_name -> energy.origin.v1.Total
+	4, // 7: energy.origin.v1.GenesisState.excesses:type_name -> energy.origin.v1.Excess
+	3, // 8: energy.origin.v1.GenesisState.stocks:type_name -> energy.origin.v1.Stock
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_energy_origin_v1_state_proto_init() }
@@ -399,7 +579,7 @@ func file_energy_origin_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_origin_v1_state_proto_rawDesc), len(file_energy_origin_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1020,8 +1020,11 @@ type Params struct {
 	// For how many periods a meter's boundaries may be corrected; 0: never. At most
 	// statement_retention_periods.
 	CorrectionRetentionPeriods int64 `protobuf:"varint,90,opt,name=correction_retention_periods,json=correctionRetentionPeriods,proto3" json:"correction_retention_periods,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	// What of the energy that charges a storage can be discharged again, in ppm; 0:
+	// no stocks are kept, and storage has no certificates.
+	StorageEfficiencyPpm int64 `protobuf:"varint,110,opt,name=storage_efficiency_ppm,json=storageEfficiencyPpm,proto3" json:"storage_efficiency_ppm,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -1383,6 +1386,13 @@ func (x *Params) GetCorrectionRetentionPeriods() int64 {
 	return 0
 }
 
+func (x *Params) GetStorageEfficiencyPpm() int64 {
+	if x != nil {
+		return x.StorageEfficiencyPpm
+	}
+	return 0
+}
+
 // ReliabilityQuota is what accounts of a user type may order before they are
 // fully verified again (S4 2: N and M).
 type ReliabilityQuota struct {
@@ -1667,7 +1677,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
 	"\tapprovals\x18\x03 \x03(\fR\tapprovals\x12%\n" +
-	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\xe2\x10\n" +
+	"\x0eexpires_height\x18\x04 \x01(\x03R\rexpiresHeight\"\x98\x11\n" +
 	"\x06Params\x12 \n" +
 	"\fgate_lead_ms\x18\x01 \x01(\x03R\n" +
 	"gateLeadMs\x12&\n" +
@@ -1722,7 +1732,8 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\x18credit_max_grace_periods\x18J \x01(\x03R\x15creditMaxGracePeriods\x12,\n" +
 	"\x12credit_max_demands\x18K \x01(\x03R\x10creditMaxDemands\x127\n" +
 	"\x18credit_min_outcome_ucoin\x18L \x01(\x03R\x15creditMinOutcomeUcoin\x12@\n" +
-	"\x1ccorrection_retention_periods\x18Z \x01(\x03R\x1acorrectionRetentionPeriods\"d\n" +
+	"\x1ccorrection_retention_periods\x18Z \x01(\x03R\x1acorrectionRetentionPeriods\x124\n" +
+	"\x16storage_efficiency_ppm\x18n \x01(\x03R\x14storageEfficiencyPpm\"d\n" +
 	"\x10ReliabilityQuota\x12\x1b\n" +
 	"\tuser_type\x18\x01 \x01(\tR\buserType\x12\x16\n" +
 	"\x06trades\x18\x02 \x01(\x03R\x06trades\x12\x1b\n" +

@@ -654,6 +654,13 @@ func (m *Params) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.StorageEfficiencyPpm != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.StorageEfficiencyPpm))
+		i--
+		dAtA[i] = 0x6
+		i--
+		dAtA[i] = 0xf0
+	}
 	if m.CorrectionRetentionPeriods != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CorrectionRetentionPeriods))
 		i--
@@ -1628,6 +1635,9 @@ func (m *Params) SizeVT() (n int) {
 	}
 	if m.CorrectionRetentionPeriods != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.CorrectionRetentionPeriods))
+	}
+	if m.StorageEfficiencyPpm != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.StorageEfficiencyPpm))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -4334,6 +4344,25 @@ func (m *Params) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.CorrectionRetentionPeriods |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 110:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StorageEfficiencyPpm", wireType)
+			}
+			m.StorageEfficiencyPpm = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StorageEfficiencyPpm |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -7,6 +7,7 @@
 package settlementv1
 
 import (
+	v11 "github.com/energyd/energyd/gen/energy/origin/v1"
 	v1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -66,15 +67,19 @@ type Trade struct {
 	// What a contract delivered at first; corrections never raise it.
 	ServedWh int64 `protobuf:"varint,29,opt,name=served_wh,json=servedWh,proto3" json:"served_wh,omitempty"`
 	// What of sold_wh certificates of origin may be issued for (SPEC 15): clean
-	// energy that the seller's meter measured, and of which type.
+	// energy that the seller's meter measured, and of which type; of a storage that
+	// for which its stock has certificates.
 	CertifiedWh int64         `protobuf:"varint,40,opt,name=certified_wh,json=certifiedWh,proto3" json:"certified_wh,omitempty"`
 	EnergyType  v1.EnergyType `protobuf:"varint,41,opt,name=energy_type,json=energyType,proto3,enum=energy.registry.v1.EnergyType" json:"energy_type,omitempty"`
 	// Where a fee between zones is part of fee_ucoin_per_kwh: the zones, and it.
 	FromZone           string `protobuf:"bytes,42,opt,name=from_zone,json=fromZone,proto3" json:"from_zone,omitempty"`
 	ToZone             string `protobuf:"bytes,43,opt,name=to_zone,json=toZone,proto3" json:"to_zone,omitempty"`
 	ZoneFeeUcoinPerKwh int64  `protobuf:"varint,44,opt,name=zone_fee_ucoin_per_kwh,json=zoneFeeUcoinPerKwh,proto3" json:"zone_fee_ucoin_per_kwh,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What the trade took of a storage's stock, in order (energy_type storage): what
+	// of it has a type is certified_wh.
+	Origins       []*v11.Batch `protobuf:"bytes,30,rep,name=origins,proto3" json:"origins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Trade) Reset() {
@@ -310,6 +315,13 @@ func (x *Trade) GetZoneFeeUcoinPerKwh() int64 {
 	return 0
 }
 
+func (x *Trade) GetOrigins() []*v11.Batch {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
 // Statement is an account's bill for a period (SPEC 8, 15). Version 1 is the
 // first; a late arrival of missing registers makes the next one, and so does each
 // correction. Energies, trades and prices are as they stand; paid, received and
@@ -381,6 +393,8 @@ type Statement struct {
 	CertificatesLostWh      int64 `protobuf:"varint,56,opt,name=certificates_lost_wh,json=certificatesLostWh,proto3" json:"certificates_lost_wh,omitempty"`
 	CertificatesNettedWh    int64 `protobuf:"varint,57,opt,name=certificates_netted_wh,json=certificatesNettedWh,proto3" json:"certificates_netted_wh,omitempty"`
 	CertificatesReclaimedWh int64 `protobuf:"varint,58,opt,name=certificates_reclaimed_wh,json=certificatesReclaimedWh,proto3" json:"certificates_reclaimed_wh,omitempty"`
+	// Certificates that charging its storage cancelled.
+	CertificatesStoredWh int64 `protobuf:"varint,65,opt,name=certificates_stored_wh,json=certificatesStoredWh,proto3" json:"certificates_stored_wh,omitempty"`
 	// Version before the latest correction; 0: never corrected.
 	CorrectsVersion int64 `protobuf:"varint,60,opt,name=corrects_version,json=correctsVersion,proto3" json:"corrects_version,omitempty"`
 	// What that correction moved: part of paid, received and debt.
@@ -692,6 +706,13 @@ func (x *Statement) GetCertificatesNettedWh() int64 {
 func (x *Statement) GetCertificatesReclaimedWh() int64 {
 	if x != nil {
 		return x.CertificatesReclaimedWh
+	}
+	return 0
+}
+
+func (x *Statement) GetCertificatesStoredWh() int64 {
+	if x != nil {
+		return x.CertificatesStoredWh
 	}
 	return 0
 }
@@ -2621,7 +2642,7 @@ var File_energy_settlement_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\n" +
-	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\x1a\x1eenergy/registry/v1/state.proto\"\xe5\b\n" +
+	" energy/settlement/v1/state.proto\x12\x14energy.settlement.v1\x1a\x1cenergy/origin/v1/state.proto\x1a\x1eenergy/registry/v1/state.proto\"\x98\t\n" +
 	"\x05Trade\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\fR\x05match\x12\x16\n" +
 	"\x06seller\x18\x02 \x01(\fR\x06seller\x12\x14\n" +
@@ -2653,7 +2674,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"energyType\x12\x1b\n" +
 	"\tfrom_zone\x18* \x01(\tR\bfromZone\x12\x17\n" +
 	"\ato_zone\x18+ \x01(\tR\x06toZone\x122\n" +
-	"\x16zone_fee_ucoin_per_kwh\x18, \x01(\x03R\x12zoneFeeUcoinPerKwh\"\xdd\r\n" +
+	"\x16zone_fee_ucoin_per_kwh\x18, \x01(\x03R\x12zoneFeeUcoinPerKwh\x121\n" +
+	"\aorigins\x18\x1e \x03(\v2\x17.energy.origin.v1.BatchR\aorigins\"\x93\x0e\n" +
 	"\tStatement\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x18\n" +
@@ -2700,7 +2722,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x0fcertificates_wh\x187 \x01(\x03R\x0ecertificatesWh\x120\n" +
 	"\x14certificates_lost_wh\x188 \x01(\x03R\x12certificatesLostWh\x124\n" +
 	"\x16certificates_netted_wh\x189 \x01(\x03R\x14certificatesNettedWh\x12:\n" +
-	"\x19certificates_reclaimed_wh\x18: \x01(\x03R\x17certificatesReclaimedWh\x12)\n" +
+	"\x19certificates_reclaimed_wh\x18: \x01(\x03R\x17certificatesReclaimedWh\x124\n" +
+	"\x16certificates_stored_wh\x18A \x01(\x03R\x14certificatesStoredWh\x12)\n" +
 	"\x10corrects_version\x18< \x01(\x03R\x0fcorrectsVersion\x122\n" +
 	"\x15correction_paid_ucoin\x18= \x01(\x03R\x13correctionPaidUcoin\x12:\n" +
 	"\x19correction_received_ucoin\x18> \x01(\x03R\x17correctionReceivedUcoin\x122\n" +
@@ -2922,38 +2945,40 @@ var file_energy_settlement_v1_state_proto_goTypes = []any{
 	(*ZoneFees)(nil),       // 19: energy.settlement.v1.ZoneFees
 	(*GenesisState)(nil),   // 20: energy.settlement.v1.GenesisState
 	(v1.EnergyType)(0),     // 21: energy.registry.v1.EnergyType
+	(*v11.Batch)(nil),      // 22: energy.origin.v1.Batch
 }
 var file_energy_settlement_v1_state_proto_depIdxs = []int32{
 	21, // 0: energy.settlement.v1.Trade.energy_type:type_name -> energy.registry.v1.EnergyType
-	0,  // 1: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
-	21, // 2: energy.settlement.v1.Tally.certified_type:type_name -> energy.registry.v1.EnergyType
-	6,  // 3: energy.settlement.v1.Contract.years:type_name -> energy.settlement.v1.ContractYear
-	21, // 4: energy.settlement.v1.Share.certified_type:type_name -> energy.registry.v1.EnergyType
-	0,  // 5: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
-	12, // 6: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
-	12, // 7: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
-	1,  // 8: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
-	15, // 9: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
-	13, // 10: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
-	2,  // 11: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
-	11, // 12: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
-	10, // 13: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
-	1,  // 14: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
-	14, // 15: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
-	16, // 16: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
-	17, // 17: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
-	5,  // 18: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
-	8,  // 19: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
-	9,  // 20: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
-	18, // 21: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
-	3,  // 22: energy.settlement.v1.GenesisState.groups:type_name -> energy.settlement.v1.Group
-	4,  // 23: energy.settlement.v1.GenesisState.group_waits:type_name -> energy.settlement.v1.GroupWait
-	19, // 24: energy.settlement.v1.GenesisState.zone_fees:type_name -> energy.settlement.v1.ZoneFees
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	22, // 1: energy.settlement.v1.Trade.origins:type_name -> energy.origin.v1.Batch
+	0,  // 2: energy.settlement.v1.Statement.trades:type_name -> energy.settlement.v1.Trade
+	21, // 3: energy.settlement.v1.Tally.certified_type:type_name -> energy.registry.v1.EnergyType
+	6,  // 4: energy.settlement.v1.Contract.years:type_name -> energy.settlement.v1.ContractYear
+	21, // 5: energy.settlement.v1.Share.certified_type:type_name -> energy.registry.v1.EnergyType
+	0,  // 6: energy.settlement.v1.AccountTrade.trade:type_name -> energy.settlement.v1.Trade
+	12, // 7: energy.settlement.v1.Period.totals:type_name -> energy.settlement.v1.Totals
+	12, // 8: energy.settlement.v1.StatementsRoot.totals:type_name -> energy.settlement.v1.Totals
+	1,  // 9: energy.settlement.v1.Missing.statement:type_name -> energy.settlement.v1.Statement
+	15, // 10: energy.settlement.v1.GenesisState.clock:type_name -> energy.settlement.v1.Clock
+	13, // 11: energy.settlement.v1.GenesisState.periods:type_name -> energy.settlement.v1.Period
+	2,  // 12: energy.settlement.v1.GenesisState.tallies:type_name -> energy.settlement.v1.Tally
+	11, // 13: energy.settlement.v1.GenesisState.trades:type_name -> energy.settlement.v1.AccountTrade
+	10, // 14: energy.settlement.v1.GenesisState.shares:type_name -> energy.settlement.v1.Share
+	1,  // 15: energy.settlement.v1.GenesisState.statements:type_name -> energy.settlement.v1.Statement
+	14, // 16: energy.settlement.v1.GenesisState.roots:type_name -> energy.settlement.v1.StatementsRoot
+	16, // 17: energy.settlement.v1.GenesisState.missing:type_name -> energy.settlement.v1.Missing
+	17, // 18: energy.settlement.v1.GenesisState.retirements:type_name -> energy.settlement.v1.Due
+	5,  // 19: energy.settlement.v1.GenesisState.contracts:type_name -> energy.settlement.v1.Contract
+	8,  // 20: energy.settlement.v1.GenesisState.contract_terms:type_name -> energy.settlement.v1.ContractTerms
+	9,  // 21: energy.settlement.v1.GenesisState.components:type_name -> energy.settlement.v1.Component
+	18, // 22: energy.settlement.v1.GenesisState.freezes:type_name -> energy.settlement.v1.Freeze
+	3,  // 23: energy.settlement.v1.GenesisState.groups:type_name -> energy.settlement.v1.Group
+	4,  // 24: energy.settlement.v1.GenesisState.group_waits:type_name -> energy.settlement.v1.GroupWait
+	19, // 25: energy.settlement.v1.GenesisState.zone_fees:type_name -> energy.settlement.v1.ZoneFees
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_energy_settlement_v1_state_proto_init() }

@@ -6,8 +6,10 @@ package settlementv1
 
 import (
 	fmt "fmt"
-	v1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	v1 "github.com/energyd/energyd/gen/energy/origin/v1"
+	v11 "github.com/energyd/energyd/gen/energy/registry/v1"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	io "io"
 )
@@ -87,6 +89,32 @@ func (m *Trade) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x2
 		i--
 		dAtA[i] = 0xc0
+	}
+	if len(m.Origins) > 0 {
+		for iNdEx := len(m.Origins) - 1; iNdEx >= 0; iNdEx-- {
+			if vtmsg, ok := interface{}(m.Origins[iNdEx]).(interface {
+				MarshalToSizedBufferVTStrict([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVTStrict(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Origins[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			}
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0xf2
+		}
 	}
 	if m.ServedWh != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ServedWh))
@@ -281,6 +309,13 @@ func (m *Statement) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.CertificatesStoredWh != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CertificatesStoredWh))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x88
 	}
 	if m.ClaimsUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ClaimsUcoin))
@@ -2263,6 +2298,18 @@ func (m *Trade) SizeVT() (n int) {
 	if m.ServedWh != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.ServedWh))
 	}
+	if len(m.Origins) > 0 {
+		for _, e := range m.Origins {
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
+			n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+		}
+	}
 	if m.CertifiedWh != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.CertifiedWh))
 	}
@@ -2425,6 +2472,9 @@ func (m *Statement) SizeVT() (n int) {
 	}
 	if m.ClaimsUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.ClaimsUcoin))
+	}
+	if m.CertificatesStoredWh != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.CertificatesStoredWh))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -3672,6 +3722,48 @@ func (m *Trade) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 30:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Origins", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Origins = append(m.Origins, &v1.Batch{})
+			if unmarshal, ok := interface{}(m.Origins[len(m.Origins)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Origins[len(m.Origins)-1]); err != nil {
+					return err
+				}
+			}
+			iNdEx = postIndex
 		case 40:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field CertifiedWh", wireType)
@@ -3705,7 +3797,7 @@ func (m *Trade) UnmarshalVT(dAtA []byte) error {
 				}
 				b := dAtA[iNdEx]
 				iNdEx++
-				m.EnergyType |= v1.EnergyType(b&0x7F) << shift
+				m.EnergyType |= v11.EnergyType(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -4713,6 +4805,25 @@ func (m *Statement) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 65:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CertificatesStoredWh", wireType)
+			}
+			m.CertificatesStoredWh = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CertificatesStoredWh |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -5053,7 +5164,7 @@ func (m *Tally) UnmarshalVT(dAtA []byte) error {
 				}
 				b := dAtA[iNdEx]
 				iNdEx++
-				m.CertifiedType |= v1.EnergyType(b&0x7F) << shift
+				m.CertifiedType |= v11.EnergyType(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -6842,7 +6953,7 @@ func (m *Share) UnmarshalVT(dAtA []byte) error {
 				}
 				b := dAtA[iNdEx]
 				iNdEx++
-				m.CertifiedType |= v1.EnergyType(b&0x7F) << shift
+				m.CertifiedType |= v11.EnergyType(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
