@@ -163,12 +163,14 @@ func (b *BillSummary) add(account protocol.Address, s *settlementv1.Statement) e
 		t.add(term.into, term.value)
 	}
 	for _, trade := range s.Trades {
-		b.addTrade(&t, account, trade)
+		b.addTrade(&t, account, trade, s.Missing)
 	}
 	return t.err
 }
 
-func (b *BillSummary) addTrade(t *sums, account protocol.Address, trade *settlementv1.Trade) {
+// addTrade counts a trade with its partner. What the grid sold in the account's
+// place it has not sold itself while its registers are missing.
+func (b *BillSummary) addTrade(t *sums, account protocol.Address, trade *settlementv1.Trade, missing bool) {
 	buying := bytes.Equal(trade.Buyer, account[:])
 	other := trade.Buyer
 	if buying {
@@ -183,6 +185,9 @@ func (b *BillSummary) addTrade(t *sums, account protocol.Address, trade *settlem
 	}
 	t.add(&p.CertifiedWh, trade.CertifiedWh)
 	if !buying {
+		if missing && trade.GridStoodIn {
+			return
+		}
 		t.add(&p.SoldWh, trade.SoldWh)
 		t.add(&p.SoldUcoin, trade.AmountUcoin)
 		return

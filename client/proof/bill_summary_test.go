@@ -37,14 +37,17 @@ func TestSummaries(t *testing.T) {
 			GridAloneUcoin: -50_000, Estimated: true, BalanceBeforeUcoin: 20, BalanceAfterUcoin: 30, LoansRepaidUcoin: 7,
 			Trades: []*settlementv1.Trade{{Seller: me[:], Buyer: home[:], SoldWh: 400, BoughtWh: 399, AmountUcoin: 80_000, FeeUcoin: 2_000, Contract: []byte{1}}},
 		}},
-		{Statement: &settlementv1.Statement{Period: at("2026-11-01T00:15:00Z"), Missing: true, DebtUcoin: 5, PenaltyUcoin: 5, BalanceBeforeUcoin: 30, BalanceAfterUcoin: 30}},
+		{Statement: &settlementv1.Statement{
+			Period: at("2026-11-01T00:15:00Z"), Missing: true, DebtUcoin: 5, PenaltyUcoin: 5, BalanceBeforeUcoin: 30, BalanceAfterUcoin: 30,
+			Trades: []*settlementv1.Trade{{Seller: me[:], Buyer: home[:], SoldWh: 70, BoughtWh: 70, AmountUcoin: 14_000, FeeUcoin: 350, GridStoodIn: true, SellerMissing: true}},
+		}},
 	}}
 	months, all, err := bill.Summaries()
 	if err != nil {
 		t.Fatal(err)
 	}
 	fromSun := Partner{Account: sun.String(), BoughtWh: 999, BoughtUcoin: 200_000, FeesUcoin: 45_000, CertifiedWh: 1000}
-	toHome := Partner{Account: home.String(), SoldWh: 400, SoldUcoin: 80_000, ContractWh: 400}
+	toHome := Partner{Account: home.String(), SoldWh: 400, SoldUcoin: 80_000, ContractWh: 400, StoodInWh: 70}
 	october := &BillSummary{
 		Month: "2026-10", Periods: 1, ImportWh: 1000, BoughtWh: 999, GridImportWh: 1, PurchasesUcoin: 200_000, ChainFeesUcoin: 25_000, ZoneFeesUcoin: 20_000,
 		GridPaidUcoin: 500, PaidUcoin: 245_500, GridAloneUcoin: 500_000, SavedUcoin: 254_500, CertificatesWh: 999, BalanceBeforeUcoin: 10, BalanceAfterUcoin: 20,

@@ -180,7 +180,7 @@ func billText(b *proof.Bill) string {
 			remark = "estimated"
 		}
 		if s.Waived {
-			remark += ", waived"
+			remark = strings.TrimPrefix(remark+", waived", ", ") // late registers may be measured
 		}
 		if s.CorrectsVersion > 0 {
 			remark = strings.TrimPrefix(fmt.Sprintf("%s, corrected (version %d)", remark, s.Version), ", ")

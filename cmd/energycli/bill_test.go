@@ -38,6 +38,26 @@ func TestBillNamesTrades(t *testing.T) {
 	}
 }
 
+// TestBillRemarks: what a period is like, in words, without a comma before the first.
+func TestBillRemarks(t *testing.T) {
+	for _, test := range []struct {
+		is   func(*settlementv1.Statement)
+		want string
+	}{
+		{func(s *settlementv1.Statement) { s.Missing = true }, "│ no readings "},
+		{func(s *settlementv1.Statement) { s.Missing, s.Waived = true, true }, "│ no readings, waived "},
+		{func(s *settlementv1.Statement) { s.Waived, s.Version = true, 2 }, "│ waived "}, // it came late, and was measured
+		{func(s *settlementv1.Statement) { s.Estimated, s.CorrectsVersion, s.Version = true, 1, 2 }, "│ estimated, corrected (version 2) "},
+		{func(s *settlementv1.Statement) { s.DrawnUcoin = 1_500_000 }, "│ 1.5 on loan "},
+	} {
+		bill := billOf(1000)
+		test.is(bill.Sections[0].Statement)
+		if text := billText(bill); !strings.Contains(text, test.want) {
+			t.Errorf("expected %q in:\n%s", test.want, text)
+		}
+	}
+}
+
 // monthBill has two periods of october and one of november, with a gap.
 func monthBill() *proof.Bill {
 	const october = 1_793_490_300_000 // 2026-10-31T23:45:00Z

@@ -72,7 +72,9 @@
 // rates are per loan term (SPEC 10); what is repaid does not go back to its line,
 // and the loan is judged no earlier. A loan is judged in the
 // first block of the period that begins term_periods after the one it was drawn
-// in, and what is left is taken from the free balance:
+// in, and what is left is taken from the free balance. What a buyer could not pay at
+// once and repays later, as a debt, repays no loan on the way: it is the borrower's
+// own until the end of the term.
 //
 //   - repaid: +1 for the credit value, unless less than credit_min_outcome_ucoin
 //     was lent; so at most one +1 for each period, however often it was drawn on.

@@ -113,10 +113,15 @@ func (w *waiting) settle(ctx *module.Ctx, period *settlementv1.Period, a *arriva
 	return a.close(ctx, period)
 }
 
-// takeBack undoes what a failed arrival settled; the store has taken back the rest.
-func (w *waiting) takeBack() {
+// takeBack undoes what a failed arrival settled, and its waiting; the store has
+// taken back the rest.
+func (w *waiting) takeBack(account protocol.Address) {
 	for _, latest := range slices.Backward(w.latest) {
 		latest.unsettle(latest.match)
+	}
+	if failed, ok := w.by[account]; ok {
+		delete(w.by, account)
+		w.order = slices.DeleteFunc(w.order, func(a *arrival) bool { return a == failed })
 	}
 }
 

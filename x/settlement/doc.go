@@ -231,8 +231,10 @@
 // not violated, but are paid only once registers come, at most for what they show;
 // a seller gets no +1, and saves the make-whole payment of a shortfall only where
 // registers stay estimated or come after the deadline, as anybody does who is late.
-// The others are not hurt, the grid stands in. waived in statements tells the
-// authority, which revokes the gateway.
+// The others are not hurt, the grid stands in, at its own cost: it delivers at the
+// price of the match, and keeps no security, as for any seller that is missing. So
+// three silent accounts can buy at their price what costs retail, as long as the
+// authority lets them: waived in statements tells it, and it revokes the gateway.
 //
 // A violation is charged violation_penalty_ucoin of its period's parameters, paid to
 // the guarantee fund from the free balance, else owed to it, after the residual

@@ -149,7 +149,7 @@ func (b *block) takeRegisters(ctx *module.Ctx) error {
 		b.taken++
 		err := ctx.Atomic(func(ctx *module.Ctx) error { return b.arrive(ctx, energy) })
 		if err != nil {
-			b.waiting.takeBack()
+			b.waiting.takeBack(protocol.Address(energy.Account))
 			ctx.Emit(&settlementv1.SettlementFailed{Period: energy.Period, Account: energy.Account, Reason: err.Error()})
 		}
 		metering.Consume(ctx, protocol.Address(energy.Account), energy.Period)
