@@ -62,7 +62,7 @@ time,import_wh,export_wh,power_w. It serves until it is interrupted.`,
 }
 
 // meters returns the units, which begin to count at start.
-func (s *simulation) meters(start time.Time) (map[byte]simulate.Registers, error) {
+func (s *simulation) meters(start time.Time) (map[byte]simulate.Unit, error) {
 	switch {
 	case !slices.Contains(simulate.Models, s.model):
 		return nil, usage("--model: expected %s, got %q", strings.Join(simulate.Models, " or "), s.model)
@@ -75,7 +75,7 @@ func (s *simulation) meters(start time.Time) (map[byte]simulate.Registers, error
 	if err != nil {
 		return nil, err
 	}
-	out := map[byte]simulate.Registers{}
+	out := map[byte]simulate.Unit{}
 	for unit := byte(1); unit <= s.units; unit++ {
 		show := at(unit)
 		now := func() simulate.State {
