@@ -56,6 +56,8 @@ type Device struct {
 	output  Output
 	options Options
 	bus     Bus
+	// settle is the pause before a value is read back again.
+	settle time.Duration
 
 	state State
 	// known is the setting behind state.Set; nil while it is not known.
@@ -81,7 +83,7 @@ type told struct {
 
 // NewDevice returns a device whose state is not known.
 func NewDevice(o Output, bus Bus, options Options) *Device {
-	return &Device{output: o, options: options, bus: bus}
+	return &Device{output: o, options: options, bus: bus, settle: readBackPause}
 }
 
 // Run looks after the device until ctx ends, and then leaves it in its safe

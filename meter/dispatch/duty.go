@@ -25,11 +25,14 @@ func (o *Output) setting(d *dispatchv1.Device, duty *dispatchv1.Duty) (s Setting
 		if o.Switch.Table == 0 {
 			return s, false, refuse("the device has no switch")
 		}
-		s.On = true
 		if !o.powered() {
-			s.PowerW = o.ratedW()
+			if d.Kind != dispatchv1.DeviceKind_DEVICE_KIND_SWITCH && !o.mayBeOn(d) {
+				return s, false, refuse("on, the device goes beyond its limits on chain")
+			}
+			s.PowerW, s.On = o.ratedW(), true
 			return s, false, nil
 		}
+		s.On = true
 	}
 	if source := command.GetChargeSource(); source != 0 {
 		if !o.Source.Known && (source != dispatchv1.ChargeSource_CHARGE_SOURCE_NONE || !o.powered()) {
@@ -42,7 +45,7 @@ func (o *Output) setting(d *dispatchv1.Device, duty *dispatchv1.Duty) (s Setting
 	}
 	if !o.powered() {
 		if planned {
-			s.PowerW, s.On = o.switched(o.within(asked, d))
+			s.PowerW, s.On = o.switched(asked, d)
 		}
 		return s, s.PowerW != asked, nil
 	}
@@ -57,14 +60,18 @@ func (o *Output) setting(d *dispatchv1.Device, duty *dispatchv1.Duty) (s Setting
 }
 
 // switched returns what comes nearest to a power of what a device that is only
-// switched can do.
-func (o *Output) switched(powerW int64) (int64, bool) {
+// switched can do within its limits.
+func (o *Output) switched(powerW int64, d *dispatchv1.Device) (int64, bool) {
 	rated := o.ratedW()
-	if rated != 0 && abs(rated-powerW) < abs(powerW) {
+	if powerW = o.within(powerW, d); abs(rated-powerW) < abs(powerW) && o.mayBeOn(d) {
 		return rated, true
 	}
 	return 0, false
 }
+
+// mayBeOn says whether a device that is only switched is within the chain's
+// limits when it is on.
+func (o *Output) mayBeOn(d *dispatchv1.Device) bool { return o.within(o.ratedW(), d) == o.ratedW() }
 
 func abs(v int64) int64 { return max(v, -v) }
 

@@ -64,7 +64,7 @@ func (d *Device) write(ctx context.Context, v value) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(readBackPause):
+		case <-time.After(d.settle):
 		}
 	}
 	return nil
