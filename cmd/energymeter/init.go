@@ -45,6 +45,20 @@ meters: []
 #  - name: meter-3
 #    source: csv             # columns time_ms, import_wh, export_wh
 #    file: meter-3.csv
+#devices:                     # steered as the chain asks
+#  - name: battery-1          # as its owner set it on chain
+#    url: tcp://192.168.1.30:502
+#    unit: 1
+#    max_out_w: 5000          # limits of this gateway; the lesser of them and the chain's counts
+#    max_in_w: 5000
+#    set_point: {register: 100, type: int16, scale_w: 10, positive: out}   # or discharge: and charge:
+#    #switch: {coil: 0, safe: off}           # or register: with on: and off:
+#    #source: {register: 101, none: 0, own: 1, grid: 2, usual: own}
+#    #override: {discrete: 0}                # or coil, register, input: while set, nothing is written
+#    #safe_w: 0               # set at start and stop, and when the schedule is not known
+#    #watchdog: 5m            # how old the schedule may be
+#    #refresh: 30s            # how often what is set is written again
+#    #ramp_w_per_s: 500
 `
 
 func initCommand() *cobra.Command {

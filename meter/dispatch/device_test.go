@@ -180,7 +180,7 @@ func TestWatchdog(t *testing.T) {
 		acks   string
 		reason string
 	}{
-		{"stale", func(w *world) { w.now = w.now.Add(time.Minute) }, "safe 100", "the watchdog allows 1m0s"},
+		{"stale", func(w *world) { w.now = w.now.Add(time.Minute) }, "safe 100", "older than the 1m0s"},
 		{"set back", func(w *world) { w.now = w.now.Add(-40 * time.Second) }, "safe 100", "set back"},
 		{"no plan", func(w *world) { w.plan = nil }, "", "no schedule"},
 		{"the chain removed the device", func(w *world) { w.plan = &Plan{At: w.now, PeriodMs: periodMs} }, "", "no such device"},

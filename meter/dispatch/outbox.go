@@ -28,7 +28,8 @@ type Outbox struct {
 }
 
 // OpenOutbox reads what waits in a file; a file that is not there is empty. One
-// that cannot be read is an error and stays as it is.
+// that is no outbox is put aside, and its error comes with an empty outbox:
+// steering matters more than telling of it.
 func OpenOutbox(path string) (*Outbox, error) {
 	b := &Outbox{path: path}
 	data, err := os.ReadFile(path)
@@ -40,7 +41,7 @@ func OpenOutbox(path string) (*Outbox, error) {
 		err = proto.Unmarshal(data, held)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("acknowledgements %s: %w", path, err)
+		return b, fmt.Errorf("acknowledgements, put aside in %s.broken: %w", path, errors.Join(err, os.Rename(path, path+".broken")))
 	}
 	b.waiting = held.Acknowledgements
 	return b, nil

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,11 +53,11 @@ func (p *Plan) Renewed(next *Plan) (*Plan, error) {
 func (p *Plan) fresh(now time.Time, watchdog time.Duration) error {
 	switch {
 	case p == nil:
-		return fmt.Errorf("there is no schedule")
+		return errors.New("there is no schedule")
 	case now.Before(p.At.Add(-clockSlack)):
-		return fmt.Errorf("the clock was set back by %v", p.At.Sub(now).Round(time.Second))
+		return errors.New("the clock was set back")
 	case now.Sub(p.At) > watchdog:
-		return fmt.Errorf("the schedule is of %v ago, the watchdog allows %v", now.Sub(p.At).Round(time.Second), watchdog)
+		return fmt.Errorf("the schedule is older than the %v that the watchdog allows", watchdog)
 	}
 	return nil
 }

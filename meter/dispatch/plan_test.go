@@ -85,7 +85,10 @@ func TestOutbox(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no message"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenOutbox(path); err == nil || !strings.Contains(err.Error(), path) {
+	if b, err := OpenOutbox(path); err == nil || !strings.Contains(err.Error(), path) || b.Waiting() != 0 {
 		t.Errorf("a broken file: %v", err)
+	}
+	if b := open(); b.Waiting() != 0 {
+		t.Errorf("a broken file is read twice")
 	}
 }

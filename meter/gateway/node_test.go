@@ -20,6 +20,7 @@ import (
 
 	"github.com/energyd/energyd/app"
 	"github.com/energyd/energyd/client"
+	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/internal/testkit"
 	"github.com/energyd/energyd/protocol"
@@ -39,6 +40,58 @@ type node struct {
 	// Faults: refuses connections, keeps envelopes out of blocks, answers for
 	// another chain, is behind.
 	down, silent, foreign, syncing bool
+	steering
+}
+
+// steering is the chain's side of dispatch as a gateway sees it: the answers of
+// the query and what becomes of acknowledgements are up to the test.
+type steering struct {
+	// dispatch answers the gateway's question; nil leaves it to the application.
+	dispatch *dispatchv1.QueryGatewayDispatchResponse
+	// standsStill keeps the time of its answer.
+	standsStill bool
+	// refuse returns the code for an acknowledgement, 0 to take it.
+	refuse func(*dispatchv1.Acknowledgement) uint32
+	acks   []*dispatchv1.Acknowledgement
+	// versions counts the plans.
+	versions int64
+}
+
+// steers answers with one device, and the powers that are asked of it from the
+// present period on; n.mu is held.
+func (n *node) steers(device string, powers ...int64) {
+	length := testkit.Period.Milliseconds()
+	found := &dispatchv1.DeviceDispatch{Device: &dispatchv1.Device{Device: device, MaxOutW: 5000, MaxInW: 5000}}
+	n.versions++
+	for i, p := range powers {
+		found.Duties = append(found.Duties, &dispatchv1.Duty{Period: (n.now().UnixMilli()/length + int64(i)) * length, Version: n.versions, PowerW: p})
+	}
+	n.dispatch = &dispatchv1.QueryGatewayDispatchResponse{Devices: []*dispatchv1.DeviceDispatch{found}, PeriodLengthMs: length, TimeMs: n.now().UnixMilli()}
+}
+
+// acknowledged takes a transaction of acknowledgements, if it is one, in a block
+// of its own; n.mu is held.
+func (n *node) acknowledged(tx types.Tx) bool {
+	envelope, _, err := protocol.DecodeEnvelope(tx)
+	msg := new(dispatchv1.MsgAcknowledgeDispatch)
+	if err != nil || envelope.Msgs[0].Type != string(msg.ProtoReflect().Descriptor().FullName()) || protocol.Unmarshal(envelope.Msgs[0].Value, msg) != nil {
+		return false
+	}
+	result := new(abci.ExecTxResult)
+	for _, a := range msg.Acknowledgements {
+		if n.refuse != nil && result.Code == 0 {
+			result.Code = n.refuse(a)
+		}
+	}
+	if result.Code == 0 {
+		n.acks = append(n.acks, msg.Acknowledgements...)
+	} else {
+		result.Codespace = "dispatch"
+	}
+	n.produce()
+	made := n.blocks[n.chain.Height]
+	made.txs, made.results = append(made.txs, tx), append(made.results, result)
+	return true
 }
 
 type block struct {
@@ -116,6 +169,13 @@ func (n *node) status(*rpctypes.Context) (*coretypes.ResultStatus, error) {
 func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, height int64, _ bool) (*coretypes.ResultABCIQuery, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if path == "/"+string((*dispatchv1.QueryGatewayDispatchRequest)(nil).ProtoReflect().Descriptor().FullName()) && n.dispatch != nil {
+		if !n.standsStill {
+			n.dispatch.TimeMs = n.now().UnixMilli()
+		}
+		value, err := protocol.Marshal(n.dispatch)
+		return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: value, Height: height}}, err
+	}
 	answer, err := n.chain.App().Query(context.Background(), &abci.RequestQuery{Path: path, Data: data, Height: height})
 	if err != nil {
 		return nil, err
@@ -126,6 +186,9 @@ func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 func (n *node) broadcast(_ *rpctypes.Context, tx types.Tx) (*coretypes.ResultBroadcastTx, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.dispatch != nil && n.acknowledged(tx) {
+		return &coretypes.ResultBroadcastTx{Hash: tx.Hash()}, nil
+	}
 	checked := n.chain.CheckTx(tx)
 	if checked.Code == 0 && !n.silent {
 		n.produce(tx)
