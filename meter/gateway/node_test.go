@@ -53,20 +53,35 @@ type steering struct {
 	// refuse returns the code for an acknowledgement, 0 to take it.
 	refuse func(*dispatchv1.Acknowledgement) uint32
 	acks   []*dispatchv1.Acknowledgement
-	// versions counts the plans.
+	// powerW is what is asked, versions counts its changes.
+	powerW   []int64
 	versions int64
 }
 
-// steers answers with one device, and the powers that are asked of it from the
-// present period on; n.mu is held.
-func (n *node) steers(device string, powers ...int64) {
-	length := testkit.Period.Milliseconds()
-	found := &dispatchv1.DeviceDispatch{Device: &dispatchv1.Device{Device: device, MaxOutW: 5000, MaxInW: 5000}}
-	n.versions++
-	for i, p := range powers {
-		found.Duties = append(found.Duties, &dispatchv1.Duty{Period: (n.now().UnixMilli()/length + int64(i)) * length, Version: n.versions, PowerW: p})
+// steers answers with one device and a power that is asked of it in the present
+// period and the three after it; without a power nothing is. n.mu is held.
+func (n *node) steers(device string, powerW ...int64) {
+	n.dispatch = &dispatchv1.QueryGatewayDispatchResponse{
+		Devices:        []*dispatchv1.DeviceDispatch{{Device: &dispatchv1.Device{Device: device, MaxOutW: 5000, MaxInW: 5000}}},
+		PeriodLengthMs: testkit.Period.Milliseconds(), TimeMs: n.now().UnixMilli(),
 	}
-	n.dispatch = &dispatchv1.QueryGatewayDispatchResponse{Devices: []*dispatchv1.DeviceDispatch{found}, PeriodLengthMs: length, TimeMs: n.now().UnixMilli()}
+	n.powerW = powerW
+	n.versions++
+}
+
+// planned returns the answer as of now; n.mu is held.
+func (n *node) planned() *dispatchv1.QueryGatewayDispatchResponse {
+	if !n.standsStill {
+		n.dispatch.TimeMs = n.now().UnixMilli()
+	}
+	length := n.dispatch.PeriodLengthMs
+	n.dispatch.Devices[0].Duties = nil
+	for i := range int64(4 * len(n.powerW)) {
+		n.dispatch.Devices[0].Duties = append(n.dispatch.Devices[0].Duties, &dispatchv1.Duty{
+			Period: (n.now().UnixMilli()/length + i) * length, Version: n.versions, PowerW: n.powerW[0],
+		})
+	}
+	return n.dispatch
 }
 
 // acknowledged takes a transaction of acknowledgements, if it is one, in a block
@@ -170,10 +185,7 @@ func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if path == "/"+string((*dispatchv1.QueryGatewayDispatchRequest)(nil).ProtoReflect().Descriptor().FullName()) && n.dispatch != nil {
-		if !n.standsStill {
-			n.dispatch.TimeMs = n.now().UnixMilli()
-		}
-		value, err := protocol.Marshal(n.dispatch)
+		value, err := protocol.Marshal(n.planned())
 		return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: value, Height: height}}, err
 	}
 	answer, err := n.chain.App().Query(context.Background(), &abci.RequestQuery{Path: path, Data: data, Height: height})

@@ -81,31 +81,34 @@ func (n *node) acked(outcome dispatchv1.Outcome, appliedW int64) bool {
 func TestSteer(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
 	battery, url := serveBattery(t)
-	n.be(func() { n.steers("b", 1500, 1500) })
+	n.be(func() { n.steers("b", 1500) })
 	steered(t, home, []string{"tcp://127.0.0.1:1", n.url}, url)
 	g := openSteering(t, home)
 	_, stop := run(t, g)
 	eventually(t, "1500 W out", func() bool { return battery.State().PowerW == -1500 })
 	eventually(t, "acknowledged", func() bool { return n.acked(dispatchv1.Outcome_OUTCOME_DONE, 1500) })
 
-	n.be(func() { n.steers("b", -4500, -4500) })
+	n.be(func() { n.steers("b", -4500) })
 	eventually(t, "4000 W in", func() bool { return battery.State().PowerW == 4000 })
 	eventually(t, "acknowledged as limited", func() bool { return n.acked(dispatchv1.Outcome_OUTCOME_LIMITED, -4000) })
 
 	battery.Write(modbus.Coils, simulate.BatteryKey, []uint16{1})
 	eventually(t, "acknowledged as overridden", func() bool { return n.acked(dispatchv1.Outcome_OUTCOME_OVERRIDDEN, 0) })
 	battery.Write(modbus.Coils, simulate.BatteryKey, []uint16{0})
-	n.be(func() { n.steers("b", 700, 700) })
+	n.be(func() { n.steers("b", 700) })
 	eventually(t, "700 W out", func() bool { return battery.State().PowerW == -700 })
 
 	n.be(func() { n.down = true })
 	eventually(t, "the watchdog", func() bool { return battery.State().PowerW == 0 })
+	eventually(t, "the watchdog's acknowledgement waits", func() bool {
+		acks := g.outbox.Peek(maxBatch)
+		return len(acks) > 0 && acks[len(acks)-1].Outcome == dispatchv1.Outcome_OUTCOME_SAFE
+	})
 	if h := g.Health(); h.OK || !strings.Contains(h.Problems[0], "device b: safe: the schedule is older than the 3s") {
 		t.Errorf("health %+v", h)
 	}
 	n.be(func() { n.down = false })
 	eventually(t, "700 W out again", func() bool { return battery.State().PowerW == -700 })
-	eventually(t, "the watchdog acknowledged", func() bool { return n.acked(dispatchv1.Outcome_OUTCOME_SAFE, 0) })
 	stop()
 	if w := battery.State().PowerW; w != 0 {
 		t.Errorf("after the end the battery does %d W", w)
@@ -120,7 +123,7 @@ func TestSteerStale(t *testing.T) {
 			t.Parallel()
 			n, home := newNode(t, 1), t.TempDir()
 			battery, url := serveBattery(t)
-			n.be(func() { n.steers("b", 1500, 1500) })
+			n.be(func() { n.steers("b", 1500) })
 			steered(t, home, []string{n.url}, url)
 			run(t, openSteering(t, home))
 			eventually(t, "1500 W out", func() bool { return battery.State().PowerW == -1500 })
@@ -140,7 +143,7 @@ func TestSteerStale(t *testing.T) {
 func TestSteerKill(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
 	battery, url := serveBattery(t)
-	n.be(func() { n.steers("b", 1500, 1500) })
+	n.be(func() { n.steers("b", 1500) })
 	steered(t, home, []string{n.url}, url)
 	end := startChild(t, home)
 	eventually(t, "1500 W out", func() bool { return battery.State().PowerW == -1500 })
@@ -187,7 +190,7 @@ func TestRefusedAcknowledgements(t *testing.T) {
 func TestDispatchStatus(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
 	_, url := serveBattery(t)
-	n.be(func() { n.steers("b", 1500, -200) })
+	n.be(func() { n.steers("b", 1500) })
 	steered(t, home, []string{n.url}, url)
 	g := openSteering(t, home)
 	run(t, g)
@@ -203,10 +206,10 @@ func TestDispatchStatus(t *testing.T) {
 		PowerW int64 `json:"power_w"`
 	}{}
 	must(t, json.Unmarshal(b.Duties[1], &duty))
-	if b.Set == nil || b.Set.PowerW != 1500 || len(b.Duties) != 2 || duty.PowerW != -200 || status.PlanOf.IsZero() {
+	if b.Set == nil || b.Set.PowerW != 1500 || len(b.Duties) != 4 || duty.PowerW != 1500 || status.PlanOf.IsZero() {
 		t.Errorf("%+v", status)
 	}
-	for _, want := range []string{`energymeter_dispatch_total{device="b",outcome="done"} 1`, `energymeter_device_set_watts{device="b"} 1500`, "energymeter_acknowledgements_pending 0"} {
+	for _, want := range []string{`energymeter_dispatch_total{device="b",outcome="done"}`, `energymeter_device_set_watts{device="b"} 1500`, "energymeter_acknowledgements_pending 0"} {
 		eventually(t, want, func() bool {
 			answer := httptest.NewRecorder()
 			g.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
@@ -223,7 +226,7 @@ func TestDispatchStatus(t *testing.T) {
 func TestSteerReload(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
 	battery, url := serveBattery(t)
-	n.be(func() { n.steers("b", 1500, 1500) })
+	n.be(func() { n.steers("b", 1500) })
 	steered(t, home, []string{n.url}, url)
 	g := openSteering(t, home)
 	ctx, _ := run(t, g)
