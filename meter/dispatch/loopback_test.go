@@ -172,6 +172,7 @@ func TestPlannedAgainstDone(t *testing.T) {
 	w.bus = nil
 	w.Device.bus = link.serve(t)
 	w.output.Refresh, w.output.Watchdog = 30*time.Second, time.Hour
+	w.steps(1)
 	for _, power := range []int64{3600, -1800, 0, 4444} {
 		before := b.State()
 		w.asks(power)
@@ -189,7 +190,7 @@ func TestPlannedAgainstDone(t *testing.T) {
 		t.Errorf("acknowledged %q", o)
 	}
 	var e *modbus.Exception
-	if err := w.Device.put(t.Context(), value{address: simulate.BatterySetPoint, raw: []uint16{6000}}); !errors.As(err, &e) {
+	if err := w.put(t.Context(), value{address: simulate.BatterySetPoint, raw: []uint16{6000}}); !errors.As(err, &e) {
 		t.Errorf("beyond its rating the battery answers %v", err)
 	}
 }

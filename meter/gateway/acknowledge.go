@@ -18,12 +18,13 @@ func (u *uplink) acksDue() bool { return u.outbox.Waiting() > 0 && !time.Now().B
 func (u *uplink) deliverAcks(ctx context.Context, sender *client.Sender, acks []*dispatchv1.Acknowledgement) error {
 	err := u.send(ctx, sender, &dispatchv1.MsgAcknowledgeDispatch{Acknowledgements: acks})
 	rejected, _ := errors.AsType[*client.Rejected](err)
+	divisible := rejected != nil && rejected.Codespace == "app" && rejected.Code == codeTooLarge && len(acks) > 1
 	switch {
 	case err == nil:
 		return u.outbox.Done(acks)
 	case rejected == nil:
 		return err
-	case rejected.Codespace != "dispatch" && !(rejected.Codespace == "app" && rejected.Code == codeTooLarge && len(acks) > 1):
+	case rejected.Codespace != "dispatch" && !divisible:
 		u.ackAt = time.Now().Add(firstRetry)
 		u.log.Warn("the chain takes no acknowledgements; they wait", "waiting", u.outbox.Waiting(), "error", err)
 		return nil
