@@ -84,13 +84,13 @@ func (c *Config) timeout(m Meter) time.Duration {
 // sharing is how many meters and devices are on a Modbus bus.
 func (c *Config) sharing(url string) int {
 	sharing := 0
-	for _, m := range c.Meters {
-		if m.URL == url && m.Source == "modbus" {
+	for i := range c.Meters {
+		if m := &c.Meters[i]; m.URL == url && m.Source == "modbus" {
 			sharing++
 		}
 	}
-	for _, o := range c.Devices {
-		if o.URL == url {
+	for i := range c.Devices {
+		if c.Devices[i].URL == url {
 			sharing++
 		}
 	}
