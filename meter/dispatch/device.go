@@ -260,14 +260,9 @@ func (d *Device) tell(duty *dispatchv1.Duty, outcome dispatchv1.Outcome, reason 
 		return
 	}
 	d.told = told
-	ack := &dispatchv1.Acknowledgement{
-		Device: d.output.Name, Period: duty.Period, Version: duty.Version, Outcome: outcome, AtMs: d.options.Now().UnixMilli(),
-	}
-	if duty.Command != nil {
-		ack.Version, ack.Command = 0, duty.Command.Number
-	}
+	appliedW := int64(0)
 	if d.state.Set != nil {
-		ack.AppliedW = d.state.Set.PowerW
+		appliedW = d.state.Set.PowerW
 	}
-	d.options.Acknowledge(ack)
+	d.options.Acknowledge(acknowledgement(d.output.Name, duty, outcome, appliedW, d.options.Now()))
 }

@@ -3,6 +3,8 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
@@ -76,4 +78,31 @@ func (p *Plan) device(name string, now time.Time) (*dispatchv1.Device, *dispatch
 		}
 	}
 	return found.Device, nil
+}
+
+// Strangers returns refusals for what is asked in the present period of devices
+// that are not known here, by name: whoever asked hears that nobody does it.
+func (p *Plan) Strangers(known map[string]bool, now time.Time) (acks []*dispatchv1.Acknowledgement) {
+	if p == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Devices)) {
+		_, duty := p.device(name, now)
+		if known[name] || duty == nil {
+			continue
+		}
+		acks = append(acks, acknowledgement(name, duty, dispatchv1.Outcome_OUTCOME_REFUSED, 0, now))
+	}
+	return acks
+}
+
+// acknowledgement is of the command in force, or the schedule.
+func acknowledgement(device string, duty *dispatchv1.Duty, outcome dispatchv1.Outcome, appliedW int64, now time.Time) *dispatchv1.Acknowledgement {
+	ack := &dispatchv1.Acknowledgement{
+		Device: device, Period: duty.Period, Version: duty.Version, Outcome: outcome, AppliedW: appliedW, AtMs: now.UnixMilli(),
+	}
+	if duty.Command != nil {
+		ack.Version, ack.Command = 0, duty.Command.Number
+	}
+	return ack
 }

@@ -132,6 +132,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	recorder.Wait()
 	if err == nil {
 		others.Wait()
+		if err := g.status.write(g); err != nil { // how the devices were left
+			g.log.Warn("status file", "error", err)
+		}
 	}
 	return err
 }
@@ -248,6 +251,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	}
 	g.current.Store(next)
 	g.stopDevices(func(o dispatch.Output) bool { return keepDevice[o.Name] != o })
+	g.state.forgetDevices(func(name string) bool { return keepDevice[name].Name == "" })
 	g.stopPollers(func(m Meter) bool { return keep[m.Name] != m })
 	return errors.Join(g.startPollers(ctx, next.Meters), g.startDevices(ctx, next.Devices))
 }

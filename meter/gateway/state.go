@@ -159,11 +159,16 @@ func (s *state) acknowledged(ack *dispatchv1.Acknowledgement) {
 	s.outcomes.WithLabelValues(ack.Device, strings.ToLower(strings.TrimPrefix(ack.Outcome.String(), "OUTCOME_"))).Inc()
 }
 
-func (s *state) forgetDevice(device string) {
-	s.setW.DeleteLabelValues(device)
+// forgetDevices forgets those that choose picks.
+func (s *state) forgetDevices(choose func(name string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.devices, device)
+	for name := range s.devices {
+		if choose(name) {
+			s.setW.DeleteLabelValues(name)
+			delete(s.devices, name)
+		}
+	}
 }
 
 // planned is told how the latest question for the plan ended, and says whether

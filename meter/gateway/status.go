@@ -61,14 +61,24 @@ type statusFile struct {
 	last []byte
 }
 
-// write is called by one goroutine.
+// write is called by one goroutine. Without devices there is no file.
 func (f *statusFile) write(g *Gateway) error {
+	if len(g.config().Devices) == 0 {
+		if f.last != nil && len(f.last) == 0 {
+			return nil
+		}
+		f.last = []byte{}
+		if err := os.Remove(f.path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
 	status, err := g.dispatchStatus()
 	if err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(status, "", "  ")
-	if err != nil || bytes.Equal(data, f.last) || len(status.Devices) == 0 && f.last == nil {
+	if err != nil || bytes.Equal(data, f.last) {
 		return err
 	}
 	if err := os.WriteFile(f.path+".new", append(data, '\n'), 0o600); err != nil {

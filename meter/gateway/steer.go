@@ -94,7 +94,6 @@ func (g *Gateway) stopDevices(choose func(dispatch.Output) bool) {
 		if choose(d.output) {
 			<-d.done
 			delete(g.devices, name)
-			g.state.forgetDevice(name)
 		}
 	}
 }
@@ -113,6 +112,7 @@ func (g *Gateway) acknowledge(ack *dispatchv1.Acknowledgement) {
 func (g *Gateway) follow(ctx context.Context) {
 	var due time.Time // by the system's clock
 	at := 0           // node to ask
+	refused := make(map[string]int64)
 	for {
 		if devices := g.config().Devices; len(devices) > 0 && time.Now().After(due) {
 			err := g.ask(ctx, at)
@@ -122,6 +122,7 @@ func (g *Gateway) follow(ctx context.Context) {
 			if news := g.state.planned(err); news && ctx.Err() == nil {
 				g.log.Warn("renewing the schedule", "error", err)
 			}
+			g.refuseStrangers(refused)
 			due = time.Now().Add(planPause(devices))
 		}
 		if err := g.status.write(g); err != nil {
@@ -129,6 +130,21 @@ func (g *Gateway) follow(ctx context.Context) {
 		}
 		if !pause(ctx, time.Second) {
 			return
+		}
+	}
+}
+
+// refuseStrangers acknowledges once a period that devices which the chain has
+// this gateway steer are not in its configuration; refused is by device.
+func (g *Gateway) refuseStrangers(refused map[string]int64) {
+	known := make(map[string]bool)
+	for _, o := range g.config().Devices {
+		known[o.Name] = true
+	}
+	for _, ack := range g.plan.Load().Strangers(known, g.now()) {
+		if refused[ack.Device] != ack.Period {
+			refused[ack.Device] = ack.Period
+			g.acknowledge(ack)
 		}
 	}
 }

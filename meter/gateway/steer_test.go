@@ -113,6 +113,9 @@ func TestSteer(t *testing.T) {
 	if w := battery.State().PowerW; w != 0 {
 		t.Errorf("after the end the battery does %d W", w)
 	}
+	if status, err := ReadDispatchStatus(home); err != nil || status.Devices["b"].Outcome != "safe" || status.Devices["b"].Set == nil {
+		t.Errorf("after the end the status is %+v, %v", status, err)
+	}
 }
 
 // TestSteerStale: an answer that is old, or a clock that is wrong, renews no
@@ -186,6 +189,29 @@ func TestRefusedAcknowledgements(t *testing.T) {
 	})
 }
 
+// TestStrangers: what is asked of a device that is not in the configuration is
+// refused once a period.
+func TestStrangers(t *testing.T) {
+	n, home := newNode(t, 1), t.TempDir()
+	_, url := serveBattery(t)
+	n.be(func() { n.steers("c", 1500) })
+	steered(t, home, []string{n.url}, url)
+	run(t, openSteering(t, home))
+	seen := make(map[int64]int)
+	eventually(t, "two periods", func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		clear(seen)
+		for _, a := range n.acks {
+			seen[a.Period]++
+			if a.Device != "c" || a.Outcome != dispatchv1.Outcome_OUTCOME_REFUSED || seen[a.Period] > 1 {
+				t.Fatalf("acknowledged %v", n.acks)
+			}
+		}
+		return len(seen) == 2
+	})
+}
+
 // TestDispatchStatus: the file says what is planned and set, and the metrics.
 func TestDispatchStatus(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
@@ -239,9 +265,10 @@ func TestSteerReload(t *testing.T) {
 	eventually(t, "900 W out", func() bool { return battery.State().PowerW == -900 })
 	writeConfig(t, home, []string{n.url}, "")
 	must(t, g.Reload(ctx))
-	if w := battery.State().PowerW; w != 0 || len(g.devices) != 0 {
+	if w := battery.State().PowerW; w != 0 || len(g.devices) != 0 || len(g.Health().Devices) != 0 {
 		t.Errorf("removed, and it does %d W", w)
 	}
+	eventually(t, "no status", func() bool { status, err := ReadDispatchStatus(home); return err == nil && len(status.Devices) == 0 })
 }
 
 // TestDoctorOfDevices reads, writes nothing, and compares with the chain.
