@@ -28,7 +28,8 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Poll meters, sign readings, bring them on chain, and steer devices", Args: noArguments,
 		Long: `Run polls the meters of the configuration, signs a reading of each at the end of
-every interval, and keeps it on disk until a block holds it. Its devices are set
+every interval, and keeps it on disk until a block holds it. How often it signs and
+sends may be set on chain (energycli tx registry set-gateway). Its devices are set
 to what the chain asks of them in each period, and to their safe state when that
 is not known, and at the end. SIGHUP makes it read the configuration again; meters
 and devices that did not change go on.`,

@@ -51,10 +51,12 @@ type Gateway struct {
 
 	current  atomic.Pointer[Config]
 	plan     atomic.Pointer[dispatch.Plan] // of the devices
-	periodMs atomic.Int64                  // the chain's period length, 0 until it is known
-	limit    atomic.Int64                  // readings an envelope may hold, as the chain's refusals taught; 0 without
+	learnt   atomic.Pointer[learnt]
+	good     atomic.Pointer[[]string] // nodes that can be used, as the last survey found; nil without one
+	limit    atomic.Int64             // readings an envelope may hold, as the chain's refusals taught; 0 without
 	taken    chan kept
 	awake    chan struct{}
+	reloaded chan struct{}
 
 	mu      sync.Mutex
 	pollers map[string]*runningPoller
@@ -82,10 +84,15 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		options: o, key: o.Key, log: o.Log, now: o.Now, state: newState(),
-		taken: make(chan kept), awake: make(chan struct{}, 1), pollers: make(map[string]*runningPoller),
+		taken: make(chan kept), awake: make(chan struct{}, 1), reloaded: make(chan struct{}, 1), pollers: make(map[string]*runningPoller),
 		devices: make(map[string]*runningDevice), status: statusFile{path: statusPath(o.Home)},
 	}
 	g.current.Store(config)
+	known, err := readLearnt(learntFile(o.Home), config.ChainID)
+	if err != nil {
+		o.Log.Warn("what the chain said before is not used", "error", err)
+	}
+	g.learnt.Store(known)
 	if g.serials, err = openSerials(filepath.Join(o.Home, "serials.json")); err != nil {
 		return nil, err
 	}
@@ -208,7 +215,8 @@ func (g *Gateway) running() []*poller {
 var ErrRestart = errors.New("takes a restart to change")
 
 // Reload reads the configuration again. Meters and devices whose entry did not
-// change go on without a break; a device that did is in its safe state between. What is wrong changes nothing. ctx is Run's.
+// change go on without a break; a device that did is in its safe state between.
+// What is wrong changes nothing. The chain is asked again, too. ctx is Run's.
 func (g *Gateway) Reload(ctx context.Context) error {
 	next, err := ReadConfig(g.options.ConfigFile)
 	if err != nil {
@@ -250,6 +258,11 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		keepDevice[o.Name] = o
 	}
 	g.current.Store(next)
+	g.good.Store(nil)
+	select {
+	case g.reloaded <- struct{}{}:
+	default:
+	}
 	g.stopDevices(func(o dispatch.Output) bool { return keepDevice[o.Name] != o })
 	g.state.forgetDevices(func(name string) bool { return keepDevice[name].Name == "" })
 	g.stopPollers(func(m Meter) bool { return keep[m.Name] != m })

@@ -221,12 +221,3 @@ func milli(out *int64) field {
 		return nil
 	}
 }
-
-func yesNo(out *bool) field {
-	return func(n *yaml.Node) error {
-		value := ""
-		err := oneOf(&value, "true", "false")(n)
-		*out = value == "true"
-		return err
-	}
-}

@@ -27,7 +27,7 @@ devices:
     ramp_w_per_s: 250
     watchdog: 2m
     refresh: 20s
-    write_multiple: true
+    write_multiple: yes
   - {name: heater, url: "rtu:///dev/ttyUSB0?baud=9600", max_in_w: 2000, switch: {coil: 0}}
   - name: battery-2
     url: tcp://127.0.0.1:502
@@ -86,7 +86,7 @@ func TestOutputsRefused(t *testing.T) {
 		{"no way to write", "    set_point: {register: 100, type: int32, scale_w: 0.1, positive: in, word_order: low}\n    switch: {register: 5, on: 3, off: 4, safe: on}\n", "", "c.yaml:5: devices[0].set_point: expected it, discharge and charge, or switch"},
 		{"refresh", "refresh: 20s", "refresh: 2m", "c.yaml:17: devices[0].refresh: expected less than the watchdog, 2m0s"},
 		{"a watchdog that is too short", "watchdog: 2m", "watchdog: 1s", "c.yaml:16: devices[0].watchdog: expected a duration"},
-		{"yes", "write_multiple: true", "write_multiple: 1", "devices[0].write_multiple: expected true, false"},
+		{"yes", "write_multiple: yes", "write_multiple: 1", "devices[0].write_multiple: expected yes, no"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			data := strings.Replace(goodDevices, tc.old, tc.new, 1)

@@ -48,12 +48,16 @@ func (p *poller) run(ctx context.Context) {
 }
 
 // waitForPoll waits for the next multiple of the poll time, or end of an
-// interval.
+// interval or a period.
 func (p *poller) waitForPoll(ctx context.Context) bool {
-	now, poll := p.now(), p.config().Poll
-	next := now.Truncate(poll).Add(poll)
-	if end := now.Truncate(p.interval()).Add(p.interval()); end.Before(next) {
-		next = end
+	now := p.now()
+	next := now.Add(time.Hour)
+	for _, every := range []time.Duration{p.config().Poll, p.interval(), inMs(p.learnt.Load().PeriodMs)} {
+		if ms := every.Milliseconds(); ms > 0 {
+			if end := time.UnixMilli((now.UnixMilli()/ms + 1) * ms); end.Before(next) {
+				next = end
+			}
+		}
 	}
 	return pause(ctx, next.Sub(now))
 }
@@ -130,10 +134,12 @@ func (p *poller) swapped(atMs int64) {
 	p.history = device.NewHistory(device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}, nil)
 }
 
-// due says whether the first reading of an interval is still missing.
+// due says whether the first reading of an interval, or of a period, is still
+// missing: whatever the interval, each boundary gets one.
 func (p *poller) due(at time.Time) bool {
-	ms, interval := at.UnixMilli(), p.interval().Milliseconds()
-	return ms > p.lastMs && (p.lastMs == 0 || ms/interval > p.lastMs/interval)
+	ms, period := at.UnixMilli(), p.learnt.Load().PeriodMs
+	begun := func(every int64) bool { return ms/every > p.lastMs/every }
+	return ms > p.lastMs && (p.lastMs == 0 || begun(p.interval().Milliseconds()) || period > 0 && begun(period))
 }
 
 // sign gives the snapshot the meter's next sequence and waits until it is kept.

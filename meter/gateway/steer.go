@@ -115,7 +115,7 @@ func (g *Gateway) follow(ctx context.Context) {
 	refused := make(map[string]int64)
 	for {
 		if devices := g.config().Devices; len(devices) > 0 && time.Now().After(due) {
-			err := g.ask(ctx, at)
+			err := g.renew(ctx, at)
 			if err != nil {
 				at++
 			}
@@ -159,17 +159,18 @@ func planPause(devices []dispatch.Output) time.Duration {
 	return wait
 }
 
-// ask asks a node what the devices are to do, and follows that if it can be
+// renew asks a node what the devices are to do, and follows that if it can be
 // right.
-func (g *Gateway) ask(ctx context.Context, at int) error {
+func (g *Gateway) renew(ctx context.Context, at int) error {
 	ctx, cancel := context.WithTimeout(ctx, planTime)
 	defer cancel()
-	config := g.config()
-	c, err := client.New(config.Nodes[at%len(config.Nodes)])
+	nodes := g.nodes()
+	c, err := client.New(nodes[at%len(nodes)])
 	if err != nil {
 		return err
 	}
-	if err := checkNode(ctx, c, config.ChainID); err != nil {
+	defer c.Close()
+	if err := checkNode(ctx, c, g.config().ChainID); err != nil {
 		return err
 	}
 	next, err := g.fetch(ctx, c)
@@ -210,7 +211,7 @@ func (g *Gateway) fetch(ctx context.Context, c *client.Client) (*dispatch.Plan, 
 func (g *Gateway) periodsAhead() int64 {
 	ahead := int64(planPeriods)
 	for _, o := range g.config().Devices {
-		if ms := g.periodMs.Load(); ms > 0 {
+		if ms := g.learnt.Load().PeriodMs; ms > 0 {
 			ahead = max(ahead, o.Watchdog.Milliseconds()/ms+2)
 		}
 	}
