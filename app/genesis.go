@@ -12,6 +12,7 @@ import (
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
+	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
@@ -39,6 +40,7 @@ type Genesis struct {
 	Credit     *creditv1.GenesisState
 	Matching   *matchingv1.GenesisState
 	Settlement *settlementv1.GenesisState
+	Dispatch   *dispatchv1.GenesisState
 }
 
 // part is one module's place in a Genesis.
@@ -60,6 +62,7 @@ func (g *Genesis) parts() []part {
 		{"credit", g.Credit},
 		{"matching", g.Matching},
 		{"settlement", g.Settlement},
+		{"dispatch", g.Dispatch},
 	}
 }
 
@@ -75,6 +78,7 @@ func emptyGenesis() *Genesis {
 		Credit:     &creditv1.GenesisState{},
 		Matching:   &matchingv1.GenesisState{},
 		Settlement: &settlementv1.GenesisState{},
+		Dispatch:   &dispatchv1.GenesisState{},
 	}
 }
 

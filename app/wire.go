@@ -6,6 +6,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/credit"
+	"github.com/energyd/energyd/x/dispatch"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/metering"
@@ -28,6 +29,7 @@ func modules() []module.Module {
 		credit.New(),     // what banks lend to those who are short
 		matching.New(),   // what they agreed
 		settlement.New(), // what they owe for it
+		dispatch.New(),   // what their devices are to do for it
 	}
 }
 
@@ -39,6 +41,7 @@ func hooks(all []module.Module) []module.EndBlocker {
 		"metering",   // fixes boundary registers, which settlement waits for
 		"matching",   // clears what closed; its matches may settle in the same block
 		"settlement", // settles every period that is ready
+		"dispatch",   // plans the books that became final in this block; nothing below waits for it
 		"credit",     // judges loans that are due, prices the next period's with the capital that came back
 		"registry",   // expires proposals, closes the block's freezes
 	}

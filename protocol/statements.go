@@ -21,6 +21,7 @@ const (
 	ModuleSettlement
 	ModuleCredit
 	ModuleOrigin
+	ModuleDispatch
 )
 
 // TableStatementsRoots is settlement's table of roots by period.

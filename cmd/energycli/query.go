@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/energyd/energyd/client"
+	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
 )
 
 func queryCommand(o *options) *cobra.Command {
@@ -24,6 +25,9 @@ order, by position: energycli query bank balance alice.`,
 	for _, e := range queries() {
 		if e.module == "origin" && e.command == "certificates" {
 			cmd.AddCommand(stateCommand(o, e)) // the short way to it
+		}
+		if e.module == "dispatch" && e.command == "dispatch" {
+			shortDispatch(o, cmd, e)
 		}
 	}
 	cmd.AddCommand(windowCommand(o), invariantsCommand(o), headerCommand(o), transactionCommand(o), blockCommand(o), explainCommand(o))
@@ -117,6 +121,9 @@ func (o *options) ask(cmd *cobra.Command, l *link, request, response proto.Messa
 	}
 	if _, err := l.Query(l.ctx, request, response, o.height); err != nil {
 		return err
+	}
+	if compared, ok := response.(*dispatchv1.QueryDispatchResponse); ok && !o.json() {
+		return writeDispatch(cmd.OutOrStdout(), compared)
 	}
 	if !o.json() {
 		return writeRecord(cmd.OutOrStdout(), response.ProtoReflect())

@@ -30,6 +30,20 @@ var mayBeLeftOut = map[protoreflect.FullName]bool{
 	"energy.settlement.v1.MsgProposeContract.excess_price_ucoin_per_kwh":  true, // with year_wh the chain asks for it
 	"energy.settlement.v1.MsgProposeContract.penalty_price_ucoin_per_kwh": true, // leaving costs nothing
 
+	"energy.dispatch.v1.MsgSetDevice.max_out_w":         true, // it does not feed out
+	"energy.dispatch.v1.MsgSetDevice.max_in_w":          true, // it does not draw
+	"energy.dispatch.v1.MsgCommandDevice.from_period":   true, // from now on
+	"energy.dispatch.v1.MsgCommandDevice.switch":        true, // one of the three is given
+	"energy.dispatch.v1.MsgCommandDevice.charge_source": true,
+	"energy.dispatch.v1.MsgCommandDevice.reason":        true, // none given
+
+	"energy.dispatch.v1.QueryDispatchRequest.account":            true, // or a device
+	"energy.dispatch.v1.QueryDispatchRequest.device":             true,
+	"energy.dispatch.v1.QueryDispatchRequest.from_period":        true, // some before the present one
+	"energy.dispatch.v1.QueryDispatchRequest.periods":            true,
+	"energy.dispatch.v1.QueryGatewayDispatchRequest.from_period": true, // the present one
+	"energy.dispatch.v1.QueryGatewayDispatchRequest.periods":     true,
+
 	"energy.grid.v1.QueryTariffRequest.period":                  true, // the present one
 	"energy.grid.v1.QueryZoneFeeRequest.period":                 true,
 	"energy.matching.v1.QueryOrdersRequest.account":             true, // all

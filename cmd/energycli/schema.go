@@ -13,6 +13,7 @@ import (
 	// The commands are made from what these packages register.
 	_ "github.com/energyd/energyd/gen/energy/bank/v1"
 	_ "github.com/energyd/energyd/gen/energy/credit/v1"
+	_ "github.com/energyd/energyd/gen/energy/dispatch/v1"
 	_ "github.com/energyd/energyd/gen/energy/grid/v1"
 	_ "github.com/energyd/energyd/gen/energy/matching/v1"
 	_ "github.com/energyd/energyd/gen/energy/metering/v1"

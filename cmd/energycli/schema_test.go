@@ -40,7 +40,9 @@ func TestSchemaIsWhole(t *testing.T) {
 	}
 	want := []string{
 		"bank recharge", "bank transfer", "bank withdraw",
-		"credit fund-bank", "credit repay-loan", "credit set-bank", "credit state-demand", "credit withdraw-capital", "grid set-tariff", "grid set-topology", "grid set-zone-fee",
+		"credit fund-bank", "credit repay-loan", "credit set-bank", "credit state-demand", "credit withdraw-capital",
+		"dispatch acknowledge-dispatch", "dispatch cancel-command", "dispatch command-device", "dispatch remove-device", "dispatch set-device",
+		"grid set-tariff", "grid set-topology", "grid set-zone-fee",
 		"matching cancel", "matching cancel-standing-order", "matching confirm", "matching place-buy", "matching place-sell", "matching reveal-order",
 		"matching seal-order", "matching set-market", "matching set-standing-order", "metering correct-readings", "metering submit-readings", "metering swap-meter",
 		"origin retire-certificate", "origin transfer-certificate",

@@ -59,6 +59,7 @@ var table = []room{
 	{name: "x/credit", ours: list(contract, trade, "x/metering", "x/credit/*")},
 	{name: "x/matching", ours: list(contract, trade, "x/metering", "x/credit", "x/grid/*", "x/matching/*")},
 	{name: "x/settlement", ours: list(contract, trade, "x/origin", "x/metering", "x/credit", "x/matching/...", "x/settlement/*")},
+	{name: "x/dispatch", ours: list(contract, "x/registry", "x/matching", "x/settlement")},
 
 	// Pure algorithms, usable without a chain on books and bills from files.
 	{name: "x/grid/*", ours: list("gen/...", "units")},

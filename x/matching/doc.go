@@ -28,6 +28,7 @@
 //	14 clock of the standing orders         StandingClock, while there are some
 //	15 seals      period, market, account, order  Seal, until it is revealed or forfeited
 //	17 lapses     account                   Lapses, of accounts that let some happen
+//	18 finals     period, market            Due: books that became final, until dispatch takes them in the same block
 //
 // Markets lie side by side: an account's orders meet those of its market only,
 // which has a book, a mechanism and caps of its own. Market 0 is there always;

@@ -136,6 +136,7 @@ func finish(ctx *module.Ctx, book *matchingv1.Book, asks []*matchingv1.SellOrder
 	}
 	book.Phase = matchingv1.Phase_PHASE_FINAL
 	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
+	finals.Set(ctx.Store, finalKey(book.Period, book.Market), &matchingv1.Due{Period: book.Period, Market: book.Market})
 	ctx.Emit(&matchingv1.PeriodFinal{Book: book})
 	return nil
 }

@@ -31,6 +31,7 @@ var (
 	standings     = state.NewMap[matchingv1.StandingOrder](protocol.ModuleMatching, 13)
 	standingClock = state.NewItem[matchingv1.StandingClock](protocol.ModuleMatching, 14)
 	seals         = state.NewMap[matchingv1.Seal](protocol.ModuleMatching, 15)
+	finals        = state.NewMap[matchingv1.Due](protocol.ModuleMatching, 18)
 )
 
 func bookKey(period, market int64) state.Key { return books.Key().Int64(period).Int64(market) }
@@ -58,6 +59,8 @@ func boughtKey(period int64, buyer, id []byte) state.Key {
 func presenceKey(account []byte, period int64) state.Key {
 	return presences.Key().Bytes(account).Int64(period)
 }
+
+func finalKey(period, market int64) state.Key { return finals.Key().Int64(period).Int64(market) }
 
 func dueKey(timeMs, period, market int64) state.Key {
 	return dues.Key().Int64(timeMs).Int64(period).Int64(market)
@@ -104,10 +107,13 @@ func Books(r state.Reader) iter.Seq[*matchingv1.Book] {
 }
 
 // Periods yields each period that has books, the oldest first.
-func Periods(r state.Reader) iter.Seq[int64] {
+func Periods(r state.Reader) iter.Seq[int64] { return PeriodsFrom(r, 0) }
+
+// PeriodsFrom yields each period at or after one that has books, the oldest first.
+func PeriodsFrom(r state.Reader, from int64) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		last, some := int64(0), false
-		for book := range Books(r) {
+		for book := range values(books.From(r, books.Key(), books.Key().Int64(from))) {
 			if some && book.Period == last {
 				continue
 			}
@@ -175,6 +181,29 @@ func Take(ctx *module.Ctx, match *matchingv1.Match) error {
 	matches.Delete(ctx.Store, matchKey(match.Period, match.Seller, match.Id))
 	bought.Delete(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id))
 	return bank.EndExposure(ctx, protocol.Address(match.Buyer), match.ExposedUcoin)
+}
+
+// FinalBook names a book that became final.
+type FinalBook struct{ Period, Market int64 }
+
+// IsFinal says whether a period's book in a market is there and final: its
+// confirmed matches do not change any more.
+func IsFinal(r state.Reader, period, market int64) bool {
+	book, ok := BookOf(r, period, market)
+	return ok && book.Phase == matchingv1.Phase_PHASE_FINAL
+}
+
+// TakeFinals returns the books that became final since it was called last, by
+// period and market, and forgets them: dispatch calls it in every block.
+func TakeFinals(ctx *module.Ctx) []FinalBook {
+	var found []FinalBook
+	for _, row := range finals.All(ctx.Store, finals.Key()) {
+		found = append(found, FinalBook{row.Period, row.Market})
+	}
+	for _, book := range found {
+		finals.Delete(ctx.Store, finalKey(book.Period, book.Market))
+	}
+	return found
 }
 
 // CloseBooks removes the books of a period that settlement is done with.

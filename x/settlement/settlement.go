@@ -121,6 +121,23 @@ func StatementOf(r state.Reader, period int64, account protocol.Address) (*settl
 	return statements.Get(r, statementKey(period, account[:]))
 }
 
+// MeasuredOf returns what an account's billing meters counted in a period, in Wh,
+// as far as settlement knows it: as long as the statement is kept.
+func MeasuredOf(r state.Reader, period int64, account protocol.Address) (importWh, exportWh int64, known bool) {
+	if statement, ok := StatementOf(r, period, account); ok && !statement.Missing {
+		return statement.ImportWh, statement.ExportWh, true
+	}
+	tally, _ := tallies.Get(r, tallyKey(period, account[:]))
+	return tally.GetImportWh(), tally.GetExportWh(), tally.GetHasRegisters()
+}
+
+// LatestPeriod returns the period of the latest block: matches of it and of later
+// ones are not settled. It is 0 before the first block.
+func LatestPeriod(r state.Reader) int64 {
+	clock, _ := clocks.Get(r)
+	return clock.GetLastPeriod()
+}
+
 // RootOf returns the latest root over a period's statements.
 func RootOf(r state.Reader, period int64) (*settlementv1.StatementsRoot, bool) {
 	return roots.Get(r, rootKey(period))

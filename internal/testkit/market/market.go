@@ -18,6 +18,7 @@ import (
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/credit"
+	"github.com/energyd/energyd/x/dispatch"
 	"github.com/energyd/energyd/x/grid"
 	"github.com/energyd/energyd/x/matching"
 	"github.com/energyd/energyd/x/metering"
@@ -70,13 +71,13 @@ type Market struct {
 func modules() []module.Module {
 	return []module.Module{
 		registry.New(), bank.New(), grid.New(), reputation.New(), origin.New(),
-		metering.New(), credit.New(), matching.New(), settlement.New(),
+		metering.New(), credit.New(), matching.New(), settlement.New(), dispatch.New(),
 	}
 }
 
 // hooks are in the order of the application's (DESIGN 6).
 func hooks() []module.EndBlocker {
-	return []module.EndBlocker{metering.New(), matching.New(), settlement.New(), credit.New(), registry.New()}
+	return []module.EndBlocker{metering.New(), matching.New(), settlement.New(), dispatch.New(), credit.New(), registry.New()}
 }
 
 // New starts a market of named members; edit may be nil.
