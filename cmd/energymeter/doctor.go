@@ -17,10 +17,10 @@ func doctorCommand() *cobra.Command {
 	h := &home{}
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check configuration, key, spool, meters, nodes and clock", Args: noArguments,
-		Long: `Doctor reads each meter once, asks each node, and looks whether the gateway's
-account and its meters on chain are as they must be. It needs no passphrase and
-changes nothing.`,
+		Use: "doctor", Short: "Check configuration, key, spool, meters, devices, nodes and clock", Args: noArguments,
+		Long: `Doctor reads each meter and device once, asks each node, and looks whether the
+gateway's account, its meters and its devices on chain are as they must be. It
+needs no passphrase, writes to no device and changes nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := gateway.ReadConfig(h.configFile())
 			if err != nil {
@@ -34,7 +34,7 @@ changes nothing.`,
 			if err != nil {
 				return err
 			}
-			checks, err := gateway.Diagnose(cmd.Context(), gateway.Options{Home: h.dir, ConfigFile: h.configFile(), Open: openers(), Now: time.Now}, key.Address)
+			checks, err := gateway.Diagnose(cmd.Context(), withOpeners(gateway.Options{Home: h.dir, ConfigFile: h.configFile(), Now: time.Now}), key.Address)
 			if err != nil {
 				return err
 			}

@@ -19,18 +19,20 @@ import (
 
 // gatewayCommands are those of a gateway that runs.
 func gatewayCommands() []*cobra.Command {
-	return []*cobra.Command{initCommand(), runCommand(), spoolCommand(), doctorCommand()}
+	return []*cobra.Command{initCommand(), runCommand(), spoolCommand(), dispatchCommand(), doctorCommand()}
 }
 
 func runCommand() *cobra.Command {
 	h := &home{}
 	var verbose bool
 	cmd := &cobra.Command{
-		Use: "run", Short: "Poll meters, sign readings and bring them on chain", Args: noArguments,
+		Use: "run", Short: "Poll meters, sign readings, bring them on chain, and steer devices", Args: noArguments,
 		Long: `Run polls the meters of the configuration, signs a reading of each at the end of
 every interval, and keeps it on disk until a block holds it. How often it signs and
-sends may be set on chain (energycli tx registry set-gateway). SIGHUP makes it read
-the configuration again; meters that did not change are polled on.`,
+sends may be set on chain (energycli tx registry set-gateway). Its devices are set
+to what the chain asks of them in each period, and to their safe state when that
+is not known, and at the end. SIGHUP makes it read the configuration again; meters
+and devices that did not change go on.`,
 		Example: "  energymeter run --home /var/lib/energymeter",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := gateway.ReadConfig(h.configFile())
@@ -50,7 +52,7 @@ the configuration again; meters that did not change are polled on.`,
 				level = slog.LevelDebug
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
-			g, err := gateway.New(gateway.Options{Home: h.dir, ConfigFile: h.configFile(), Key: key, Open: openers(), Log: log})
+			g, err := gateway.New(withOpeners(gateway.Options{Home: h.dir, ConfigFile: h.configFile(), Key: key, Log: log}))
 			if err != nil {
 				return err
 			}

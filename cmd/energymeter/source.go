@@ -9,20 +9,24 @@ import (
 	"time"
 
 	"github.com/energyd/energyd/meter/device"
+	"github.com/energyd/energyd/meter/dispatch"
 	"github.com/energyd/energyd/meter/gateway"
 	"github.com/energyd/energyd/meter/modbus"
 	"github.com/energyd/energyd/meter/mqtt"
 	"github.com/energyd/energyd/meter/replay"
 )
 
-// openers returns how the sources of a configuration are made.
-func openers() map[string]gateway.Opener {
+// withOpeners adds how the sources of a configuration and the buses of its devices
+// are made.
+func withOpeners(o gateway.Options) gateway.Options {
 	shared := &buses{open: make(map[string]*sharedBus)}
-	return map[string]gateway.Opener{"modbus": shared.meter, "mqtt": openMQTT, "csv": openCSV}
+	o.Open = map[string]gateway.Opener{"modbus": shared.meter, "mqtt": openMQTT, "csv": openCSV}
+	o.OpenBus = shared.device
+	return o
 }
 
-// buses are shared by the meters on them: two connections to one line would
-// disturb each other.
+// buses are shared by the meters and devices on them: two connections to one line
+// would disturb each other.
 type buses struct {
 	mu   sync.Mutex
 	open map[string]*sharedBus
@@ -39,19 +43,15 @@ type busMeter struct {
 	leave func() error
 }
 
-// Close closes the bus with the last of its meters.
+// Close closes the bus with the last that is on it.
 func (m busMeter) Close() error { return m.leave() }
 
 func (b *buses) meter(m gateway.Meter) (device.Source, error) {
-	address, err := modbus.ParseAddress(m.URL)
-	if err != nil {
-		return nil, fmt.Errorf("url: %w", err)
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bus := b.open[m.URL]
-	if bus == nil {
-		bus = &sharedBus{Bus: modbus.NewBus(address)}
+	bus, err := b.at(m.URL)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
 	}
 	source, err := sourceOf(bus, m.Model, byte(m.Unit))
 	if err != nil {
@@ -60,6 +60,40 @@ func (b *buses) meter(m gateway.Meter) (device.Source, error) {
 	bus.users++
 	b.open[m.URL] = bus
 	return busMeter{source, func() error { return b.leave(m.URL) }}, nil
+}
+
+// busDevice is a device on a shared bus; Close leaves the bus.
+type busDevice struct {
+	dispatch.Bus
+	leave func() error
+}
+
+// Close closes the bus with the last that is on it.
+func (d busDevice) Close() error { return d.leave() }
+
+func (b *buses) device(url string) (dispatch.Bus, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bus, err := b.at(url)
+	if err != nil {
+		return nil, err
+	}
+	bus.users++
+	b.open[url] = bus
+	return busDevice{bus, func() error { return b.leave(url) }}, nil
+}
+
+// at returns the bus at a URL, which is open already if somebody uses it; b.mu is
+// held.
+func (b *buses) at(url string) (*sharedBus, error) {
+	if bus := b.open[url]; bus != nil {
+		return bus, nil
+	}
+	address, err := modbus.ParseAddress(url)
+	if err != nil {
+		return nil, err
+	}
+	return &sharedBus{Bus: modbus.NewBus(address)}, nil
 }
 
 func (b *buses) leave(url string) error {

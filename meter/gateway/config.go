@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/meter/dispatch"
 	"github.com/energyd/energyd/meter/spool"
 	"github.com/energyd/energyd/protocol"
 )
@@ -37,6 +38,8 @@ type Config struct {
 	// SpoolBytes is how much the spool may take.
 	SpoolBytes int64
 	Meters     []Meter
+	// Devices are steered as the chain asks.
+	Devices []dispatch.Output
 }
 
 // Meter is a meter as the configuration describes it. Which fields count is
@@ -71,20 +74,29 @@ type Meter struct {
 	Timeout time.Duration
 }
 
-// timeout is how long a read of a meter may take: reads on one bus follow one
-// another, so it may have to wait for all others there.
+// timeout is how long a read of a meter may take: questions on one bus follow
+// one another, so it may have to wait for all others there.
 func (c *Config) timeout(m Meter) time.Duration {
+	if m.Source != "modbus" {
+		return m.Timeout
+	}
+	return m.Timeout * time.Duration(c.sharing(m.URL))
+}
+
+// sharing is how many meters and devices are on a Modbus bus.
+func (c *Config) sharing(url string) int {
 	sharing := 0
 	for i := range c.Meters {
-		other := &c.Meters[i]
-		if other.URL == m.URL && other.Source == m.Source {
+		if m := &c.Meters[i]; m.URL == url && m.Source == "modbus" {
 			sharing++
 		}
 	}
-	if m.Source != "modbus" {
-		sharing = 1
+	for i := range c.Devices {
+		if c.Devices[i].URL == url {
+			sharing++
+		}
 	}
-	return m.Timeout * time.Duration(max(sharing, 1))
+	return max(sharing, 1)
 }
 
 // Defaults of what a configuration leaves out.
@@ -176,7 +188,8 @@ func parseConfig(file string, data []byte) (*Config, error) {
 			c.SpoolBytes = int64(mib) << 20
 			return err
 		},
-		"meters": d.meters(&c.Meters),
+		"meters":  d.meters(&c.Meters),
+		"devices": d.devices(&c.Devices),
 	}, "chain_id", "nodes", "meters")
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 // Package gateway is the meter sidecar: it polls the meters of its
 // configuration, signs readings of their cumulative registers, keeps them in a
-// spool until a block holds them, and brings them there (SPEC 7).
+// spool until a block holds them, and brings them there (SPEC 7). The devices of
+// its configuration it steers as the chain asks (SPEC 11).
 //
 // # A reading's way
 //
@@ -67,6 +68,16 @@
 // for it (energymeter spool retry). Any other refusal is about the gateway, not a
 // reading (unknown key, quota, another chain): all readings wait, and the uplink
 // tries again after a pause.
+//
+// # Devices
+//
+// Every 10 s, or three times within the shortest watchdog, one node is asked what
+// the devices are to do, the next one after a failure; package dispatch decides
+// whether the answer may be followed, and executes it. What became of it waits on
+// disk and travels behind the readings, by the same sender. An acknowledgement
+// that the chain refuses is dropped; where the chain takes none of this gateway
+// they wait, and readings go on. dispatch.json in the home says how things stand,
+// for energymeter dispatch status.
 //
 // # Without a chain
 //

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/energyd/energyd/client"
+	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/meter/dispatch"
 	"github.com/energyd/energyd/meter/spool"
 	"github.com/energyd/energyd/protocol"
 )
@@ -26,8 +29,8 @@ type Check struct {
 // chain allows a reading to be ahead.
 const clockSlack = 30 * time.Second
 
-// Diagnose looks at what a gateway needs: the spool, each meter, the nodes, the
-// gateway's account, its meters on chain, the clock. It signs and sends nothing,
+// Diagnose looks at what a gateway needs: the spool, each meter and device, the
+// nodes, the gateway's account, its meters and devices on chain, the clock. It signs and sends nothing,
 // and may run beside the gateway, though meters on a serial bus are then asked
 // by two.
 func Diagnose(ctx context.Context, o Options, address protocol.Address) ([]Check, error) {
@@ -40,6 +43,9 @@ func Diagnose(ctx context.Context, o Options, address protocol.Address) ([]Check
 	d.learnt()
 	for _, m := range config.Meters {
 		d.meter(ctx, m)
+	}
+	for _, o := range config.Devices {
+		d.device(ctx, o)
 	}
 	d.nodes(ctx)
 	return d.checks, nil
@@ -113,6 +119,52 @@ func (d *doctor) meter(ctx context.Context, m Meter) {
 	d.add(what, err, "import %d Wh, export %d Wh, step %d Wh", snapshot.ImportWh, snapshot.ExportWh, snapshot.StepWh)
 }
 
+// device reads what a device is set to, and writes nothing.
+func (d *doctor) device(ctx context.Context, o dispatch.Output) {
+	what := "device " + o.Name
+	if d.options.OpenBus == nil {
+		d.add(what, errors.New("this program steers none"), "")
+		return
+	}
+	bus, err := d.options.OpenBus(o.URL)
+	if err != nil {
+		d.add(what, err, "")
+		return
+	}
+	if closer, ok := bus.(interface{ Close() error }); ok {
+		defer func() { _ = closer.Close() }()
+	}
+	found, err := dispatch.Inspect(ctx, o, bus, o.Timeout*time.Duration(d.config.sharing(o.URL)))
+	d.add(what, err, "%s", found)
+}
+
+// steered compares the devices with those that the chain has this gateway steer.
+func (d *doctor) steered(ctx context.Context, c *client.Client) {
+	if len(d.config.Devices) == 0 {
+		return
+	}
+	answer := new(dispatchv1.QueryGatewayDispatchResponse)
+	if _, err := c.Query(ctx, &dispatchv1.QueryGatewayDispatchRequest{Gateway: d.address[:], Periods: 1, Limit: 1000}, answer, 0); err != nil {
+		d.add("dispatch", err, "")
+		return
+	}
+	known := make(map[string]*dispatchv1.Device)
+	for _, found := range answer.Devices {
+		known[found.Device.GetDevice()] = found.Device
+	}
+	for _, o := range d.config.Devices {
+		on, err := known[o.Name], error(nil)
+		if on == nil {
+			err = errors.New("the chain has none of this name for this gateway: its owner sets it with MsgSetDevice")
+		}
+		d.add("device "+o.Name+" on chain", err, "up to %d W out and %d W in, here %d and %d", on.GetMaxOutW(), on.GetMaxInW(), o.MaxOutW, o.MaxInW)
+		delete(known, o.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		d.add("device "+name+" on chain", errors.New("it is to be steered by this gateway, and not in its configuration"), "")
+	}
+}
+
 // nodes asks each node for itself, and one that answers for the gateway.
 func (d *doctor) nodes(ctx context.Context) {
 	var good *client.Client
@@ -136,6 +188,7 @@ func (d *doctor) nodes(ctx context.Context) {
 	for _, m := range d.config.Meters {
 		d.bound(ctx, good, m)
 	}
+	d.steered(ctx, good)
 }
 
 // clock compares with the latest block, unless the chain stands still.

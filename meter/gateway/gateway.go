@@ -12,6 +12,7 @@ import (
 
 	"github.com/energyd/energyd/client"
 	"github.com/energyd/energyd/meter/device"
+	"github.com/energyd/energyd/meter/dispatch"
 	"github.com/energyd/energyd/meter/spool"
 )
 
@@ -29,7 +30,9 @@ type Options struct {
 	Key client.Key
 	// Open makes sources, by the name of their kind.
 	Open map[string]Opener
-	Log  *slog.Logger
+	// OpenBus makes the connections to devices.
+	OpenBus BusOpener
+	Log     *slog.Logger
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
 }
@@ -42,9 +45,12 @@ type Gateway struct {
 	now     func() time.Time
 	spool   *spool.Spool
 	serials *serials
+	outbox  *dispatch.Outbox
+	status  statusFile
 	state   *state
 
 	current  atomic.Pointer[Config]
+	plan     atomic.Pointer[dispatch.Plan] // of the devices
 	learnt   atomic.Pointer[learnt]
 	good     atomic.Pointer[[]string] // nodes that can be used, as the last survey found; nil without one
 	limit    atomic.Int64             // readings an envelope may hold, as the chain's refusals taught; 0 without
@@ -54,6 +60,7 @@ type Gateway struct {
 
 	mu      sync.Mutex
 	pollers map[string]*runningPoller
+	devices map[string]*runningDevice
 }
 
 // runningPoller is a poller with the way to end it.
@@ -78,6 +85,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		options: o, key: o.Key, log: o.Log, now: o.Now, state: newState(),
 		taken: make(chan kept), awake: make(chan struct{}, 1), reloaded: make(chan struct{}, 1), pollers: make(map[string]*runningPoller),
+		devices: make(map[string]*runningDevice), status: statusFile{path: statusPath(o.Home)},
 	}
 	g.current.Store(config)
 	known, err := readLearnt(learntFile(o.Home), config.ChainID)
@@ -87,6 +95,9 @@ func New(o Options) (*Gateway, error) {
 	g.learnt.Store(known)
 	if g.serials, err = openSerials(filepath.Join(o.Home, "serials.json")); err != nil {
 		return nil, err
+	}
+	if g.outbox, err = dispatch.OpenOutbox(filepath.Join(o.Home, "acknowledgements")); err != nil {
+		g.log.Error("acknowledgements of dispatch are lost", "error", err)
 	}
 	g.spool, err = spool.Open(SpoolDir(o.Home), spool.Options{MaxBytes: config.SpoolBytes})
 	return g, err
@@ -105,7 +116,8 @@ func (g *Gateway) wake() {
 	}
 }
 
-// Run polls, signs and sends until ctx ends.
+// Run polls, signs, steers and sends until ctx ends. Then it leaves the devices
+// in their safe states.
 func (g *Gateway) Run(ctx context.Context) error {
 	stopRecorder := make(chan struct{})
 	var recorder, others sync.WaitGroup
@@ -113,15 +125,23 @@ func (g *Gateway) Run(ctx context.Context) error {
 	up := &uplink{Gateway: g, pauses: backoff{first: firstPause, longest: longestPause}, retry: backoff{first: firstRetry, longest: longestRetry}}
 	others.Go(func() { up.run(ctx) })
 	others.Go(func() { g.watch(ctx) })
+	others.Go(func() { g.follow(ctx) })
 	err := g.startPollers(ctx, g.config().Meters)
+	if err == nil {
+		err = g.startDevices(ctx, g.config().Devices)
+	}
 	if err == nil {
 		<-ctx.Done()
 	}
+	g.stopDevices(func(dispatch.Output) bool { return true })
 	g.stopPollers(func(Meter) bool { return true })
 	close(stopRecorder)
 	recorder.Wait()
 	if err == nil {
 		others.Wait()
+		if err := g.status.write(g); err != nil { // how the devices were left
+			g.log.Warn("status file", "error", err)
+		}
 	}
 	return err
 }
@@ -194,9 +214,9 @@ func (g *Gateway) running() []*poller {
 // ErrRestart says that a change of the configuration needs a restart.
 var ErrRestart = errors.New("takes a restart to change")
 
-// Reload reads the configuration again. Meters whose entry did not change are
-// polled on without a break. What is wrong changes nothing. The chain is asked
-// again, too. ctx is Run's.
+// Reload reads the configuration again. Meters and devices whose entry did not
+// change go on without a break; a device that did is in its safe state between.
+// What is wrong changes nothing. The chain is asked again, too. ctx is Run's.
 func (g *Gateway) Reload(ctx context.Context) error {
 	next, err := ReadConfig(g.options.ConfigFile)
 	if err != nil {
@@ -233,14 +253,20 @@ func (g *Gateway) Reload(ctx context.Context) error {
 			}
 		}
 	}
+	keepDevice := make(map[string]dispatch.Output)
+	for _, o := range next.Devices {
+		keepDevice[o.Name] = o
+	}
 	g.current.Store(next)
 	g.good.Store(nil)
 	select {
 	case g.reloaded <- struct{}{}:
 	default:
 	}
+	g.stopDevices(func(o dispatch.Output) bool { return keepDevice[o.Name] != o })
+	g.state.forgetDevices(func(name string) bool { return keepDevice[name].Name == "" })
 	g.stopPollers(func(m Meter) bool { return keep[m.Name] != m })
-	return g.startPollers(ctx, next.Meters)
+	return errors.Join(g.startPollers(ctx, next.Meters), g.startDevices(ctx, next.Devices))
 }
 
 func (g *Gateway) isRunning(m Meter) bool {

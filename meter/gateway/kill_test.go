@@ -40,7 +40,8 @@ func child(home string) error {
 	now := clockOf(time.Unix(0, ns))
 	g, err := New(Options{
 		Home: home, ConfigFile: filepath.Join(home, "energymeter.yaml"), Key: testkit.NewKey("gateway"), Log: quiet, Now: now,
-		Open: map[string]Opener{"csv": func(Meter) (device.Source, error) { return &dial{now: now}, nil }},
+		Open:    map[string]Opener{"csv": func(Meter) (device.Source, error) { return &dial{now: now}, nil }},
+		OpenBus: openBus,
 	})
 	if err != nil {
 		return err
@@ -93,17 +94,33 @@ func TestKill(t *testing.T) {
 
 func killChild(t *testing.T, home string, after time.Duration) {
 	t.Helper()
+	kill := startChild(t, home)
+	time.Sleep(after)
+	kill()
+}
+
+// startChild starts a gateway as a process of its own and returns what kills it.
+func startChild(t *testing.T, home string) (kill func()) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childHome+"="+home, fmt.Sprintf("%s=%d", childBegan, began.UnixNano()))
 	var words strings.Builder
 	cmd.Stderr = &words
 	must(t, cmd.Start())
-	time.Sleep(after)
-	must(t, cmd.Process.Kill())
-	_ = cmd.Wait()
-	if words.Len() > 0 {
-		t.Fatalf("the gateway ended: %s", words.String())
+	killed := false
+	kill = func() {
+		if killed {
+			return
+		}
+		killed = true
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		if words.Len() > 0 {
+			t.Fatalf("the gateway ended: %s", words.String())
+		}
 	}
+	t.Cleanup(kill)
+	return kill
 }
 
 // exact demands that blocks hold every sequence of a meter once, with what the

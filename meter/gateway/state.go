@@ -6,19 +6,24 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
 	"github.com/energyd/energyd/meter/device"
+	"github.com/energyd/energyd/meter/dispatch"
 )
 
 // state is what the gateway says of itself.
 type state struct {
 	mu       sync.Mutex
 	meters   map[string]*meterState
+	devices  map[string]dispatch.State
+	planErr  error
 	storeErr error
 	sendErr  error
 	sendAt   time.Time // since when sendErr stands
@@ -29,6 +34,8 @@ type state struct {
 	blocks   prometheus.Counter
 	aside    *prometheus.CounterVec
 	attempts *prometheus.CounterVec
+	outcomes *prometheus.CounterVec
+	setW     *prometheus.GaugeVec
 }
 
 // meterState is how a meter was found by its latest poll.
@@ -43,7 +50,7 @@ type meterState struct {
 
 func newState() *state {
 	s := &state{
-		meters: make(map[string]*meterState), registry: prometheus.NewRegistry(),
+		meters: make(map[string]*meterState), devices: make(map[string]dispatch.State), registry: prometheus.NewRegistry(),
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "energymeter_polls_total", Help: "Reads of a meter by the quality of what they gave.",
 		}, []string{"meter", "quality"}),
@@ -59,8 +66,14 @@ func newState() *state {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "energymeter_sessions_total", Help: "Attempts to empty the spool by how they ended.",
 		}, []string{"result"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "energymeter_dispatch_total", Help: "Outcomes of what the chain asked of a device.",
+		}, []string{"device", "outcome"}),
+		setW: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "energymeter_device_set_watts", Help: "What a device is set to, positive feeds out; absent while that is not known.",
+		}, []string{"device"}),
 	}
-	s.registry.MustRegister(s.polls, s.signed, s.blocks, s.aside, s.attempts)
+	s.registry.MustRegister(s.polls, s.signed, s.blocks, s.aside, s.attempts, s.outcomes, s.setW)
 	return s
 }
 
@@ -126,6 +139,52 @@ type Health struct {
 	Refused  int      `json:"refused"`
 	// Meters by name.
 	Meters map[string]*meterState `json:"meters"`
+	// Devices by name.
+	Devices map[string]dispatch.State `json:"devices,omitempty"`
+}
+
+// steered is told of each change of a device.
+func (s *state) steered(device string, now dispatch.State) {
+	if now.Set != nil {
+		s.setW.WithLabelValues(device).Set(float64(now.Set.PowerW))
+	} else {
+		s.setW.DeleteLabelValues(device)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.devices[device] = now
+}
+
+func (s *state) acknowledged(ack *dispatchv1.Acknowledgement) {
+	s.outcomes.WithLabelValues(ack.Device, strings.ToLower(strings.TrimPrefix(ack.Outcome.String(), "OUTCOME_"))).Inc()
+}
+
+// forgetDevices forgets those that choose picks.
+func (s *state) forgetDevices(choose func(name string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.devices {
+		if choose(name) {
+			s.setW.DeleteLabelValues(name)
+			delete(s.devices, name)
+		}
+	}
+}
+
+// planned is told how the latest question for the plan ended, and says whether
+// that is new.
+func (s *state) planned(err error) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news = (err == nil) != (s.planErr == nil)
+	s.planErr = err
+	return news
+}
+
+func (s *state) devicesNow() (map[string]dispatch.State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.devices), s.planErr
 }
 
 // sendPatience is how long the chain may be away before the gateway says that
@@ -141,7 +200,7 @@ func (g *Gateway) Health() Health {
 	s := g.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := Health{Pending: pending, Refused: refused, Meters: maps.Clone(s.meters)}
+	h := Health{Pending: pending, Refused: refused, Meters: maps.Clone(s.meters), Devices: maps.Clone(s.devices)}
 	if s.storeErr != nil {
 		h.Problems = append(h.Problems, "spool: "+s.storeErr.Error())
 	}
@@ -159,6 +218,11 @@ func (g *Gateway) Health() Health {
 			h.Problems = append(h.Problems, "meter "+m.Name+": "+found.Reason)
 		}
 	}
+	for _, o := range config.Devices {
+		if found := s.devices[o.Name]; found.Reason != "" {
+			h.Problems = append(h.Problems, fmt.Sprintf("device %s: %s: %s", o.Name, found.Outcome, found.Reason))
+		}
+	}
 	slices.Sort(h.Problems)
 	h.OK = len(h.Problems) == 0
 	return h
@@ -170,8 +234,12 @@ func (g *Gateway) Handler() http.Handler {
 	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "energymeter_readings_pending", Help: "Readings that wait for a block.",
 	}, func() float64 { return float64(g.spool.Pending()) })
+	unacknowledged := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "energymeter_acknowledgements_pending", Help: "Acknowledgements of dispatch that wait for a block.",
+	}, func() float64 { return float64(g.outbox.Waiting()) })
 	// A second call registers nothing new.
 	_ = g.state.registry.Register(pending)
+	_ = g.state.registry.Register(unacknowledged)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(g.state.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/energyd/energyd/client"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/meter/spool"
@@ -52,6 +54,8 @@ type uplink struct {
 	retry    backoff
 	// retryAt is when refused readings are tried again.
 	retryAt time.Time
+	// ackAt is when acknowledgements may be sent.
+	ackAt time.Time
 }
 
 // run sends until ctx ends.
@@ -92,6 +96,9 @@ func (u *uplink) run(ctx context.Context) {
 // idle is how long there is nothing to send, a second at most: nothing waits, or
 // what waits may wait on.
 func (u *uplink) idle() time.Duration {
+	if u.acksDue() {
+		return 0
+	}
 	if u.spool.Pending() == 0 {
 		return time.Second
 	}
@@ -119,7 +126,7 @@ func (u *uplink) retryRefused() {
 var passing = map[string]bool{"metering/future_time": true, "metering/unknown_meter": true, "metering/wrong_gateway": true}
 
 // session sends batches through one node, or those after it, until nothing
-// waits.
+// waits: one of readings, one of acknowledgements, one at a time.
 func (u *uplink) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -139,11 +146,18 @@ func (u *uplink) session(ctx context.Context) error {
 	}()
 	for {
 		entries, err := u.spool.Peek(u.batchSize())
-		if err != nil || len(entries) == 0 {
+		if err != nil || len(entries) == 0 && !u.acksDue() {
 			return err
 		}
-		if err := u.deliver(ctx, sender, entries); err != nil {
-			return err
+		if len(entries) > 0 {
+			if err := u.deliver(ctx, sender, entries); err != nil {
+				return err
+			}
+		}
+		if u.acksDue() {
+			if err := u.deliverAcks(ctx, sender, u.outbox.Peek(maxBatch)); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -198,12 +212,16 @@ func (u *uplink) deliver(ctx context.Context, sender *client.Sender, entries []s
 	return nil
 }
 
-// submit sends one envelope and waits for its block.
 func (u *uplink) submit(ctx context.Context, sender *client.Sender, entries []spool.Entry) error {
 	msg := &meteringv1.MsgSubmitReadings{GatewayKey: u.key.Public()}
 	for _, e := range entries {
 		msg.Readings = append(msg.Readings, e.Reading)
 	}
+	return u.send(ctx, sender, msg)
+}
+
+// send sends one envelope and waits for its block.
+func (u *uplink) send(ctx context.Context, sender *client.Sender, msg proto.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
 	_, err := sender.Do(ctx, u.key, msg)
@@ -235,17 +253,17 @@ func codeOf(r *client.Rejected) string {
 	return fmt.Sprintf("%s/%d", r.Codespace, r.Code)
 }
 
-// blamed finds the number of a reading in a refusal.
-var blamed = regexp.MustCompile(`readings\[(\d+)\]`)
+// blamed finds the number of a reading or acknowledgement in a refusal.
+var blamed = regexp.MustCompile(`(?:readings|acknowledgements)\[(\d+)\]`)
 
-// divide splits a batch that was refused: before, at and behind the reading
-// that the log names, or in halves. That the words may be wrong costs only
+// divide splits a batch that was refused: before, at and behind the one that the
+// log names, or in halves. That the words may be wrong costs only
 // further envelopes.
-func divide(entries []spool.Entry, log string) [][]spool.Entry {
+func divide[E any](entries []E, log string) [][]E {
 	if found := blamed.FindStringSubmatch(log); found != nil {
 		if at, err := strconv.Atoi(found[1]); err == nil && at < len(entries) {
-			var parts [][]spool.Entry
-			for _, part := range [][]spool.Entry{entries[:at], entries[at : at+1], entries[at+1:]} {
+			var parts [][]E
+			for _, part := range [][]E{entries[:at], entries[at : at+1], entries[at+1:]} {
 				if len(part) > 0 {
 					parts = append(parts, part)
 				}
@@ -254,7 +272,7 @@ func divide(entries []spool.Entry, log string) [][]spool.Entry {
 		}
 	}
 	half := len(entries) / 2
-	return [][]spool.Entry{entries[:half], entries[half:]}
+	return [][]E{entries[:half], entries[half:]}
 }
 
 func (u *uplink) setAside(entry spool.Entry, r *client.Rejected) error {

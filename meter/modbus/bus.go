@@ -3,7 +3,6 @@ package modbus
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,18 +15,23 @@ import (
 	goburrow "github.com/goburrow/modbus"
 )
 
-// Table is one of a device's two tables of registers, by the function code
-// that reads it.
+// Table is one of a device's four tables, by the function code that reads it.
 type Table byte
 
-// The tables of registers.
+// The tables: of bits, and of registers.
 const (
-	Holding Table = goburrow.FuncCodeReadHoldingRegisters // function 3
-	Input   Table = goburrow.FuncCodeReadInputRegisters   // function 4
+	Coils    Table = goburrow.FuncCodeReadCoils            // function 1
+	Discrete Table = goburrow.FuncCodeReadDiscreteInputs   // function 2
+	Holding  Table = goburrow.FuncCodeReadHoldingRegisters // function 3
+	Input    Table = goburrow.FuncCodeReadInputRegisters   // function 4
 )
 
-// MaxRegisters is how many registers one question may ask for.
-const MaxRegisters = 125
+// What one question may ask for, or write, at most.
+const (
+	MaxRegisters        = 125
+	MaxBits             = 2000
+	MaxWrittenRegisters = 123
+)
 
 // forgotten is after how many time-outs no answer is expected any more.
 const forgotten = 10
@@ -86,44 +90,52 @@ func (b *Bus) Close() error {
 	return nil
 }
 
-// Read asks a unit for count registers from address on and returns their
-// values. The units of a serial line are 1 to 247. An error that wraps
-// *Exception is the unit's own answer; with any other nothing is known.
-func (b *Bus) Read(ctx context.Context, unit byte, table Table, address, count uint16) ([]uint16, error) {
-	if err := b.check(unit, table, address, count); err != nil {
-		return nil, fmt.Errorf("%v unit %d: %w", b.address, unit, err)
+// put waits for the question's turn and asks it.
+func (b *Bus) put(ctx context.Context, q question) ([]byte, error) {
+	if err := b.check(q); err != nil {
+		return nil, fmt.Errorf("%v unit %d: %w", b.address, q.unit, err)
 	}
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%v unit %d: waiting for its turn: %w", b.address, unit, ctx.Err())
+		return nil, fmt.Errorf("%v unit %d: waiting for its turn: %w", b.address, q.unit, ctx.Err())
 	case <-b.turn:
 	}
 	defer func() { b.turn <- struct{}{} }()
 	if gaveUp(ctx) {
-		return nil, fmt.Errorf("%v unit %d: waited for its turn: %w", b.address, unit, cmp.Or(ctx.Err(), context.DeadlineExceeded))
+		return nil, fmt.Errorf("%v unit %d: waited for its turn: %w", b.address, q.unit, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
-	values, err := b.read(ctx, question{unit: unit, table: table, address: address, count: count})
+	data, err := b.answer(ctx, q)
 	if err != nil {
-		return nil, fmt.Errorf("%v unit %d: %d registers at %#04x: %w", b.address, unit, count, address, err)
+		what := "registers"
+		if q.bits() {
+			what = "bits"
+		}
+		return nil, fmt.Errorf("%v unit %d: %d %s at %#04x: %w", b.address, q.unit, q.count, what, q.address, err)
 	}
-	return values, nil
+	return data, nil
 }
 
-func (b *Bus) check(unit byte, table Table, address, count uint16) error {
+func (b *Bus) check(q question) error {
+	most, what := MaxRegisters, "registers"
 	switch {
-	case b.address.Kind != TCP && (unit == 0 || unit > 247):
+	case q.bits():
+		most, what = MaxBits, "bits"
+	case !q.reads():
+		most = MaxWrittenRegisters
+	}
+	switch {
+	case b.address.Kind != TCP && (q.unit == 0 || q.unit > 247):
 		return errors.New("expected a unit from 1 to 247")
-	case table != Holding && table != Input:
-		return fmt.Errorf("expected function 3 or 4, got %d", table)
-	case count < 1 || count > MaxRegisters:
-		return fmt.Errorf("expected 1 to %d registers, got %d", MaxRegisters, count)
-	case int(address)+int(count) > 1<<16:
-		return fmt.Errorf("%d registers at %#04x reach beyond the last", count, address)
+	case q.count < 1 || int(q.count) > most:
+		return fmt.Errorf("expected 1 to %d %s, got %d", most, what, q.count)
+	case int(q.address)+int(q.count) > 1<<16:
+		return fmt.Errorf("%d %s at %#04x reach beyond the last", q.count, what, q.address)
 	}
 	return nil
 }
 
-func (b *Bus) read(ctx context.Context, q question) ([]uint16, error) {
+// answer asks a question, after those before it are settled.
+func (b *Bus) answer(ctx context.Context, q question) ([]byte, error) {
 	if b.closed {
 		return nil, ErrClosed
 	}
@@ -143,9 +155,9 @@ func (b *Bus) read(ctx context.Context, q question) ([]uint16, error) {
 	return b.ask(ctx, q)
 }
 
-// ask puts one question.
-func (b *Bus) ask(ctx context.Context, q question) ([]uint16, error) {
-	limit := b.address.Timeout + b.address.onLine(13+2*int(q.count))
+// ask puts one question and returns the values of its answer.
+func (b *Bus) ask(ctx context.Context, q question) ([]byte, error) {
+	limit := b.address.Timeout + b.address.onLine(q.onLine())
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -165,14 +177,9 @@ func (b *Bus) ask(ctx context.Context, q question) ([]uint16, error) {
 	if b.address.Kind != TCP {
 		packager, transport = b.rtu, rtuExchange{line, pending, b.rtu}
 	}
-	client := goburrow.NewClient2(packager, transport)
-	read := client.ReadHoldingRegisters
-	if q.table == Input {
-		read = client.ReadInputRegisters
-	}
-	data, err := read(q.address, q.count)
-	if err == nil && len(data) != 2*int(q.count) {
-		err = fmt.Errorf("the answer has %d bytes, expected %d", len(data), 2*q.count)
+	data, err := q.send(goburrow.NewClient2(packager, transport))
+	if err == nil && q.reads() && len(data) != q.size() {
+		err = fmt.Errorf("the answer has %d bytes, expected %d", len(data), q.size())
 	}
 	if !stop() && err == nil {
 		err = context.DeadlineExceeded // too late to be sure of the line
@@ -189,11 +196,7 @@ func (b *Bus) ask(ctx context.Context, q question) ([]uint16, error) {
 		}
 		return nil, err
 	}
-	values := make([]uint16, q.count)
-	for i := range values {
-		values[i] = binary.BigEndian.Uint16(data[2*i:])
-	}
-	return values, nil
+	return data, nil
 }
 
 func isException(err error) bool {

@@ -117,15 +117,25 @@ func (e rtuExchange) Send(request []byte) ([]byte, error) {
 // rtuLength returns the length of the frame that begins with got, checksum
 // included; 0 while that cannot be said.
 func rtuLength(got []byte) (int, error) {
-	switch {
-	case len(got) < 3:
+	if len(got) < 3 {
 		return 0, nil
-	case got[1] == byte(Holding)|0x80, got[1] == byte(Input)|0x80:
-		return 5, nil
-	case got[1] != byte(Holding) && got[1] != byte(Input):
+	}
+	switch function := got[1] &^ 0x80; function {
+	case byte(Coils), byte(Discrete), byte(Holding), byte(Input):
+		if got[1] != function {
+			return 5, nil
+		}
+		if registers := function >= byte(Holding); got[2] == 0 || int(got[2]) > 2*MaxRegisters || registers && got[2]%2 != 0 {
+			return 0, fmt.Errorf("the answer holds %d bytes", got[2])
+		}
+	case goburrow.FuncCodeWriteSingleCoil, goburrow.FuncCodeWriteSingleRegister,
+		goburrow.FuncCodeWriteMultipleCoils, goburrow.FuncCodeWriteMultipleRegisters:
+		if got[1] != function {
+			return 5, nil
+		}
+		return 8, nil
+	default:
 		return 0, fmt.Errorf("the answer is to function %d", got[1])
-	case got[2] == 0 || got[2]%2 != 0 || int(got[2]) > 2*MaxRegisters:
-		return 0, fmt.Errorf("the answer holds %d bytes", got[2])
 	}
 	return 5 + int(got[2]), nil
 }

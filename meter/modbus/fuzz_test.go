@@ -28,7 +28,7 @@ func (s *script) SetDeadline(_ time.Time) error { return nil }
 // FuzzFrames: whatever comes, what is taken for an answer is one: of the unit,
 // function, length and transaction that were asked, with a right checksum.
 func FuzzFrames(f *testing.F) {
-	q := question{unit: 1, table: Input, address: 0x10, count: 2}
+	q := question{unit: 1, function: byte(Input), address: 0x10, count: 2}
 	f.Add(true, []byte{0, 1, 0, 0, 0, 7, 1, 4, 4, 1, 2, 3, 4})
 	f.Add(true, []byte{0, 0, 0, 0, 0, 3, 1, 0x84, 2, 0, 1, 0, 0, 0, 3, 1, 0x84, 2})
 	f.Add(false, asked{kind: RTU, unit: 1, function: 4, address: 0x10, count: 2}.answer())
@@ -40,7 +40,7 @@ func FuzzFrames(f *testing.F) {
 			handler.SlaveId = q.unit
 			pending := []question{q}
 			if old > 0 { // registers of a question that is not answered yet
-				pending = []question{{unit: q.unit, table: q.table, count: old}, q}
+				pending = []question{{unit: q.unit, function: q.function, count: old}, q}
 			}
 			var client goburrow.Client
 			if tcp {

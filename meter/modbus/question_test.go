@@ -6,7 +6,7 @@ import "testing"
 func TestSettle(t *testing.T) {
 	q := func(counts ...uint16) (out []question) {
 		for _, c := range counts {
-			out = append(out, question{unit: 1, table: Input, count: c})
+			out = append(out, question{unit: 1, function: byte(Input), count: c})
 		}
 		return out
 	}

@@ -39,8 +39,28 @@ type server struct {
 // its address and its table.
 func valueAt(table Table, address uint16) uint16 { return address*7 + uint16(table)<<12 }
 
+// bitAt is what every coil and discrete input of the server holds.
+func bitAt(table Table, address uint16) bool { return (address*7+uint16(table))%3 == 0 }
+
 // answer returns the right answer to a question.
 func (a asked) answer() []byte {
+	if a.function > byte(Input) { // the echo
+		body := a.frame
+		if a.kind == TCP {
+			body = a.frame[6:]
+		}
+		return a.wrap(a.unit, a.function, body[2:6])
+	}
+	if a.function < byte(Holding) {
+		data := make([]byte, 1+(int(a.count)+7)/8)
+		data[0] = byte(len(data) - 1)
+		for i := range int(a.count) {
+			if bitAt(Table(a.function), a.address+uint16(i)) {
+				data[1+i/8] |= 1 << (i % 8)
+			}
+		}
+		return a.wrap(a.unit, a.function, data)
+	}
 	data := []byte{byte(2 * a.count)}
 	for i := range a.count {
 		data = binary.BigEndian.AppendUint16(data, valueAt(Table(a.function), a.address+i))
@@ -92,11 +112,8 @@ func start(t *testing.T, kind Kind, faults map[int]func(io.WriteCloser, asked)) 
 
 func (s *server) serve(rw io.ReadWriteCloser) {
 	for {
-		frame := make([]byte, 8)
-		if s.kind == TCP {
-			frame = make([]byte, 12)
-		}
-		if _, err := io.ReadFull(rw, frame); err != nil {
+		frame, err := s.frame(rw)
+		if err != nil {
 			return
 		}
 		body := frame
@@ -115,6 +132,26 @@ func (s *server) serve(rw io.ReadWriteCloser) {
 			return
 		}
 	}
+}
+
+// frame reads a question: 8 bytes in RTU, more where many are written.
+func (s *server) frame(r io.Reader) ([]byte, error) {
+	frame := make([]byte, 8, 300)
+	if s.kind == TCP {
+		frame = frame[:12]
+	}
+	if _, err := io.ReadFull(r, frame); err != nil {
+		return nil, err
+	}
+	rest := 0
+	switch {
+	case s.kind == TCP:
+		rest = int(binary.BigEndian.Uint16(frame[4:])) - 6
+	case frame[1] >= 15:
+		rest = 1 + int(frame[6])
+	}
+	_, err := io.ReadFull(r, frame[len(frame):len(frame)+rest])
+	return frame[:len(frame)+rest], err
 }
 
 // questions returns what arrived, in words.

@@ -15,7 +15,7 @@ import (
 var start = time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC)
 
 // serve starts a server and returns a bus to it.
-func serve(t *testing.T, units map[byte]Registers) *modbus.Bus {
+func serve(t *testing.T, units map[byte]Unit) *modbus.Bus {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestReadBack(t *testing.T) {
 	states := []State{{}, {1, 2, 3}, {4567891, 321123, -812}, {16000000, 1, 40000}, {1 << 24, 5, -123456}}
 	i := 0
 	now := func() State { return states[i] }
-	units := map[byte]Registers{}
+	units := map[byte]Unit{}
 	for n, model := range Models {
 		unit, err := NewMeter(model, "S1", now)
 		if err != nil {
@@ -92,7 +92,7 @@ func TestReadBack(t *testing.T) {
 func TestAnswerRefuses(t *testing.T) {
 	unit := block(modbus.Input, 0, func() []uint16 { return make([]uint16, 10) })
 	for _, tc := range []struct {
-		unit     Registers
+		unit     Unit
 		question []byte
 		code     byte
 	}{

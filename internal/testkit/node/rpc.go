@@ -34,6 +34,11 @@ func (n *Node) status(*rpctypes.Context) (*coretypes.ResultStatus, error) {
 func (n *Node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, height int64, _ bool) (*coretypes.ResultABCIQuery, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.Answer != nil {
+		if value := n.Answer(path); value != nil {
+			return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: value, Height: height}}, nil
+		}
+	}
 	answer, err := n.Chain.App().Query(context.Background(), &abci.RequestQuery{Path: path, Data: data, Height: height})
 	if err != nil {
 		return nil, err
@@ -44,6 +49,13 @@ func (n *Node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 func (n *Node) broadcast(_ *rpctypes.Context, tx types.Tx) (*coretypes.ResultBroadcastTx, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.Execute != nil {
+		if result := n.Execute(tx); result != nil {
+			made := n.produce(n.pace())
+			made.Txs, made.Results = append(made.Txs, tx), append(made.Results, result)
+			return &coretypes.ResultBroadcastTx{Hash: tx.Hash()}, nil
+		}
+	}
 	checked := n.Chain.CheckTx(tx)
 	if checked.Code == 0 && !n.Silent {
 		n.produce(n.pace(), tx)
