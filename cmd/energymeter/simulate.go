@@ -53,7 +53,7 @@ time,import_wh,export_wh,power_w. It serves until it is interrupted.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:5020", "address to serve at; port 0 takes a free one")
-	flags.StringVar(&s.model, "model", simulate.Models[0], strings.Join(simulate.Models, " or "))
+	flags.StringVar(&s.model, "model", simulate.Models[0], strings.Join(simulate.Models, ", "))
 	flags.StringVar(&s.csv, "csv", "", "file to replay, instead of houses")
 	flags.Uint64Var(&s.seed, "seed", 1, "of the first house; each unit adds 1")
 	flags.Uint8Var(&s.units, "units", 1, "how many meters, at units 1 and up to 247")
@@ -65,7 +65,7 @@ time,import_wh,export_wh,power_w. It serves until it is interrupted.`,
 func (s *simulation) meters(start time.Time) (map[byte]simulate.Registers, error) {
 	switch {
 	case !slices.Contains(simulate.Models, s.model):
-		return nil, usage("--model: expected %s, got %q", strings.Join(simulate.Models, " or "), s.model)
+		return nil, usage("--model: expected %s, got %q", strings.Join(simulate.Models, ", "), s.model)
 	case s.units < 1 || s.units > 247:
 		return nil, usage("--units: expected 1 to 247, got %d", s.units)
 	case !(s.speed > 0 && s.speed <= 10000):

@@ -344,3 +344,17 @@ func TestPeriodLength(t *testing.T) {
 		t.Errorf("interval %v, want %v", g.interval(), testkit.Period)
 	}
 }
+
+// The multiples are those of Unix time, as the chain's boundaries are, whatever
+// the length: 7 s do not divide the time from the year 1 to 1970.
+func TestNextMultiple(t *testing.T) {
+	for _, tc := range []struct {
+		now    int64
+		length time.Duration
+		want   int64
+	}{{0, time.Second, 1000}, {999, time.Second, 1000}, {1000, time.Second, 2000}, {6999, 7 * time.Second, 7000}, {7000, 7 * time.Second, 14000}, {1, 1500 * time.Millisecond, 1500}} {
+		if got := nextMultiple(time.UnixMilli(tc.now), tc.length); got != tc.want {
+			t.Errorf("after %d ms in steps of %s: got %d, want %d", tc.now, tc.length, got, tc.want)
+		}
+	}
+}

@@ -50,12 +50,16 @@ func (p *poller) run(ctx context.Context) {
 // waitForPoll waits for the next multiple of the poll time, or end of an
 // interval.
 func (p *poller) waitForPoll(ctx context.Context) bool {
-	now, poll := p.now(), p.config().Poll
-	next := now.Truncate(poll).Add(poll)
-	if end := now.Truncate(p.interval()).Add(p.interval()); end.Before(next) {
-		next = end
-	}
-	return pause(ctx, next.Sub(now))
+	now := p.now()
+	next := min(nextMultiple(now, p.config().Poll), nextMultiple(now, p.interval()))
+	return pause(ctx, time.UnixMilli(next).Sub(now))
+}
+
+// nextMultiple returns the first multiple of a length after now: of Unix time,
+// as the chain's periods are. ms.
+func nextMultiple(now time.Time, length time.Duration) int64 {
+	ms := length.Milliseconds()
+	return (now.UnixMilli()/ms + 1) * ms
 }
 
 // pause waits and says whether ctx goes on.
