@@ -3,7 +3,6 @@ package demo
 import (
 	"bytes"
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -114,22 +113,13 @@ func TestMetersReportCheck(t *testing.T) {
 // money. Members deliver by contracts, because whom a market matches depends on
 // when it runs, too: the chain draws from a period's start.
 func TestRunModbusMeters(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: starts processes twice; make e2e runs it")
-	}
 	dir := t.TempDir()
-	for _, program := range []string{"energyd", "energymeter"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, program), "../cmd/"+program).CombinedOutput(); err != nil {
-			t.Fatalf("build: %v\n%s", err, out)
-		}
-	}
 	var reports []*Report
 	for _, meters := range []string{DirectMeters, ModbusMeters} {
 		out := new(transcript)
-		o := Options{
-			Binary: filepath.Join(dir, "energyd"), Energymeter: filepath.Join(dir, "energymeter"), Dir: filepath.Join(dir, meters),
-			Validators: 2, Periods: 4, PeriodLength: 3 * time.Second, LossPPMPerKm: 100_000, Seed: 7, Mechanism: Matrix, Meters: meters, Out: out,
-		}
+		o := programs(t, Options{
+			Dir: filepath.Join(dir, meters), Validators: 2, Periods: 4, PeriodLength: 3 * time.Second, LossPPMPerKm: 100_000, Seed: 7, Mechanism: Matrix, Meters: meters, Out: out,
+		})
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		report, err := Run(ctx, o)
