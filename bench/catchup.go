@@ -24,10 +24,10 @@ type CatchUpOptions struct {
 }
 
 // CatchUpFigure returns the options of the figure that the project promises: 12
-// periods of 1000 meters. One gateway, and 250 orders a second.
+// periods of 1000 meters. One gateway, and 100 orders a second.
 func CatchUpFigure() CatchUpOptions {
 	o := Figure()
-	o.Accounts, o.MetersPerGateway, o.OrdersPerSecond = 1000, 1000, 250
+	o.Accounts, o.MetersPerGateway, o.OrdersPerSecond = 1000, 1000, 100
 	o.PeriodLength, o.WarmUp = 3*time.Second, 9*time.Second
 	return CatchUpOptions{Options: o, Missed: 12}
 }
@@ -49,6 +49,10 @@ type CatchUp struct {
 	// 0.
 	Orders int `json:"orders"`
 	Failed int `json:"failed"`
+	// Processes: memory at the end, CPU time used from the gateways' return until
+	// all was settled; the load generator, which the gateways count to, and all
+	// else on the machine come last.
+	Processes []Usage `json:"processes"`
 
 	options CatchUpOptions
 }
@@ -150,6 +154,10 @@ func (c *catchUp) measure(ctx context.Context) (*CatchUp, error) {
 	c.watch.begin()
 	defer c.watch.end()
 	c.Say(fmt.Sprintf("the gateways are back with %d readings", r.Readings))
+	before, err := c.usage()
+	if err != nil {
+		return nil, err
+	}
 	began := time.Now()
 	for _, sidecar := range c.sidecars {
 		if err := sidecar.Start(); err != nil {
@@ -164,6 +172,14 @@ func (c *catchUp) measure(ctx context.Context) (*CatchUp, error) {
 			return nil, err
 		}
 		r.Committed, r.Settled = c.watch.reached(began, r.Readings, periods)
+	}
+	after, err := c.usage()
+	if err != nil {
+		return nil, err
+	}
+	for i, u := range after {
+		u.CPU = max(0, u.CPU-before[i].CPU)
+		r.Processes = append(r.Processes, u)
 	}
 	for _, sent := range []*orders{without, with} {
 		if err := sent.wait(ctx, drain); err != nil {
@@ -246,6 +262,9 @@ func (r *CatchUp) String() string {
 	}
 	if r.Without.P95 > 0 {
 		fmt.Fprintf(&out, "ratio        p95 %.2f\n", float64(r.With.P95)/float64(r.Without.P95))
+	}
+	for _, u := range r.Processes {
+		fmt.Fprintf(&out, "%-12s RSS %d MB, CPU %.1f s\n", u.Name, u.RSS, u.CPU.Seconds())
 	}
 	return out.String()
 }

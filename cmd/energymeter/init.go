@@ -23,7 +23,7 @@ key: gateway      # name of the key in the folder keys
 #listen: 127.0.0.1:9464   # /metrics and /healthz
 poll: 10s         # how often meters are read
 #interval: 15m    # how often a reading is signed; default: at the end of the chain's periods
-#batch: 500       # readings in one envelope at most
+#batch: 150       # readings in one envelope at most
 #spool_mib: 256   # what the readings that wait may take
 meters: []
 #meters:
