@@ -9,7 +9,7 @@ PERIODS ?= 24
 # One set of flags for all, so that programs and tests share what was compiled.
 export GOFLAGS := $(GOFLAGS) -trimpath
 
-.PHONY: all build test race simulate mutants lint gen gen-check paper paper-check demo e2e determinism bench ci clean
+.PHONY: all build test race simulate mutants lint gen gen-check paper paper-check demo e2e determinism cross deb bench bench-meters ci clean
 
 all: build
 
@@ -74,11 +74,24 @@ determinism:
 		echo "GOAMD64=v3 $(GO) test -run Golden ./app"; GOAMD64=v3 $(GO) test -count=1 -run Golden ./app; \
 	else echo "SKIPPED: this processor cannot run GOAMD64=v3"; fi
 
+# energymeter for gateways: static, at most 20 MB; fails otherwise.
+cross:
+	$(GO) run ./internal/release -out $(BUILD)/release
+
+# The same as Debian packages.
+deb:
+	rm -f $(BUILD)/release/*.deb
+	$(GO) run ./internal/release -out $(BUILD)/release -deb
+
+# A gateway's memory and missed polls; minutes.
+bench-meters:
+	$(GO) test -timeout 15m -run '^$$' -bench Meters -benchtime 1x ./bench
+
 # One package at a time: they would disturb each other (bench/README.md).
 bench:
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench . -benchmem ./...
 
-ci: lint gen-check paper-check test simulate mutants determinism e2e
+ci: lint cross gen-check paper-check test simulate mutants determinism e2e
 	$(MAKE) demo PERIODS=4
 
 clean:

@@ -1,22 +1,20 @@
 // Package client is the Go SDK of the chain: build, sign and send envelopes,
-// follow blocks, query, and check bills by proof. It knows the nodes' RPC and
-// the bytes of package protocol, nothing of the application's insides.
+// follow blocks and query. It knows the nodes' RPC and the bytes of package
+// protocol, nothing of the application's insides, and stands without the engine's
+// code, so that gateways stay small; bills and headers with their proofs are
+// package proof's.
 package client
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
-	abci "github.com/cometbft/cometbft/abci/types"
-	rpcclient "github.com/cometbft/cometbft/rpc/client"
-	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
-	coretypes "github.com/cometbft/cometbft/rpc/core/types"
-	jsonrpc "github.com/cometbft/cometbft/rpc/jsonrpc/client"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/protocol"
@@ -41,28 +39,22 @@ func (r *Rejected) Error() string {
 // Client talks to any of several equal nodes; it stays with one that answers.
 type Client struct {
 	urls  []string
-	nodes []*rpchttp.HTTP
-	// calls reach the same nodes, for answers that are decoded here.
-	calls map[*rpchttp.HTTP]*jsonrpc.Client
+	nodes []*node
 	at    atomic.Int64
 }
 
 // New returns a client of the nodes at these RPC addresses, "tcp://host:port"
 // or "http://host:port", comma-separated or one an element.
 func New(addresses ...string) (*Client, error) {
-	c := &Client{calls: make(map[*rpchttp.HTTP]*jsonrpc.Client)}
+	c := new(Client)
 	for _, list := range addresses {
 		for address := range strings.SplitSeq(list, ",") {
 			address = strings.TrimSpace(address)
-			if parsed, err := url.Parse(address); err != nil || parsed.Host == "" {
+			parsed, err := url.Parse(address)
+			if err != nil || parsed.Host == "" {
 				return nil, fmt.Errorf("node %q: expected an address like tcp://127.0.0.1:26657", address)
 			}
-			node, calls, err := connect(address)
-			if err != nil {
-				return nil, fmt.Errorf("node %q: %w", address, err)
-			}
-			c.urls, c.nodes = append(c.urls, address), append(c.nodes, node)
-			c.calls[node] = calls
+			c.urls, c.nodes = append(c.urls, address), append(c.nodes, newNode(parsed))
 		}
 	}
 	if len(c.nodes) == 0 {
@@ -71,35 +63,12 @@ func New(addresses ...string) (*Client, error) {
 	return c, nil
 }
 
-// idleConnections is how many connections to a node wait for the next request.
-// The engine's client keeps two, so that whoever sends many at a time would
-// open and close one for nearly every request.
-const idleConnections = 64
-
-// connect returns the engine's client of one node, and the way for calls of our
-// own; both share their connections.
-func connect(address string) (*rpchttp.HTTP, *jsonrpc.Client, error) {
-	pooled, err := jsonrpc.DefaultHTTPClient(address)
-	if err != nil {
-		return nil, nil, err
-	}
-	if transport, ok := pooled.Transport.(*http.Transport); ok {
-		transport.MaxIdleConnsPerHost = idleConnections
-	}
-	calls, err := jsonrpc.NewWithHTTPClient(address, pooled)
-	if err != nil {
-		return nil, nil, err
-	}
-	node, err := rpchttp.NewWithClient(address, "/websocket", pooled)
-	return node, calls, err
-}
-
 // URLs returns the nodes' addresses.
 func (c *Client) URLs() []string { return c.urls }
 
 // each calls fn with the node that answered last, then with the others, until
 // one answers. An answer of a node, even a refusal, ends the search.
-func (c *Client) each(ctx context.Context, fn func(*rpchttp.HTTP) error) error {
+func (c *Client) each(ctx context.Context, fn func(*node) error) error {
 	var last error
 	start := c.at.Load()
 	for i := range int64(len(c.nodes)) {
@@ -116,33 +85,94 @@ func (c *Client) each(ctx context.Context, fn func(*rpchttp.HTTP) error) error {
 
 // answered says whether err came from a node rather than from the way to it.
 func answered(err error) bool {
-	return strings.Contains(err.Error(), "RPC error") || strings.HasPrefix(err.Error(), "response error")
+	_, ok := errors.AsType[*NodeError](err)
+	return ok
+}
+
+// Call asks a node for a method of the engine's RPC that has no function here,
+// and decodes the JSON of its result into answer. params become an object; the
+// engine wants 64-bit integers as strings.
+func (c *Client) Call(ctx context.Context, method string, params, answer any) error {
+	return c.each(ctx, func(n *node) error { return n.call(ctx, method, params, answer) })
+}
+
+// Status is what a node says of itself.
+type Status struct {
+	ChainID string
+	// Height of the latest block that it committed, and that block's time.
+	Height int64
+	Time   time.Time
+	// Earliest is the height of the first block that the node still has.
+	Earliest int64
+	// CatchingUp is true until it has all blocks of its peers.
+	CatchingUp bool
 }
 
 // Status returns a node's status.
-func (c *Client) Status(ctx context.Context) (status *coretypes.ResultStatus, err error) {
-	err = c.each(ctx, func(node *rpchttp.HTTP) error {
-		status, err = node.Status(ctx)
-		return err
-	})
-	return status, err
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	var answer struct {
+		NodeInfo struct {
+			Network string `json:"network"`
+		} `json:"node_info"`
+		SyncInfo struct {
+			Height     int64     `json:"latest_block_height,string"`
+			Time       time.Time `json:"latest_block_time"`
+			Earliest   int64     `json:"earliest_block_height,string"`
+			CatchingUp bool      `json:"catching_up"`
+		} `json:"sync_info"`
+	}
+	if err := c.Call(ctx, "status", struct{}{}, &answer); err != nil {
+		return nil, err
+	}
+	sync := answer.SyncInfo
+	return &Status{ChainID: answer.NodeInfo.Network, Height: sync.Height, Time: sync.Time, Earliest: sync.Earliest, CatchingUp: sync.CatchingUp}, nil
+}
+
+// Answer is the chain's answer to a query.
+type Answer struct {
+	// Height of the state that answered.
+	Height int64
+	Value  []byte
+	// Proof of the value under that state's root, ICS 23; nil where the path has
+	// none.
+	Proof []byte
 }
 
 // RawQuery asks for path at height (0: latest), with the proof where the path
 // has one.
-func (c *Client) RawQuery(ctx context.Context, path string, data []byte, height int64) (*abci.ResponseQuery, error) {
-	var result *coretypes.ResultABCIQuery
-	err := c.each(ctx, func(node *rpchttp.HTTP) (err error) {
-		result, err = node.ABCIQueryWithOptions(ctx, path, data, rpcclient.ABCIQueryOptions{Height: height, Prove: true})
-		return err
-	})
-	if err != nil {
+func (c *Client) RawQuery(ctx context.Context, path string, data []byte, height int64) (*Answer, error) {
+	params := struct {
+		Path   string `json:"path"`
+		Data   string `json:"data"`
+		Height int64  `json:"height,string"`
+		Prove  bool   `json:"prove"`
+	}{path, hex.EncodeToString(data), height, true}
+	var answer struct {
+		Response struct {
+			Code      uint32 `json:"code"`
+			Codespace string `json:"codespace"`
+			Log       string `json:"log"`
+			Height    int64  `json:"height,string"`
+			Value     []byte `json:"value"`
+			Proof     struct {
+				Ops []struct {
+					Data []byte `json:"data"`
+				} `json:"ops"`
+			} `json:"proofOps"`
+		} `json:"response"`
+	}
+	if err := c.Call(ctx, "abci_query", params, &answer); err != nil {
 		return nil, fmt.Errorf("query %s: %w", path, err)
 	}
-	if r := result.Response; r.Code != 0 {
+	r := answer.Response
+	if r.Code != 0 {
 		return nil, &Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log}
 	}
-	return &result.Response, nil
+	found := &Answer{Height: r.Height, Value: r.Value}
+	if len(r.Proof.Ops) == 1 {
+		found.Proof = r.Proof.Ops[0].Data
+	}
+	return found, nil
 }
 
 // Query sends a request message and decodes the answer into response; it
@@ -168,5 +198,5 @@ func (c *Client) Height(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return status.SyncInfo.LatestBlockHeight, nil
+	return status.Height, nil
 }

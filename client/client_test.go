@@ -51,7 +51,7 @@ func TestClientStaysWithWhoAnswers(t *testing.T) {
 	ask := func(want string) {
 		t.Helper()
 		status, err := c.Status(context.Background())
-		if err != nil || status.NodeInfo.Network != want {
+		if err != nil || status.ChainID != want {
 			t.Fatalf("%v, %v, want an answer of %s", status, err, want)
 		}
 	}

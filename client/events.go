@@ -3,7 +3,6 @@ package client
 import (
 	"fmt"
 
-	abci "github.com/cometbft/cometbft/abci/types"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,7 +19,7 @@ import (
 // DecodeEvents decodes the chain's events among those of a block or of a
 // transaction. Others, which the engine adds or a later version of the chain
 // knows, are left out.
-func DecodeEvents(events []abci.Event) ([]proto.Message, error) {
+func DecodeEvents(events []Event) ([]proto.Message, error) {
 	var found []proto.Message
 	for _, event := range events {
 		kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(event.Type))

@@ -3,17 +3,16 @@ package client
 import (
 	"testing"
 
-	abci "github.com/cometbft/cometbft/abci/types"
 	"google.golang.org/protobuf/proto"
 
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 )
 
 func TestDecodeEvents(t *testing.T) {
-	event := func(name, text string) abci.Event {
-		return abci.Event{Type: name, Attributes: []abci.EventAttribute{{Key: "json", Value: text}}}
+	event := func(name, text string) Event {
+		return Event{Type: name, Attributes: []Attribute{{Key: "json", Value: text}}}
 	}
-	got, err := DecodeEvents([]abci.Event{
+	got, err := DecodeEvents([]Event{
 		event("tx", "x"),
 		event("energy.bank.v1.Recharged", `{"account":"AQI=","amount_ucoin":"5","reference":"r","later":1}`),
 		{Type: "energy.bank.v1.Recharged"},
@@ -23,7 +22,7 @@ func TestDecodeEvents(t *testing.T) {
 	if err != nil || len(got) != 1 || !proto.Equal(got[0], want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if got, err := DecodeEvents([]abci.Event{event("energy.bank.v1.Recharged", `{"amount_ucoin":true}`)}); err == nil {
+	if got, err := DecodeEvents([]Event{event("energy.bank.v1.Recharged", `{"amount_ucoin":true}`)}); err == nil {
 		t.Errorf("a broken event was read as %v", got)
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 )
+
+const readingChain = "world-1"
 
 func signedReading(t testing.TB) *SignedReading {
 	t.Helper()
@@ -15,10 +18,10 @@ func signedReading(t testing.TB) *SignedReading {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reading := &SignedReading{ChainID: worldChain, GatewayKey: key.Public(), Reading: &meteringv1.Reading{
-		Meter: "m-1", Sequence: 9, TimeMs: worldPeriod, ImportWh: 1234, ExportWh: 50, Quality: meteringv1.Quality_QUALITY_MEASURED,
+	reading := &SignedReading{ChainID: readingChain, GatewayKey: key.Public(), Reading: &meteringv1.Reading{
+		Meter: "m-1", Sequence: 9, TimeMs: 1_700_000_100_000, ImportWh: 1234, ExportWh: 50, Quality: meteringv1.Quality_QUALITY_MEASURED,
 	}}
-	if err := key.SignReading(worldChain, reading.Reading); err != nil {
+	if err := key.SignReading(readingChain, reading.Reading); err != nil {
 		t.Fatal(err)
 	}
 	return reading
@@ -41,7 +44,10 @@ func TestEveryDigitOfAReadingCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, c := range data {
-		for _, other := range []byte(others(c)) {
+		if !unicode.IsLetter(rune(c)) && !unicode.IsDigit(rune(c)) {
+			continue // space may be written differently
+		}
+		for _, other := range []byte{c ^ 1, c ^ 0x20} {
 			data[i] = other
 			if checkReading(data) == nil {
 				t.Errorf("byte %d changed from %c to %c, the reading verifies: %s", i, c, other, data)
@@ -52,7 +58,11 @@ func TestEveryDigitOfAReadingCounts(t *testing.T) {
 }
 
 func TestReadingRefuses(t *testing.T) {
-	good := string(marshal(t, signedReading(t)))
+	data, err := json.MarshalIndent(signedReading(t), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(data)
 	for _, tc := range []struct {
 		name, old, new, says string
 		changed              bool
@@ -60,7 +70,7 @@ func TestReadingRefuses(t *testing.T) {
 		{"syntax", `{`, `[`, "line 2 column", false},
 		{"unknown field", `"gateway_key"`, `"gateway"`, "line 3 column 3", false},
 		{"another register", `"import_wh": 1234`, `"import_wh": 1235`, "not that of key", true},
-		{"another chain", worldChain, "world-2", "not that of key", true},
+		{"another chain", readingChain, "world-2", "not that of key", true},
 		{"short key", `"gateway_key": "ea`, `"gateway_key": "`, "line 3 column 18: field gateway_key", true},
 		{"not a reading", `"meter"`, `"metre"`, "field reading", true},
 	} {

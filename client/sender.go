@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	abci "github.com/cometbft/cometbft/abci/types"
-	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	"google.golang.org/protobuf/proto"
 
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
@@ -20,7 +18,7 @@ import (
 type Outcome struct {
 	Hash   [32]byte
 	Height int64
-	Result *abci.ExecTxResult
+	Result *Result
 	// Latency from the first submission until the commit was seen.
 	Latency time.Duration
 }
@@ -335,13 +333,18 @@ func (s *Sender) Broadcast(ctx context.Context, tx []byte) error {
 func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (taken bool, err error) {
 	var rejected *Rejected
 	s.at.Add(int64(min(attempt, 1)))
-	err = s.each(ctx, func(node *rpchttp.HTTP) error {
-		result, err := node.BroadcastTxSync(ctx, tx)
-		if err == nil && result.Code != 0 {
-			rejected = &Rejected{Codespace: result.Codespace, Code: result.Code, Log: result.Log}
-		}
-		return err
-	})
+	params := struct {
+		Tx []byte `json:"tx"`
+	}{tx}
+	var result struct {
+		Code      uint32 `json:"code"`
+		Codespace string `json:"codespace"`
+		Log       string `json:"log"`
+	}
+	err = s.Call(ctx, "broadcast_tx_sync", params, &result)
+	if err == nil && result.Code != 0 {
+		rejected = &Rejected{Codespace: result.Codespace, Code: result.Code, Log: result.Log}
+	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), "tx already exists in cache"):
 		return true, nil

@@ -397,8 +397,8 @@ func (c *Client) Trading(ctx context.Context, period, market, opensMs int64) (*T
 	if err != nil {
 		return nil, err
 	}
-	head := status.SyncInfo.LatestBlockHeight
-	at, err := c.firstBlock(ctx, max(1, status.SyncInfo.EarliestBlockHeight), head, opensMs)
+	head := status.Height
+	at, err := c.firstBlock(ctx, max(1, status.Earliest), head, opensMs)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/units"
 )
@@ -50,7 +51,7 @@ func (d *driver) audit(ctx context.Context) error {
 func (d *driver) compareNodes(ctx context.Context) error {
 	height := d.sender.Head() - 1
 	d.report.AppHashHeight, d.report.AppHashes = height, make(map[string]string)
-	next, err := d.sender.Header(ctx, height+1)
+	next, err := proof.FetchHeader(ctx, d.sender.Client, height+1)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (d *driver) nextBlock(ctx context.Context) error {
 // digit of the file, which must not verify.
 func (d *driver) checkBill(ctx context.Context) error {
 	m := d.busiest()
-	bill, err := d.sender.Bill(ctx, d.sender.ChainID, m.address(), d.periodOf(0), d.periodOf(d.options.Periods-1), true)
+	bill, err := proof.FetchBill(ctx, d.sender.Client, d.sender.ChainID, m.address(), d.periodOf(0), d.periodOf(d.options.Periods-1), true)
 	if err != nil {
 		return fmt.Errorf("bill: %w", err)
 	}
@@ -119,11 +120,11 @@ func (d *driver) checkBill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	header, err := witness.Header(ctx, bill.Height+1)
+	header, err := proof.FetchHeader(ctx, witness, bill.Height+1)
 	if err != nil {
 		return err
 	}
-	trusted := &client.Trusted{Height: bill.Height + 1, Hash: header.Signed.Hash()}
+	trusted := &proof.Trusted{Height: bill.Height + 1, Hash: header.Signed.Hash()}
 	if err := verifyBill(file, trusted); err != nil {
 		return fmt.Errorf("bill of %s: %w", m.Name, err)
 	}
@@ -136,8 +137,8 @@ func (d *driver) checkBill(ctx context.Context) error {
 	return nil
 }
 
-func verifyBill(file []byte, trusted *client.Trusted) error {
-	bill, err := client.ParseBill(file)
+func verifyBill(file []byte, trusted *proof.Trusted) error {
+	bill, err := proof.ParseBill(file)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/units"
@@ -95,7 +96,7 @@ func (d *driver) rules(ctx context.Context, period, height int64) (clearing.Rule
 	if _, err := d.sender.Query(ctx, &matchingv1.QueryMarketRequest{Period: period}, market, 0); err != nil {
 		return clearing.Rules{}, err
 	}
-	header, err := d.sender.Header(ctx, height)
+	header, err := proof.FetchHeader(ctx, d.sender.Client, height)
 	if err != nil {
 		return clearing.Rules{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
 	"github.com/energyd/energyd/protocol"
@@ -98,7 +99,7 @@ func (d *driver) standStill(ctx context.Context) error {
 	d.outage.Lock()
 	defer d.outage.Unlock()
 	height := d.sender.Head()
-	header, err := d.sender.Header(ctx, height)
+	header, err := proof.FetchHeader(ctx, d.sender.Client, height)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (d *driver) keptBlocks(ctx context.Context, height int64, hash []byte) erro
 		if err != nil {
 			return err
 		}
-		header, err := node.Header(ctx, height)
+		header, err := proof.FetchHeader(ctx, node, height)
 		if err != nil {
 			return fmt.Errorf("node%d: %w", i, err)
 		}

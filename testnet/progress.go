@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/energyd/energyd/client/proof"
 )
 
 // Height returns the latest height that node i knows.
@@ -56,7 +58,7 @@ func (n *Network) AppHash(ctx context.Context, height int64) ([]byte, error) {
 		if p.pid() == 0 {
 			continue
 		}
-		header, err := n.rpc[i].Header(ctx, height+1)
+		header, err := proof.FetchHeader(ctx, n.rpc[i], height+1)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}

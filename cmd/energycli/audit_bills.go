@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/protocol"
@@ -59,14 +60,14 @@ func (g *gathered) confirmed() (matches map[protocol.Address][]*matchingv1.Match
 // proved returns an account's statement of a period, by proof; nil before it is
 // made.
 func (l *link) proved(account protocol.Address, period int64) (*settlementv1.Statement, error) {
-	bill, err := l.Bill(l.ctx, l.chainID, account, period, period, true)
+	bill, err := proof.FetchBill(l.ctx, l.Client, l.chainID, account, period, period, true)
 	if err != nil {
 		return nil, err
 	}
 	if len(bill.Sections) == 0 {
 		return nil, nil
 	}
-	trusted := &client.Trusted{Height: bill.Header.Signed.Height, Hash: bill.Header.Signed.Hash()}
+	trusted := &proof.Trusted{Height: bill.Header.Signed.Height, Hash: bill.Header.Signed.Hash()}
 	if err := bill.Verify(trusted); err != nil {
 		return nil, fmt.Errorf("statement of %v: %w: %w", account, errNotProved, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
@@ -68,7 +69,7 @@ func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 	if err := l.connect(); err != nil {
 		return err
 	}
-	bill, err := l.Bill(l.ctx, l.chainID, account, from, to, f.proof)
+	bill, err := proof.FetchBill(l.ctx, l.Client, l.chainID, account, from, to, f.proof)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 }
 
 // monthlyBill writes the bill summed by month.
-func (o *options) monthlyBill(cmd *cobra.Command, f billFlags, bill *client.Bill) error {
+func (o *options) monthlyBill(cmd *cobra.Command, f billFlags, bill *proof.Bill) error {
 	sums, err := monthly(bill)
 	if err != nil {
 		return err
@@ -165,7 +166,7 @@ func (f billFlags) read(l *link) (account protocol.Address, from, to int64, err 
 func periodTime(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05Z") }
 
 // billText writes a bill for people.
-func billText(b *client.Bill) string {
+func billText(b *proof.Bill) string {
 	kWh := func(wh int64) string { return units.FormatScaled(wh, 3) }
 	coins := func(ucoin int64) string { return units.FormatScaled(ucoin, 6) }
 	t := newTable("Period", "Bought kWh", "Sold kWh", "From grid kWh", "To grid kWh", "Paid coin", "Received coin", "Fees coin", "Debt coin", "Grid alone coin", "Balance coin", "")
@@ -203,7 +204,7 @@ func billText(b *client.Bill) string {
 
 // tradesText writes with whom a bill's account traded, at which price, and by
 // what: the market or a contract. Energy is that at the account's own meter.
-func tradesText(b *client.Bill) string {
+func tradesText(b *proof.Bill) string {
 	t := newTable("Period", "", "kWh", "With", "Price coin/kWh", "Amount coin", "Fee coin", "Unpaid coin", "By")
 	for _, section := range b.Sections {
 		for _, trade := range section.Statement.Trades {
@@ -231,7 +232,7 @@ func tradesText(b *client.Bill) string {
 }
 
 // billCSV writes a bill's periods with commas, in kWh and coins.
-func billCSV(b *client.Bill) (string, error) {
+func billCSV(b *proof.Bill) (string, error) {
 	rows := [][]string{{
 		"period", "version", "missing", "estimated", "waived", "import_kwh", "export_kwh", "bought_kwh", "sold_kwh", "grid_import_kwh", "grid_export_kwh",
 		"paid_coin", "received_coin", "fees_coin", "debt_coin", "repaid_coin", "grid_alone_coin", "balance_before_coin", "balance_after_coin",

@@ -9,23 +9,23 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	"github.com/energyd/energyd/units"
 )
 
 // monthlyBill is a bill by month as programs read it, in Wh and ucoin.
 type monthlyBill struct {
-	ChainID string                `json:"chain_id"`
-	Account string                `json:"account"`
-	Months  []*client.BillSummary `json:"months"`
-	Total   *client.BillSummary   `json:"total"`
+	ChainID string               `json:"chain_id"`
+	Account string               `json:"account"`
+	Months  []*proof.BillSummary `json:"months"`
+	Total   *proof.BillSummary   `json:"total"`
 	// Gaps between periods of the bill; Without are the settled periods asked for
 	// of which the node has no statement.
 	Gaps    []gap   `json:"gaps"`
 	Without []int64 `json:"without"`
 }
 
-func monthly(b *client.Bill) (*monthlyBill, error) {
+func monthly(b *proof.Bill) (*monthlyBill, error) {
 	months, total, err := b.Summaries()
 	if err != nil {
 		return nil, err
@@ -40,38 +40,38 @@ func monthly(b *client.Bill) (*monthlyBill, error) {
 type quantityOf struct {
 	name   string
 	places int
-	value  func(*client.BillSummary) int64
+	value  func(*proof.BillSummary) int64
 }
 
 // summed are the numbers of a summary in the order of the CSV's columns.
 var summed = []quantityOf{
-	{"import_kwh", 3, func(s *client.BillSummary) int64 { return s.ImportWh }},
-	{"export_kwh", 3, func(s *client.BillSummary) int64 { return s.ExportWh }},
-	{"bought_kwh", 3, func(s *client.BillSummary) int64 { return s.BoughtWh }},
-	{"sold_kwh", 3, func(s *client.BillSummary) int64 { return s.SoldWh }},
-	{"grid_import_kwh", 3, func(s *client.BillSummary) int64 { return s.GridImportWh }},
-	{"grid_export_kwh", 3, func(s *client.BillSummary) int64 { return s.GridExportWh }},
-	{"purchases_coin", 6, func(s *client.BillSummary) int64 { return s.PurchasesUcoin }},
-	{"chain_fees_coin", 6, func(s *client.BillSummary) int64 { return s.ChainFeesUcoin }},
-	{"zone_fees_coin", 6, func(s *client.BillSummary) int64 { return s.ZoneFeesUcoin }},
-	{"grid_paid_coin", 6, func(s *client.BillSummary) int64 { return s.GridPaidUcoin }},
-	{"grid_received_coin", 6, func(s *client.BillSummary) int64 { return s.GridReceivedUcoin }},
-	{"paid_coin", 6, func(s *client.BillSummary) int64 { return s.PaidUcoin }},
-	{"received_coin", 6, func(s *client.BillSummary) int64 { return s.ReceivedUcoin }},
-	{"debt_coin", 6, func(s *client.BillSummary) int64 { return s.DebtUcoin }},
-	{"repaid_coin", 6, func(s *client.BillSummary) int64 { return s.RepaidUcoin }},
-	{"guaranteed_coin", 6, func(s *client.BillSummary) int64 { return s.GuaranteedUcoin }},
-	{"penalty_coin", 6, func(s *client.BillSummary) int64 { return s.PenaltyUcoin }},
-	{"make_whole_paid_coin", 6, func(s *client.BillSummary) int64 { return s.MakeWholePaidUcoin }},
-	{"make_whole_received_coin", 6, func(s *client.BillSummary) int64 { return s.MakeWholeReceivedUcoin }},
-	{"drawn_coin", 6, func(s *client.BillSummary) int64 { return s.DrawnUcoin }},
-	{"loans_repaid_coin", 6, func(s *client.BillSummary) int64 { return s.LoansRepaidUcoin }},
-	{"grid_alone_coin", 6, func(s *client.BillSummary) int64 { return s.GridAloneUcoin }},
-	{"saved_coin", 6, func(s *client.BillSummary) int64 { return s.SavedUcoin }},
-	{"certificates_kwh", 3, func(s *client.BillSummary) int64 { return s.CertificatesWh }},
-	{"certificates_netted_kwh", 3, func(s *client.BillSummary) int64 { return s.CertificatesNettedWh }},
-	{"balance_before_coin", 6, func(s *client.BillSummary) int64 { return s.BalanceBeforeUcoin }},
-	{"balance_after_coin", 6, func(s *client.BillSummary) int64 { return s.BalanceAfterUcoin }},
+	{"import_kwh", 3, func(s *proof.BillSummary) int64 { return s.ImportWh }},
+	{"export_kwh", 3, func(s *proof.BillSummary) int64 { return s.ExportWh }},
+	{"bought_kwh", 3, func(s *proof.BillSummary) int64 { return s.BoughtWh }},
+	{"sold_kwh", 3, func(s *proof.BillSummary) int64 { return s.SoldWh }},
+	{"grid_import_kwh", 3, func(s *proof.BillSummary) int64 { return s.GridImportWh }},
+	{"grid_export_kwh", 3, func(s *proof.BillSummary) int64 { return s.GridExportWh }},
+	{"purchases_coin", 6, func(s *proof.BillSummary) int64 { return s.PurchasesUcoin }},
+	{"chain_fees_coin", 6, func(s *proof.BillSummary) int64 { return s.ChainFeesUcoin }},
+	{"zone_fees_coin", 6, func(s *proof.BillSummary) int64 { return s.ZoneFeesUcoin }},
+	{"grid_paid_coin", 6, func(s *proof.BillSummary) int64 { return s.GridPaidUcoin }},
+	{"grid_received_coin", 6, func(s *proof.BillSummary) int64 { return s.GridReceivedUcoin }},
+	{"paid_coin", 6, func(s *proof.BillSummary) int64 { return s.PaidUcoin }},
+	{"received_coin", 6, func(s *proof.BillSummary) int64 { return s.ReceivedUcoin }},
+	{"debt_coin", 6, func(s *proof.BillSummary) int64 { return s.DebtUcoin }},
+	{"repaid_coin", 6, func(s *proof.BillSummary) int64 { return s.RepaidUcoin }},
+	{"guaranteed_coin", 6, func(s *proof.BillSummary) int64 { return s.GuaranteedUcoin }},
+	{"penalty_coin", 6, func(s *proof.BillSummary) int64 { return s.PenaltyUcoin }},
+	{"make_whole_paid_coin", 6, func(s *proof.BillSummary) int64 { return s.MakeWholePaidUcoin }},
+	{"make_whole_received_coin", 6, func(s *proof.BillSummary) int64 { return s.MakeWholeReceivedUcoin }},
+	{"drawn_coin", 6, func(s *proof.BillSummary) int64 { return s.DrawnUcoin }},
+	{"loans_repaid_coin", 6, func(s *proof.BillSummary) int64 { return s.LoansRepaidUcoin }},
+	{"grid_alone_coin", 6, func(s *proof.BillSummary) int64 { return s.GridAloneUcoin }},
+	{"saved_coin", 6, func(s *proof.BillSummary) int64 { return s.SavedUcoin }},
+	{"certificates_kwh", 3, func(s *proof.BillSummary) int64 { return s.CertificatesWh }},
+	{"certificates_netted_kwh", 3, func(s *proof.BillSummary) int64 { return s.CertificatesNettedWh }},
+	{"balance_before_coin", 6, func(s *proof.BillSummary) int64 { return s.BalanceBeforeUcoin }},
+	{"balance_after_coin", 6, func(s *proof.BillSummary) int64 { return s.BalanceAfterUcoin }},
 }
 
 // csv writes a line per month and one for all, in kWh and coins.

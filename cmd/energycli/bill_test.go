@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/units"
@@ -39,7 +39,7 @@ func TestBillNamesTrades(t *testing.T) {
 }
 
 // monthBill has two periods of october and one of november, with a gap.
-func monthBill() *client.Bill {
+func monthBill() *proof.Bill {
 	const october = 1_793_490_300_000 // 2026-10-31T23:45:00Z
 	bill := billOf(october-900_000, october, october+3*900_000)
 	other := bytes.Repeat([]byte{9}, 20)

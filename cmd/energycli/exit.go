@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	"github.com/energyd/energyd/internal/strictjson"
 )
 
@@ -64,7 +64,7 @@ func exitCode(err error) int {
 		return exitUnreachable
 	case keyError(err):
 		return exitKey
-	case errors.Is(err, client.ErrBillChanged), errors.Is(err, client.ErrReadingChanged):
+	case errors.Is(err, proof.ErrBillChanged), errors.Is(err, client.ErrReadingChanged):
 		return exitError
 	case is[*strictjson.Error](err):
 		return exitUsage
@@ -88,13 +88,10 @@ func keyError(err error) bool {
 	return false
 }
 
-// nodeError is what the engine's client puts before the words of a node.
-var nodeError = regexp.MustCompile(`error in json rpc client, with http response metadata: \(.*?\)\. RPC error -?\d+ - Internal error: `)
-
 // describe writes one line what is wrong and, where it is known, one line what
 // to do.
 func describe(cmd *cobra.Command, err error) string {
-	text := "energycli: " + strings.Join(strings.FieldsFunc(nodeError.ReplaceAllString(err.Error(), "the node says: "), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	text := "energycli: " + strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	if advice := advise(cmd, err); advice != "" {
 		text += "\n  " + advice
 	}
@@ -133,7 +130,7 @@ func advise(cmd *cobra.Command, err error) string {
 		return "take the others' access away: chmod go= PATH"
 	case errors.Is(err, client.ErrPassphrase):
 		return "nothing was done: try again with the passphrase that the key was made with"
-	case errors.Is(err, client.ErrBillChanged), errors.Is(err, errNotProved):
+	case errors.Is(err, proof.ErrBillChanged), errors.Is(err, errNotProved):
 		return "do not rely on this bill: get it anew with energycli bill --proof, and the header from a node that you trust"
 	case errors.Is(err, client.ErrReadingChanged):
 		return "do not rely on this reading: get it anew with energycli reading"

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	"github.com/energyd/energyd/internal/strictjson"
 )
 
@@ -38,8 +39,8 @@ func TestExitCodes(t *testing.T) {
 		{"no passphrase", errNoPassphrase, exitKey, "--passphrase-file"},
 		{"mode", client.ErrLooseMode, exitKey, "chmod"},
 		{"permission", fmt.Errorf("open: %w", fs.ErrPermission), exitKey, ""},
-		{"bill changed", fmt.Errorf("%w: %w", client.ErrBillChanged, &strictjson.Error{}), exitError, "do not rely on this bill"},
-		{"bill not proved", fmt.Errorf("%w: %w", errNotProved, client.ErrBillUnproved), exitError, "bill --proof"},
+		{"bill changed", fmt.Errorf("%w: %w", proof.ErrBillChanged, &strictjson.Error{}), exitError, "do not rely on this bill"},
+		{"bill not proved", fmt.Errorf("%w: %w", errNotProved, proof.ErrBillUnproved), exitError, "bill --proof"},
 		{"reading changed", client.ErrReadingChanged, exitError, "do not rely on this reading"},
 		{"file", fmt.Errorf("bill: %w", &strictjson.Error{Line: 3}), exitUsage, ""},
 	} {
@@ -62,8 +63,8 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestDescribeIsOneLine(t *testing.T) {
-	err := errors.New("first\nsecond: error in json rpc client, with http response metadata: (Status: 200 OK, Protocol HTTP/1.1). RPC error -32603 - Internal error: no block")
-	if got, want := describe(&cobra.Command{Use: "energycli"}, err), "energycli: first; second: the node says: no block"; got != want {
+	err := fmt.Errorf("first\nsecond: %w", &client.NodeError{Code: -32603, Message: "Internal error", Data: "no\nblock"})
+	if got, want := describe(&cobra.Command{Use: "energycli"}, err), "energycli: first; second: the node says: no; block"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

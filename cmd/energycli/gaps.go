@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 )
 
 // gap is a row of periods that a bill does not have between two that it has.
@@ -15,7 +15,7 @@ type gap struct {
 
 // gapsOf returns a bill's gaps. Without a node nobody says how long a period
 // is: the smallest distance of two is taken for it.
-func gapsOf(bill *client.Bill) []gap {
+func gapsOf(bill *proof.Bill) []gap {
 	found := []gap{}
 	var length int64
 	for i := 1; i < len(bill.Sections); i++ {
@@ -33,7 +33,7 @@ func gapsOf(bill *client.Bill) []gap {
 }
 
 // distance returns how long after the one before it section i begins.
-func distance(bill *client.Bill, i int) int64 {
+func distance(bill *proof.Bill, i int) int64 {
 	return bill.Sections[i].Statement.Period - bill.Sections[i-1].Statement.Period
 }
 

@@ -5,14 +5,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 )
 
-func billOf(periods ...int64) *client.Bill {
-	bill := new(client.Bill)
+func billOf(periods ...int64) *proof.Bill {
+	bill := new(proof.Bill)
 	for _, period := range periods {
-		bill.Sections = append(bill.Sections, client.BillSection{Statement: &settlementv1.Statement{Period: period}})
+		bill.Sections = append(bill.Sections, proof.BillSection{Statement: &settlementv1.Statement{Period: period}})
 	}
 	return bill
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	"github.com/energyd/energyd/units"
@@ -115,7 +116,7 @@ func (l *link) prepare(g *gathered) error {
 		if g.trading.Revealing > 0 { // the hash was fixed before orders were revealed
 			decides = g.trading.Revealing
 		}
-		header, err := l.Header(l.ctx, decides)
+		header, err := proof.FetchHeader(l.ctx, l.Client, decides)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/app"
-	"github.com/energyd/energyd/client"
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
@@ -69,7 +68,7 @@ func events[E proto.Message](t *testing.T, n *node) (found []E) {
 		if made == nil {
 			continue // the genesis has none
 		}
-		block := client.Block{Height: height, Results: made.results, Events: made.events}
+		block := testkit.Seen(height, made.results, made.events)
 		all, err := block.AllEvents()
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/protocol"
 )
@@ -100,7 +101,7 @@ whoever knows this header can check bills offline.`,
 }
 
 // header fetches the header of --height, or the latest that has been signed.
-func (l *link) header() (*client.Header, error) {
+func (l *link) header() (*proof.Header, error) {
 	if err := l.connect(); err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (l *link) header() (*client.Header, error) {
 		}
 		height = head
 	}
-	header, err := l.Header(l.ctx, height)
+	header, err := proof.FetchHeader(l.ctx, l.Client, height)
 	if err != nil {
 		return nil, err
 	}

@@ -148,13 +148,13 @@ func (o *options) chain(ctx context.Context) (*client.Client, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if status.SyncInfo.CatchingUp {
-		return nil, "", fmt.Errorf("%w, at height %d", errSyncing, status.SyncInfo.LatestBlockHeight)
+	if status.CatchingUp {
+		return nil, "", fmt.Errorf("%w, at height %d", errSyncing, status.Height)
 	}
-	if id := status.NodeInfo.Network; o.chainID != "" && o.chainID != id {
+	if id := status.ChainID; o.chainID != "" && o.chainID != id {
 		return nil, "", usage("--chain-id: the node is of chain %s, got %s", id, o.chainID)
 	}
-	return c, status.NodeInfo.Network, nil
+	return c, status.ChainID, nil
 }
 
 // keystore opens the keystore in --home.

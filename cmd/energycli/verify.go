@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/client/proof"
 	"github.com/energyd/energyd/units"
 )
 
@@ -49,7 +50,7 @@ as the file that query header --out writes.`,
 			if err != nil {
 				return err
 			}
-			bill, err := client.ParseBill(data)
+			bill, err := proof.ParseBill(data)
 			if err != nil {
 				return badFile(args[0], err)
 			}
@@ -64,10 +65,10 @@ as the file that query header --out writes.`,
 }
 
 // readTrusted reads the header from the flag itself or from the file it names.
-func readTrusted(value string) (*client.Trusted, error) {
+func readTrusted(value string) (*proof.Trusted, error) {
 	data, err := os.ReadFile(value)
 	if err != nil {
-		header, parseErr := client.ParseTrusted(value)
+		header, parseErr := proof.ParseTrusted(value)
 		if parseErr != nil && !strings.Contains(value, ":") {
 			return nil, usage("--trusted-header: expected HEIGHT:HASH or a file: %w", err)
 		}
@@ -76,23 +77,23 @@ func readTrusted(value string) (*client.Trusted, error) {
 		}
 		return header, nil
 	}
-	header, err := client.ParseTrusted(string(data))
+	header, err := proof.ParseTrusted(string(data))
 	if err != nil {
 		return nil, usage("--trusted-header: %s: %w", value, err)
 	}
 	return header, nil
 }
 
-func (o *options) printVerified(cmd *cobra.Command, bill *client.Bill) error {
+func (o *options) printVerified(cmd *cobra.Command, bill *proof.Bill) error {
 	if o.json() {
 		return printJSON(cmd.OutOrStdout(), struct {
-			Verified bool              `json:"verified"`
-			ChainID  string            `json:"chain_id"`
-			Account  string            `json:"account"`
-			Height   int64             `json:"height"`
-			Periods  int               `json:"periods"`
-			Gaps     []gap             `json:"gaps"`
-			Totals   client.BillTotals `json:"totals"`
+			Verified bool             `json:"verified"`
+			ChainID  string           `json:"chain_id"`
+			Account  string           `json:"account"`
+			Height   int64            `json:"height"`
+			Periods  int              `json:"periods"`
+			Gaps     []gap            `json:"gaps"`
+			Totals   proof.BillTotals `json:"totals"`
 		}{true, bill.ChainID, bill.Account.String(), bill.Height, len(bill.Sections), gapsOf(bill), bill.Totals})
 	}
 	if o.quiet {

@@ -66,6 +66,45 @@ func made(t *testing.T) (home string) {
 	return home
 }
 
+// TestInitKeyOnly: beside a configuration that a package installed init makes the
+// key alone, once.
+func TestInitKeyOnly(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	passphrase := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(passphrase, []byte("words\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		more []string
+		code int
+		says string
+	}{
+		{[]string{"--chain-id", "region-1"}, exitUsage, "--key-only: expected no --chain-id"},
+		{nil, exitOK, "account     energy1"},
+		{nil, exitKey, "never overwritten"},
+	} {
+		out, code, text := try(t.Context(), append([]string{"init", "--key-only", "--home", home, "--passphrase-file", passphrase}, tc.more...)...)
+		if code != tc.code || !strings.Contains(out+text, tc.says) {
+			t.Errorf("init --key-only %q: exit code %d, %s %s; want %d, %q", tc.more, code, out, text, tc.code, tc.says)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(home, "energymeter.yaml")); !os.IsNotExist(err) {
+		t.Errorf("it wrote a configuration: %v", err)
+	}
+}
+
+// TestSample: what the package installs is what init writes, for one chain.
+func TestSample(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "energymeter.yaml")
+	if err := os.WriteFile(path, []byte(configuration("other-2", []string{"tcp://a:1", "tcp://b:2"})), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := gateway.ReadConfig(path)
+	if err != nil || config.ChainID != "other-2" || strings.Join(config.Nodes, " ") != "tcp://a:1 tcp://b:2" || len(config.Meters) != 0 {
+		t.Errorf("%+v, %v", config, err)
+	}
+}
+
 // TestRunCommand: run signs and keeps readings without a chain, reads its
 // configuration again, ends in good order, and the other commands say so.
 func TestRunCommand(t *testing.T) {

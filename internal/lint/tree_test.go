@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -26,10 +27,13 @@ type listed struct {
 
 // goList lists the packages of the module. With -e it lists those that do not
 // compile as well: their imports are checked all the same.
-func goList(t *testing.T) []listed {
+func goList(t *testing.T) []listed { return listPackages(t, false, "./...") }
+
+// listPackages lists those of a pattern, with all that they stand on if deps.
+func listPackages(t *testing.T, deps bool, pattern string) []listed {
 	t.Helper()
 	watchTree(t)
-	cmd := exec.Command("go", "list", "-e", "-deps=false", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	cmd := exec.Command("go", "list", "-e", fmt.Sprintf("-deps=%t", deps), "-json=ImportPath,Imports,TestImports,XTestImports", pattern)
 	cmd.Dir = root
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

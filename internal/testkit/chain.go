@@ -249,6 +249,26 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 	return first.TxResults
 }
 
+// Seen returns a block with its results and events as a client sees it.
+func Seen(height int64, results []*abci.ExecTxResult, events []abci.Event) *client.Block {
+	block := &client.Block{Height: height, Events: seenEvents(events)}
+	for _, r := range results {
+		block.Results = append(block.Results, &client.Result{Code: r.Code, Codespace: r.Codespace, Log: r.Log, Data: r.Data, Events: seenEvents(r.Events)})
+	}
+	return block
+}
+
+func seenEvents(events []abci.Event) []client.Event {
+	seen := make([]client.Event, len(events))
+	for i, e := range events {
+		seen[i].Type = e.Type
+		for _, a := range e.Attributes {
+			seen[i].Attributes = append(seen[i].Attributes, client.Attribute{Key: a.Key, Value: a.Value})
+		}
+	}
+	return seen
+}
+
 // updateValidators changes the engine's set as CometBFT would.
 func (c *Chain) updateValidators(updates []abci.ValidatorUpdate) {
 	c.T.Helper()

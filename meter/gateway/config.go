@@ -73,7 +73,8 @@ type Meter struct {
 // another, so it may have to wait for all others there.
 func (c *Config) timeout(m Meter) time.Duration {
 	sharing := 0
-	for _, other := range c.Meters {
+	for i := range c.Meters {
+		other := &c.Meters[i]
 		if other.URL == m.URL && other.Source == m.Source {
 			sharing++
 		}

@@ -129,7 +129,7 @@ func (d *doctor) clock(ctx context.Context, c *client.Client) {
 		d.add("clock", err, "")
 		return
 	}
-	ahead := d.options.Now().Sub(status.SyncInfo.LatestBlockTime)
+	ahead := d.options.Now().Sub(status.Time)
 	if ahead < -clockSlack || ahead > clockSlack {
 		err = fmt.Errorf("%v from the latest block's time: if the chain goes on, set the clock (NTP)", ahead.Round(time.Second))
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/cometbft/cometbft/types"
 
 	"github.com/energyd/energyd/app"
-	"github.com/energyd/energyd/client"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/internal/testkit"
 	"github.com/energyd/energyd/protocol"
@@ -145,7 +144,7 @@ func (n *node) produce(txs ...[]byte) {
 		made.txs, made.results = append(made.txs, tx), append(made.results, result)
 	}
 	n.blocks[n.chain.Height] = made
-	found := &client.Block{Height: n.chain.Height, Results: made.results, Events: made.events}
+	found := testkit.Seen(n.chain.Height, made.results, made.events)
 	events, err := found.AllEvents()
 	if err != nil {
 		n.chain.T.Error(err)

@@ -150,10 +150,10 @@ func checkNode(ctx context.Context, c *client.Client, chainID string) error {
 	switch {
 	case err != nil:
 		return err
-	case status.NodeInfo.Network != chainID:
-		return fmt.Errorf("the node is of chain %q, expected chain_id %q", status.NodeInfo.Network, chainID)
-	case status.SyncInfo.CatchingUp:
-		return fmt.Errorf("the node is still syncing, at height %d", status.SyncInfo.LatestBlockHeight)
+	case status.ChainID != chainID:
+		return fmt.Errorf("the node is of chain %q, expected chain_id %q", status.ChainID, chainID)
+	case status.CatchingUp:
+		return fmt.Errorf("the node is still syncing, at height %d", status.Height)
 	}
 	return nil
 }

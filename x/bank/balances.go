@@ -26,11 +26,15 @@ func signed(account protocol.Address) bool {
 // saveBalance keeps only balances that are something.
 func saveBalance(s state.Store, balance *bankv1.Balance) {
 	key := balanceKey(balance.Account)
-	if balance.FreeUcoin == 0 && balance.EscrowUcoin == 0 && balance.ExposedUcoin == 0 {
+	if isNothing(balance) {
 		balances.Delete(s, key)
 		return
 	}
 	balances.Set(s, key, balance)
+}
+
+func isNothing(b *bankv1.Balance) bool {
+	return b.FreeUcoin == 0 && b.EscrowUcoin == 0 && b.ExposedUcoin == 0 && b.OwedUcoin == 0 && b.OwedToFundUcoin == 0
 }
 
 // addFree changes the free balance by amount of either sign. Taking more than a
@@ -39,7 +43,12 @@ func addFree(s state.Store, account protocol.Address, amount int64) error {
 	if amount == 0 {
 		return nil
 	}
-	balance := BalanceOf(s, account)
+	return addTo(s, BalanceOf(s, account), amount)
+}
+
+// addTo is addFree of a balance that was read, and changes that.
+func addTo(s state.Store, balance *bankv1.Balance, amount int64) error {
+	account := protocol.Address(balance.Account)
 	free, err := units.Add(balance.FreeUcoin, amount)
 	if err != nil {
 		return ErrOverflow.With("balance of %v: %v", account, err)

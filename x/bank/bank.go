@@ -13,8 +13,6 @@ var (
 	debts      = state.NewMap[bankv1.Debt](protocol.ModuleBank, 2)
 	supply     = state.NewItem[bankv1.Supply](protocol.ModuleBank, 3)
 	references = state.NewMap[bankv1.Reference](protocol.ModuleBank, 4)
-	owedSums   = state.NewMap[bankv1.Debt](protocol.ModuleBank, 5)
-	fundSums   = state.NewMap[bankv1.Debt](protocol.ModuleBank, 6)
 )
 
 // Module is the bank as the application wires it.

@@ -4,12 +4,10 @@
 //
 // State (module byte protocol.ModuleBank):
 //
-//	1  account address     Balance; absent when both parts are zero
+//	1  account address     Balance, with the sum of its debts; absent when all is zero
 //	2  debtor | number     Debt
 //	3                      Supply
 //	4  SHA-256(reference)  Reference
-//	5  debtor              Debt with the sum of its debts; absent when zero
-//	6  debtor              Debt with what of that it owes to the guarantee fund; absent when zero
 //
 // Messages: Recharge and Withdraw by the authority, each reference once;
 // Transfer by members.

@@ -8,7 +8,6 @@ import (
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
-	"github.com/energyd/energyd/units"
 )
 
 // InitGenesis implements module.Module.
@@ -57,7 +56,7 @@ func initBalances(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 		if balances.Has(ctx.Store, balanceKey(balance.Account)) {
 			return fmt.Errorf("%s.account: expected each account once, got %v again", field, address)
 		}
-		if balance.FreeUcoin == 0 && balance.EscrowUcoin == 0 && balance.ExposedUcoin == 0 {
+		if isNothing(balance) {
 			return fmt.Errorf("%s: expected a balance that is not zero", field)
 		}
 		saveBalance(ctx.Store, balance)
@@ -76,16 +75,7 @@ func initDebts(ctx *module.Ctx, genesis *bankv1.GenesisState) error {
 				return fmt.Errorf("%s: %w", field, err)
 			}
 		}
-		debtor := protocol.Address(debt.Debtor)
-		owed, err := units.Add(DebtOf(ctx.Store, debtor), debt.AmountUcoin)
-		if err != nil {
-			return fmt.Errorf("%s.amount_ucoin: %w", field, err)
-		}
-		saveOwed(ctx.Store, debtor, owed)
-		if protocol.Address(debt.Creditor) == protocol.GuaranteeAddress {
-			saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)+debt.AmountUcoin)
-		}
-		debts.Set(ctx.Store, debtsOf(debtor).Uint64(debt.Number), debt)
+		debts.Set(ctx.Store, debtsOf(protocol.Address(debt.Debtor)).Uint64(debt.Number), debt)
 	}
 	return nil
 }

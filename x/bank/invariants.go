@@ -48,37 +48,35 @@ func checkSigns(r state.Reader) error {
 				debt.Number, debtor, next, debt.AmountUcoin)
 		}
 	}
-	if err := checkSums(r, "debt", owedSums, func(*bankv1.Debt) bool { return true }); err != nil {
-		return err
-	}
-	return checkSums(r, "debt to the guarantee fund", fundSums, func(debt *bankv1.Debt) bool {
-		return protocol.Address(debt.Creditor) == protocol.GuaranteeAddress
-	})
+	return checkSums(r)
 }
 
-// checkSums compares sums by debtor with the debts that they count.
-func checkSums(r state.Reader, what string, sums state.Map[*bankv1.Debt], counts func(*bankv1.Debt) bool) error {
-	owed := new(big.Int)
+// checkSums compares what balances say is owed with the debts.
+func checkSums(r state.Reader) error {
+	left := new(big.Int)
 	for _, debt := range debts.All(r, debts.Key()) {
-		if counts(debt) {
-			owed.Add(owed, big.NewInt(debt.AmountUcoin))
-		}
+		left.Add(left, big.NewInt(debt.AmountUcoin))
 	}
-	for _, sum := range sums.All(r, sums.Key()) {
-		debtor := protocol.Address(sum.Debtor)
-		var debtorOwes int64
+	for _, balance := range balances.All(r, balances.Key()) {
+		if balance.OwedUcoin == 0 && balance.OwedToFundUcoin == 0 {
+			continue // whose debts are then left
+		}
+		debtor := protocol.Address(balance.Account)
+		var owed, toFund int64
 		for _, debt := range debts.All(r, debtsOf(debtor)) {
-			if counts(debt) {
-				debtorOwes += debt.AmountUcoin
+			owed += debt.AmountUcoin
+			if protocol.Address(debt.Creditor) == protocol.GuaranteeAddress {
+				toFund += debt.AmountUcoin
 			}
 		}
-		if debtorOwes != sum.AmountUcoin {
-			return fmt.Errorf("%s of %v: expected the sum %d ucoin, got %d", what, debtor, debtorOwes, sum.AmountUcoin)
+		if owed != balance.OwedUcoin || toFund != balance.OwedToFundUcoin {
+			return fmt.Errorf("debt of %v: expected the sum %d ucoin, of it %d to the guarantee fund, got %d and %d",
+				debtor, balance.OwedUcoin, balance.OwedToFundUcoin, owed, toFund)
 		}
-		owed.Sub(owed, big.NewInt(sum.AmountUcoin))
+		left.Sub(left, big.NewInt(owed))
 	}
-	if owed.Sign() != 0 {
-		return fmt.Errorf("sums of debts: expected every %s counted, %v ucoin are missing", what, owed)
+	if left.Sign() != 0 {
+		return fmt.Errorf("sums of debts: expected every debt counted, %v ucoin are missing", left)
 	}
 	return nil
 }

@@ -55,12 +55,17 @@ func pay(ctx *module.Ctx, from, to protocol.Address, amount int64, guaranteed fu
 	if from == to {
 		return Paid{OwnUcoin: amount}, nil
 	}
-	paid := Paid{OwnUcoin: amount}
-	if !signed(from) {
-		paid.OwnUcoin = min(amount, max(BalanceOf(ctx.Store, from).FreeUcoin, 0))
+	if amount == 0 {
+		return Paid{}, nil
 	}
-	if err := addFree(ctx.Store, from, -paid.OwnUcoin); err != nil {
-		return Paid{}, err
+	balance, paid := BalanceOf(ctx.Store, from), Paid{OwnUcoin: amount}
+	if !signed(from) {
+		paid.OwnUcoin = min(amount, max(balance.FreeUcoin, 0))
+	}
+	if paid.OwnUcoin > 0 {
+		if err := addTo(ctx.Store, balance, -paid.OwnUcoin); err != nil {
+			return Paid{}, err
+		}
 	}
 	paid.FundUcoin = guaranteed(amount - paid.OwnUcoin)
 	if err := addFree(ctx.Store, protocol.GuaranteeAddress, -paid.FundUcoin); err != nil {
@@ -110,7 +115,14 @@ func PayOut(ctx *module.Ctx, from protocol.Address, claim int64, payments []Paym
 			units.FormatCoins(claim), from, units.FormatCoins(balance.EscrowUcoin))
 	}
 	balance.EscrowUcoin -= claim
-	saveBalance(ctx.Store, balance)
+	if balance.OwedUcoin == 0 { // who owes gets it last: repayments of the others come first
+		if err := addTo(ctx.Store, balance, rest); err != nil {
+			return 0, err
+		}
+		rest = 0
+	} else {
+		saveBalance(ctx.Store, balance)
+	}
 	for i := range payments {
 		if payments[i].RepaidUcoin, err = receive(ctx, payments[i].To, payments[i].AmountUcoin); err != nil {
 			return 0, err
@@ -122,7 +134,11 @@ func PayOut(ctx *module.Ctx, from protocol.Address, claim int64, payments []Paym
 // receive credits an account, which then repays its debts, and returns what it
 // repaid.
 func receive(ctx *module.Ctx, account protocol.Address, amount int64) (repaid int64, err error) {
-	if err := addFree(ctx.Store, account, amount); err != nil {
+	if amount == 0 {
+		return 0, nil
+	}
+	balance := BalanceOf(ctx.Store, account)
+	if err := addTo(ctx.Store, balance, amount); err != nil || balance.OwedUcoin == 0 {
 		return 0, err
 	}
 	return repayAll(ctx, account)
@@ -158,29 +174,25 @@ func repayAll(ctx *module.Ctx, account protocol.Address) (repaid int64, err erro
 // either is used up or the number of repayments reaches most. It returns whom
 // it paid.
 func repay(ctx *module.Ctx, debtor protocol.Address, most int64) ([]protocol.Address, error) {
-	owed := DebtOf(ctx.Store, debtor)
-	free := BalanceOf(ctx.Store, debtor).FreeUcoin
-	if owed == 0 || free <= 0 {
+	balance := BalanceOf(ctx.Store, debtor)
+	if balance.OwedUcoin == 0 || balance.FreeUcoin <= 0 {
 		return nil, nil
 	}
 	var creditors []protocol.Address
 	for key, debt := range debts.All(ctx.Store, debtsOf(debtor)) {
-		if free == 0 || int64(len(creditors)) == most {
+		if balance.FreeUcoin == 0 || int64(len(creditors)) == most {
 			break
 		}
-		part := min(free, debt.AmountUcoin)
+		part := min(balance.FreeUcoin, debt.AmountUcoin)
 		creditor := protocol.Address(debt.Creditor)
-		if err := addFree(ctx.Store, debtor, -part); err != nil {
-			return nil, err
-		}
 		if err := addFree(ctx.Store, creditor, part); err != nil {
 			return nil, err
 		}
+		balance.FreeUcoin -= part
+		balance.OwedUcoin -= part
 		if creditor == protocol.GuaranteeAddress {
-			saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)-part)
+			balance.OwedToFundUcoin -= part
 		}
-		free -= part
-		owed -= part
 		debt.AmountUcoin -= part
 		if debt.AmountUcoin == 0 {
 			debts.Delete(ctx.Store, key)
@@ -190,7 +202,7 @@ func repay(ctx *module.Ctx, debtor protocol.Address, most int64) ([]protocol.Add
 		ctx.Emit(&bankv1.DebtRepaid{Debtor: debt.Debtor, Creditor: debt.Creditor, AmountUcoin: part})
 		creditors = append(creditors, creditor)
 	}
-	saveOwed(ctx.Store, debtor, owed)
+	saveBalance(ctx.Store, balance)
 	return creditors, nil
 }
 
@@ -201,7 +213,8 @@ func addDebt(ctx *module.Ctx, debtor, creditor protocol.Address, amount int64) e
 	if amount == 0 {
 		return nil
 	}
-	owed, err := units.Add(DebtOf(ctx.Store, debtor), amount)
+	balance := BalanceOf(ctx.Store, debtor)
+	owed, err := units.Add(balance.OwedUcoin, amount)
 	if err != nil {
 		return ErrOverflow.With("debt of %v: %v", debtor, err)
 	}
@@ -212,44 +225,22 @@ func addDebt(ctx *module.Ctx, debtor, creditor protocol.Address, amount int64) e
 	total.NextDebt++
 	supply.Set(ctx.Store, total)
 	debts.Set(ctx.Store, debtsOf(debtor).Uint64(debt.Number), debt)
-	saveOwed(ctx.Store, debtor, owed)
+	balance.OwedUcoin = owed
 	if creditor == protocol.GuaranteeAddress { // part of what is owed, so it fits
-		saveOwedToFund(ctx.Store, debtor, OwedToFund(ctx.Store, debtor)+amount)
+		balance.OwedToFundUcoin += amount
 	}
+	saveBalance(ctx.Store, balance)
 	ctx.Emit(&bankv1.DebtRecorded{Debtor: debt.Debtor, Creditor: debt.Creditor, AmountUcoin: amount})
 	return nil
 }
 
 // DebtOf returns the sum of what an account owes in ucoin.
-func DebtOf(r state.Reader, account protocol.Address) int64 {
-	sum, _ := owedSums.Get(r, owedSums.Key().Bytes(account[:]))
-	return sum.GetAmountUcoin()
-}
+func DebtOf(r state.Reader, account protocol.Address) int64 { return BalanceOf(r, account).OwedUcoin }
 
 // OwedToFund returns what of an account's debts it owes to the guarantee fund, in
 // ucoin.
 func OwedToFund(r state.Reader, account protocol.Address) int64 {
-	sum, _ := fundSums.Get(r, fundSums.Key().Bytes(account[:]))
-	return sum.GetAmountUcoin()
-}
-
-// saveOwed keeps the sum beside the debts: every order and receipt asks for it,
-// and hardly anybody owes.
-func saveOwed(s state.Store, account protocol.Address, sum int64) {
-	saveSum(s, owedSums, account, sum)
-}
-
-func saveOwedToFund(s state.Store, account protocol.Address, sum int64) {
-	saveSum(s, fundSums, account, sum)
-}
-
-func saveSum(s state.Store, sums state.Map[*bankv1.Debt], account protocol.Address, sum int64) {
-	key := sums.Key().Bytes(account[:])
-	if sum == 0 {
-		sums.Delete(s, key)
-		return
-	}
-	sums.Set(s, key, &bankv1.Debt{Debtor: account.Bytes(), AmountUcoin: sum})
+	return BalanceOf(r, account).OwedToFundUcoin
 }
 
 func supplyOf(r state.Reader) *bankv1.Supply {

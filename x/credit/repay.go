@@ -102,7 +102,7 @@ func collect(ctx *module.Ctx, loan *creditv1.Loan) error {
 	}
 	switch repaid := left(loan) == 0; {
 	case repaid && !loan.Late:
-		lent := []reputation.Dealing{{With: protocol.Address(loan.Bank), Amount: loan.LentUcoin}}
+		lent := []reputation.Dealing{{With: registry.IdentityOf(ctx.Store, protocol.Address(loan.Bank)), Amount: loan.LentUcoin}}
 		reputation.Fulfil(ctx, borrower, lent, registry.ParamsNow(ctx.Store, ctx.TimeMs).CreditMinOutcomeUcoin)
 		return end(ctx, loan, 0)
 	case repaid:

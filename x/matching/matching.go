@@ -145,6 +145,9 @@ func MatchesOf(r state.Reader, period int64, account protocol.Address) []*matchi
 	for _, match := range matches.All(r, matches.Key().Int64(period).Bytes(account[:])) {
 		found = append(found, match)
 	}
+	if len(found) > 0 {
+		return found // who sells in a period does not buy
+	}
 	prefix := bought.Key().Int64(period).Bytes(account[:])
 	for key, from := range bought.All(r, prefix) {
 		id := key[len(prefix):]

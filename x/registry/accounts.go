@@ -20,6 +20,12 @@ func AccountOf(r state.Reader, account protocol.Address) (*registryv1.Account, b
 	return accounts.Get(r, accountKey(account[:]))
 }
 
+// IdentityOf returns the identity of whose account it is, nil of an unknown one.
+func IdentityOf(r state.Reader, account protocol.Address) []byte {
+	found, _ := AccountOf(r, account)
+	return found.GetIdentity()
+}
+
 // Accounts yields all accounts by address.
 func Accounts(r state.Reader) iter.Seq[*registryv1.Account] {
 	return accountsFrom(r, nil)

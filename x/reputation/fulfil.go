@@ -24,10 +24,10 @@ type partner [partnerSize]byte
 
 var nobody partner
 
-// Dealing is what an account did with a counterparty: Wh traded in a period, or
-// ucoin lent.
+// Dealing is what an account did with a counterparty of an identity: Wh traded in a
+// period, or ucoin lent.
 type Dealing struct {
-	With   protocol.Address
+	With   []byte
 	Amount int64
 }
 
@@ -66,11 +66,11 @@ type dealt struct {
 // byPartner adds dealings up by counterparty, in the order of these; those within
 // the account's identity are left out.
 func byPartner(r state.Reader, account protocol.Address, dealings []Dealing) []dealt {
-	own := identityOf(r, account)
+	own := registry.IdentityOf(r, account)
 	all := make([]dealt, 0, len(dealings))
 	for _, d := range dealings {
-		if identity := identityOf(r, d.With); !bytes.Equal(identity, own) {
-			all = append(all, dealt{partnerOf(identity), d.Amount})
+		if !bytes.Equal(d.With, own) {
+			all = append(all, dealt{partnerOf(d.With), d.Amount})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b dealt) int { return bytes.Compare(a.with[:], b.with[:]) })
@@ -83,11 +83,6 @@ func byPartner(r state.Reader, account protocol.Address, dealings []Dealing) []d
 		sums = append(sums, d)
 	}
 	return sums
-}
-
-func identityOf(r state.Reader, account protocol.Address) []byte {
-	registered, _ := registry.AccountOf(r, account)
-	return registered.GetIdentity()
 }
 
 // partnerOf is never nobody.

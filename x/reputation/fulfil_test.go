@@ -14,11 +14,23 @@ import (
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
+	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
 
-func dealing(name string, amount int64) reputation.Dealing {
-	return reputation.Dealing{With: market.Address(name), Amount: amount}
+// dealt is an amount dealt with a member.
+type dealt struct {
+	name   string
+	amount int64
+}
+
+// dealings are those with members of a market.
+func dealings(m *market.Market, all ...dealt) []reputation.Dealing {
+	var found []reputation.Dealing
+	for _, d := range all {
+		found = append(found, reputation.Dealing{With: registry.IdentityOf(m.Store, market.Address(d.name)), Amount: d.amount})
+	}
+	return found
 }
 
 // TestTenOfAHundred: a counterparty's outcomes make room for new ones as they fall
@@ -30,7 +42,7 @@ func TestTenOfAHundred(t *testing.T) {
 	}
 	m := market.New(t, nil, names...)
 	ctx, sun := m.Ctx("sun"), market.Address("sun")
-	with := func(name string) bool { return reputation.Fulfil(ctx, sun, []reputation.Dealing{dealing(name, 1)}, 0) }
+	with := func(name string) bool { return reputation.Fulfil(ctx, sun, dealings(m, dealt{name, 1}), 0) }
 	for i, name := range names[1:] {
 		for j := range 10 {
 			if !with(name) {
@@ -56,21 +68,21 @@ func TestTenOfAHundred(t *testing.T) {
 func TestFulfil(t *testing.T) {
 	for _, test := range []struct {
 		name     string
-		dealings []reputation.Dealing
+		dealings []dealt
 		least    int64
 		want     bool
 	}{
 		{"with nobody", nil, 0, false},
-		{"with itself", []reputation.Dealing{dealing("sun", 1000)}, 0, false},
-		{"with its other account", []reputation.Dealing{dealing("roof", 1000)}, 0, false},
-		{"with both of those and a third", []reputation.Dealing{dealing("roof", 1000), dealing("home", 10)}, 11, false},
-		{"the third suffices", []reputation.Dealing{dealing("roof", 1000), dealing("home", 10)}, 10, true},
-		{"nothing delivered, no least", []reputation.Dealing{dealing("home", 0)}, 0, true},
-		{"two make the least", []reputation.Dealing{dealing("home", 5), dealing("shop", 5)}, 10, true},
+		{"with itself", []dealt{{"sun", 1000}}, 0, false},
+		{"with its other account", []dealt{{"roof", 1000}}, 0, false},
+		{"with both of those and a third", []dealt{{"roof", 1000}, {"home", 10}}, 11, false},
+		{"the third suffices", []dealt{{"roof", 1000}, {"home", 10}}, 10, true},
+		{"nothing delivered, no least", []dealt{{"home", 0}}, 0, true},
+		{"two make the least", []dealt{{"home", 5}, {"shop", 5}}, 10, true},
 	} {
 		m := market.New(t, func(g *market.Genesis) { g.Account("roof").Identity = g.Account("sun").Identity }, "sun", "roof", "home", "shop")
 		sun := market.Address("sun")
-		if got := reputation.Fulfil(m.Ctx("sun"), sun, test.dealings, test.least); got != test.want {
+		if got := reputation.Fulfil(m.Ctx("sun"), sun, dealings(m, test.dealings...), test.least); got != test.want {
 			t.Errorf("%s: got %t", test.name, got)
 		}
 		if got := reputation.ValueOf(m.Store, sun); (got == 61) != test.want {

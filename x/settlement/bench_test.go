@@ -13,7 +13,7 @@ import (
 
 // BenchmarkSettle settles 10 000 trades between 1 000 sellers and 1 000 buyers:
 // the hook of the block in which all registers are there, statements and root
-// included. The state is in memory; the target is about a second.
+// included. The state is in memory; the target is 0.25 s.
 func BenchmarkSettle(b *testing.B) {
 	const members, tradesPerSeller = 1000, 10
 	var names []string

@@ -123,6 +123,10 @@
 // deadlines of their period and of later ones: nobody is late whose registers
 // are here.
 //
+// Accounts whose registers come in the same block meet in memory: what of them
+// waits for registers of later blocks is stored once the block is done with their
+// period (waiting). Only those of components, and estimated ones, are stored at once.
+//
 // Late registers settle the residual at the period's own tariff and pass to the
 // seller min(s_k, v_f) of each match that the grid stood in for, with its money;
 // that makes version 2 of the statement and the next version of the root, one

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -103,8 +104,14 @@ type block struct {
 	taken, leaves int64
 	// period is the one whose registers are being taken; late says that
 	// statements of it were completed after its root had been formed.
-	period int64
-	late   bool
+	period  int64
+	late    bool
+	waiting waiting
+	// someMissing says whether registers of some account are missing past a deadline.
+	someMissing bool
+	// params are those of a period, once they were read.
+	params       *registryv1.Params
+	paramsPeriod int64
 	// reached is the oldest period of which registers may be left for the next
 	// block.
 	reached int64
@@ -123,6 +130,7 @@ type block struct {
 // stay.
 func (b *block) takeRegisters(ctx *module.Ctx) error {
 	b.reached = b.clock.LastPeriod
+	b.someMissing = !empty(ctx.Store, missing.Key())
 	for energy := range metering.Ready(ctx.Store) {
 		if energy.Period >= b.clock.LastPeriod {
 			break
@@ -141,11 +149,20 @@ func (b *block) takeRegisters(ctx *module.Ctx) error {
 		b.taken++
 		err := ctx.Atomic(func(ctx *module.Ctx) error { return b.arrive(ctx, energy) })
 		if err != nil {
+			b.waiting.takeBack()
 			ctx.Emit(&settlementv1.SettlementFailed{Period: energy.Period, Account: energy.Account, Reason: err.Error()})
 		}
 		metering.Consume(ctx, protocol.Address(energy.Account), energy.Period)
 	}
-	return b.finishLate(ctx)
+	return b.finish(ctx)
+}
+
+// paramsOf returns the parameters of a period.
+func (b *block) paramsOf(r state.Reader, period int64) *registryv1.Params {
+	if b.params == nil || b.paramsPeriod != period {
+		b.params, b.paramsPeriod = registry.ParamsAt(r, period), period
+	}
+	return b.params
 }
 
 // full says whether the block has done its work.
@@ -157,16 +174,18 @@ func (b *block) turnTo(ctx *module.Ctx, period int64) error {
 	if period == b.period {
 		return nil
 	}
-	if err := b.finishLate(ctx); err != nil {
+	if err := b.finish(ctx); err != nil {
 		return err
 	}
 	b.period = period
+	b.waiting.stored = !empty(ctx.Store, shares.Key().Int64(period))
 	return nil
 }
 
 // arrive takes the registers of one account. Registers of accounts that do not
 // take part in the period are dropped.
 func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
+	b.waiting.latest = nil
 	noteReading(ctx, energy)
 	if err := b.forgetEarlier(ctx, energy); err != nil {
 		return err
@@ -202,6 +221,9 @@ func (b *block) arrive(ctx *module.Ctx, energy *meteringv1.Energy) error {
 // forgetEarlier ends the waiting for registers of periods before one whose
 // registers are here.
 func (b *block) forgetEarlier(ctx *module.Ctx, energy *meteringv1.Energy) error {
+	if !b.someMissing {
+		return nil
+	}
 	for key, earlier := range missing.All(ctx.Store, missing.Key().Bytes(energy.Account)) {
 		if earlier.Period >= energy.Period {
 			break
@@ -217,6 +239,12 @@ func (b *block) forgetEarlier(ctx *module.Ctx, energy *meteringv1.Energy) error 
 		b.taken++
 	}
 	return nil
+}
+
+// finish ends the work on a period's registers.
+func (b *block) finish(ctx *module.Ctx) error {
+	b.waiting.storeAll(ctx)
+	return b.finishLate(ctx)
 }
 
 // finishLate forms a new root where late registers changed statements, and lets

@@ -1,6 +1,8 @@
 package settlement_test
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +39,41 @@ func TestUnpayable(t *testing.T) {
 	}
 	if got := free(m, market.Address("home")); got > market.Coins {
 		t.Errorf("home has %d", got)
+	}
+}
+
+// TestFailsAfterOthers: a seller whose second match cannot be settled had settled
+// the first one with a buyer that came in the same block and waited for it. That is
+// taken back as well: the buyer waits on, and the grid stands in for the seller.
+func TestFailsAfterOthers(t *testing.T) {
+	names := []string{"sun", "home", "shop"}
+	slices.SortFunc(names, func(a, b string) int { return bytes.Compare(market.Address(a).Bytes(), market.Address(b).Bytes()) })
+	fine, broke, seller := names[0], names[1], names[2] // registers come in this order
+	m := market.New(t, noLoss, names...)
+	good, bad := market.Match(seller, fine, p, 1000, 200_000), market.Match(seller, broke, p, 1000, 200_000)
+	good.Id[0], bad.Id[0], bad.EscrowUcoin = 0, 1, 1
+	m.Stand([]*matchingv1.Match{good, bad})
+	m.End()
+	deliver(m, map[string]flow{seller: {0, 2000}, fine: {1000, 0}, broke: {1000, 0}}, names...)
+	failed := market.Happened[*settlementv1.SettlementFailed](m)
+	if len(failed) != 1 || !bytes.Equal(failed[0].Account, market.Address(seller).Bytes()) {
+		t.Fatalf("events %v, want one failure of the seller", failed)
+	}
+	for _, buyer := range []string{fine, broke} {
+		if _, made := settlement.StatementOf(m.Store, p, market.Address(buyer)); made {
+			t.Errorf("%s has a statement, want it to wait", buyer)
+		}
+	}
+	m.Block(p + 2*length + 500)
+	m.Block(overdue)
+	if s := statement(m, fine); s.BoughtWh != 999 || len(s.Trades) != 1 || !s.Trades[0].GridStoodIn || s.PaidUcoin < 205_000 {
+		t.Errorf("want the match settled with the grid in the seller's place: %v", s)
+	}
+	if s := statement(m, broke); s.BoughtWh != 0 || len(s.Trades) != 0 {
+		t.Errorf("want the other match given up: %v", s)
+	}
+	if s := statement(m, seller); !s.Missing {
+		t.Errorf("want the seller missing: %v", s)
 	}
 }
 

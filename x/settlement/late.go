@@ -10,6 +10,7 @@ import (
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/credit"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // settleLate completes a statement that was marked missing: of what the grid
@@ -36,7 +37,7 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 		obligations[i] = obligation{trade.ContractedWh, trade.LossPpm}
 	}
 	tally := &settlementv1.Tally{}
-	parts, err := measure(ctx, tally, energy, selling, obligations)
+	parts, err := measure(ctx, registry.ParamsAt(ctx.Store, energy.Period), tally, energy, selling, obligations)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/matching"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // settleOverdue settles what is open in a period for good (SPEC 8, abnormal
@@ -62,6 +63,8 @@ func settleForGood(ctx *module.Ctx, match *matchingv1.Match) error {
 	if err != nil {
 		return err
 	}
+	sold.WithIdentity = registry.IdentityOf(ctx.Store, protocol.Address(match.Buyer))
+	bought.WithIdentity = registry.IdentityOf(ctx.Store, protocol.Address(match.Seller))
 	for _, row := range []*settlementv1.AccountTrade{sold, bought} {
 		keepTrade(ctx, row)
 		countSettled(ctx, row)
@@ -115,7 +118,7 @@ func closeOne(ctx *module.Ctx, tally *settlementv1.Tally) error {
 	if err != nil {
 		return err
 	}
-	if err := closeAccount(ctx, period, tally, takeTrades(ctx, tally)); err != nil {
+	if err := closeAccount(ctx, registry.ParamsAt(ctx.Store, tally.Period), period, tally, takeTrades(ctx, tally)); err != nil {
 		return err
 	}
 	periods.Set(ctx.Store, periodKey(period.Period), period)

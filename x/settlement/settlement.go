@@ -131,6 +131,14 @@ func statementsOf(r state.Reader, period int64) iter.Seq[*settlementv1.Statement
 	return values(statements.All(r, statements.Key().Int64(period)))
 }
 
+// empty says whether nothing lies under a prefix.
+func empty(r state.Reader, prefix state.Key) bool {
+	for range r.Range(prefix, nil) {
+		return false
+	}
+	return true
+}
+
 func values[K, V any](rows iter.Seq2[K, V]) iter.Seq[V] {
 	return func(yield func(V) bool) {
 		for _, value := range rows {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	gridv1 "github.com/energyd/energyd/gen/energy/grid/v1"
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -12,7 +13,6 @@ import (
 	"github.com/energyd/energyd/x/bank"
 	"github.com/energyd/energyd/x/credit"
 	"github.com/energyd/energyd/x/grid"
-	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/reputation"
 )
 
@@ -28,7 +28,7 @@ func (b *block) closeIfDone(ctx *module.Ctx, period *settlementv1.Period, tally 
 	if awaitsGroups(ctx.Store, tally) {
 		return nil
 	}
-	return closeAccount(ctx, period, tally, takeTrades(ctx, tally))
+	return closeAccount(ctx, b.paramsOf(ctx.Store, tally.Period), period, tally, takeTrades(ctx, tally))
 }
 
 // makeReady lets an account wait for the others of its component, unless it is
@@ -50,7 +50,7 @@ func (b *block) makeReady(ctx *module.Ctx, tally *settlementv1.Tally) error {
 
 // closeAccount makes the statement of a tally with its trades; without registers it
 // is marked missing, and the exchange with the grid is left open.
-func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) error {
+func closeAccount(ctx *module.Ctx, params *registryv1.Params, period *settlementv1.Period, tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) error {
 	statement, err := draft(tally, rows)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func closeAccount(ctx *module.Ctx, period *settlementv1.Period, tally *settlemen
 		}
 	}
 	if len(matchTrades(statement)) > 0 {
-		if err := recordOutcome(ctx, period.Totals, statement, tally); err != nil {
+		if err := recordOutcome(ctx, params, period.Totals, statement, tally, rows); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func matchTrades(statement *settlementv1.Statement) []*settlementv1.Trade {
 
 // recordOutcome judges a period with matches (SPEC 9); a violation is punished,
 // unless it is waived.
-func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *settlementv1.Statement, tally *settlementv1.Tally) error {
+func recordOutcome(ctx *module.Ctx, params *registryv1.Params, totals *settlementv1.Totals, statement *settlementv1.Statement, tally *settlementv1.Tally, rows []*settlementv1.AccountTrade) error {
 	// A gap in the readings is a missing reading (SPEC 7).
 	unread := statement.Missing || statement.Estimated
 	switch {
@@ -109,14 +109,12 @@ func recordOutcome(ctx *module.Ctx, totals *settlementv1.Totals, statement *sett
 		return violate(ctx, totals, statement)
 	}
 	var dealings []reputation.Dealing
-	for _, trade := range matchTrades(statement) {
-		other := trade.Seller
-		if bytes.Equal(other, statement.Account) {
-			other = trade.Buyer
+	for _, row := range rows {
+		if len(row.Trade.Match) > 0 {
+			dealings = append(dealings, reputation.Dealing{With: row.WithIdentity, Amount: row.Trade.SoldWh})
 		}
-		dealings = append(dealings, reputation.Dealing{With: protocol.Address(other), Amount: trade.SoldWh})
 	}
-	if reputation.Fulfil(ctx, protocol.Address(statement.Account), dealings, registry.ParamsAt(ctx.Store, statement.Period).LeastOutcomeWh) {
+	if reputation.Fulfil(ctx, protocol.Address(statement.Account), dealings, params.LeastOutcomeWh) {
 		statement.Outcome = reputation.Fulfilled
 	}
 	return nil
@@ -275,11 +273,10 @@ func gridAlone(statement *settlementv1.Statement) (int64, error) {
 
 // tariffOf returns the tariff of an account's class in a period. Without one it
 // says so, and the prices are 0.
-func tariffOf(ctx *module.Ctx, account []byte, period int64) *gridv1.Tariff {
-	found, _ := registry.AccountOf(ctx.Store, protocol.Address(account))
-	tariff, ok := grid.TariffAt(ctx.Store, found.GetTariffClass(), period)
+func tariffOf(ctx *module.Ctx, account *registryv1.Account, period int64) *gridv1.Tariff {
+	tariff, ok := grid.TariffAt(ctx.Store, account.GetTariffClass(), period)
 	if !ok {
-		ctx.Emit(&settlementv1.TariffMissing{Period: period, Account: account, TariffClass: found.GetTariffClass()})
+		ctx.Emit(&settlementv1.TariffMissing{Period: period, Account: account.GetAccount(), TariffClass: account.GetTariffClass()})
 		return &gridv1.Tariff{}
 	}
 	return tariff

@@ -1,8 +1,6 @@
 package settlement
 
 import (
-	"bytes"
-
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
@@ -16,114 +14,9 @@ import (
 	"github.com/energyd/energyd/x/registry"
 )
 
-// arrival is an account whose registers came, and what they mean for its matches.
-type arrival struct {
-	*settlementv1.Tally
-	// matches, and s_k or g_k of each; of s_k what the meter shows (certificates).
-	matches          []*matchingv1.Match
-	parts, certified []int64
-	selling          bool
-	// trades are those that settle with the arrival, in the order of their ids: most
-	// accounts get their statement at once, and need them nowhere else.
-	trades []*settlementv1.AccountTrade
-}
-
-// settleRegisters shares an account's registers out over its matches and
-// settles those whose other side's are here.
-func (b *block) settleRegisters(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy) error {
-	if tally.HasRegisters {
-		return nil
-	}
-	period, err := loadPeriod(ctx.Store, energy.Period)
-	if err != nil {
-		return err
-	}
-	a := &arrival{Tally: tally, matches: matching.MatchesOf(ctx.Store, energy.Period, protocol.Address(energy.Account))}
-	a.selling = len(a.matches) > 0 && bytes.Equal(a.matches[0].Seller, energy.Account)
-	obligations := make([]obligation, len(a.matches))
-	for i, match := range a.matches {
-		obligations[i] = obligation{match.EnergyWh, match.LossPpm}
-	}
-	if a.parts, err = measure(ctx, tally, energy, a.selling, obligations); err != nil {
-		return err
-	}
-	if a.certified, err = certifyExport(ctx.Store, tally, a.selling, a.parts); err != nil {
-		return err
-	}
-	if err := b.countRegisters(ctx.Store, tally); err != nil {
-		return err
-	}
-	for i := range a.matches {
-		if err := b.settleArrived(ctx, period, a, i); err != nil {
-			return err
-		}
-	}
-	if a.done() {
-		err = closeAccount(ctx, period, tally, a.trades)
-	} else {
-		for _, row := range a.trades {
-			keepTrade(ctx, row)
-		}
-		tallies.Set(ctx.Store, tallyKey(tally.Period, tally.Account), tally)
-		err = b.closeIfDone(ctx, period, tally)
-	}
-	if err != nil {
-		return err
-	}
-	return savePeriod(ctx, period)
-}
-
-// done says that the account waits for nothing: it gets its statement at once.
-func (a *arrival) done() bool { return a.OpenMatches == 0 && len(a.Component) == 0 && !a.Estimated }
-
-// settleArrived settles a match of an account whose registers came, if the other
-// side's are here; else its part of them waits for those.
-func (b *block) settleArrived(ctx *module.Ctx, period *settlementv1.Period, a *arrival, i int) error {
-	match := a.matches[i]
-	other := match.Seller
-	if a.selling {
-		other = match.Buyer
-	}
-	share := takeShare(ctx, match, other)
-	if share == nil {
-		a.OpenMatches++
-		shares.Set(ctx.Store, shareKey(match.Period, a.Account, match.Id), &settlementv1.Share{
-			Account: a.Account, Period: match.Period, Match: match.Id, EnergyWh: a.parts[i], Estimated: a.Estimated,
-			CertifiedWh: a.certified[i], CertifiedType: a.CertifiedType,
-		})
-		return nil
-	}
-	theirs, ok := tallies.Get(ctx.Store, tallyKey(match.Period, other))
-	if !ok {
-		return ErrNoRecord.With("period %d: no tally of %v", match.Period, protocol.Address(other))
-	}
-	seller, buyer := theirs, a.Tally
-	d := delivered{seller: share.EnergyWh, buyer: a.parts[i], certified: share.CertifiedWh}
-	if a.selling {
-		seller, buyer = buyer, seller
-		d = delivered{seller: a.parts[i], buyer: share.EnergyWh, certified: a.certified[i]}
-	}
-	d.measured = !a.Estimated && !share.Estimated
-	d.energyType, d.feedIn, d.retail = seller.CertifiedType, seller.FeedInUcoinPerKwh, buyer.RetailUcoinPerKwh
-	sold, bought, err := settle(ctx, period, match, d)
-	if err != nil {
-		return err
-	}
-	mine, their := bought, sold
-	if a.selling {
-		mine, their = sold, bought
-	}
-	a.trades = append(a.trades, mine)
-	keepTrade(ctx, their)
-	theirs.OpenMatches--
-	tallies.Set(ctx.Store, tallyKey(match.Period, other), theirs)
-	return b.closeIfDone(ctx, period, theirs)
-}
-
 // measure writes an account's registers and tariff to its tally and returns the
 // parts of its obligations.
-func measure(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
-	params := registry.ParamsAt(ctx.Store, energy.Period)
+func measure(ctx *module.Ctx, params *registryv1.Params, tally *settlementv1.Tally, energy *meteringv1.Energy, selling bool, obligations []obligation) ([]int64, error) {
 	share, measured := taken, energy.ImportWh
 	if selling {
 		share, measured = sold, energy.ExportWh
@@ -135,7 +28,9 @@ func measure(ctx *module.Ctx, tally *settlementv1.Tally, energy *meteringv1.Ener
 	tally.HasRegisters, tally.Estimated = true, energy.Estimated
 	tally.ImportWh, tally.ExportWh, tally.ToleranceWh = energy.ImportWh, energy.ExportWh, d.tolerance
 	tally.Violated = violates(d, measured, params.ViolationPpm, params.ViolationWh)
-	tariff := tariffOf(ctx, energy.Account, energy.Period)
+	account, _ := registry.AccountOf(ctx.Store, protocol.Address(energy.Account))
+	tariff := tariffOf(ctx, account, energy.Period)
+	tally.Identity = account.GetIdentity()
 	tally.RetailUcoinPerKwh, tally.FeedInUcoinPerKwh = tariff.GetRetailUcoinPerKwh(), tariff.GetFeedInUcoinPerKwh()
 	return d.parts, nil
 }

@@ -30,9 +30,13 @@ type Balance struct {
 	EscrowUcoin int64                  `protobuf:"varint,3,opt,name=escrow_ucoin,json=escrowUcoin,proto3" json:"escrow_ucoin,omitempty"`
 	// What open orders and matches may cost beyond their escrow: coins that the
 	// account may neither send nor be paid out.
-	ExposedUcoin  int64 `protobuf:"varint,20,opt,name=exposed_ucoin,json=exposedUcoin,proto3" json:"exposed_ucoin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ExposedUcoin int64 `protobuf:"varint,20,opt,name=exposed_ucoin,json=exposedUcoin,proto3" json:"exposed_ucoin,omitempty"`
+	// The sum of its debts, and what of them is owed to the guarantee fund: every
+	// receipt asks for it.
+	OwedUcoin       int64 `protobuf:"varint,21,opt,name=owed_ucoin,json=owedUcoin,proto3" json:"owed_ucoin,omitempty"`
+	OwedToFundUcoin int64 `protobuf:"varint,22,opt,name=owed_to_fund_ucoin,json=owedToFundUcoin,proto3" json:"owed_to_fund_ucoin,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Balance) Reset() {
@@ -89,6 +93,20 @@ func (x *Balance) GetEscrowUcoin() int64 {
 func (x *Balance) GetExposedUcoin() int64 {
 	if x != nil {
 		return x.ExposedUcoin
+	}
+	return 0
+}
+
+func (x *Balance) GetOwedUcoin() int64 {
+	if x != nil {
+		return x.OwedUcoin
+	}
+	return 0
+}
+
+func (x *Balance) GetOwedToFundUcoin() int64 {
+	if x != nil {
+		return x.OwedToFundUcoin
 	}
 	return 0
 }
@@ -353,13 +371,16 @@ var File_energy_bank_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_bank_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1aenergy/bank/v1/state.proto\x12\x0eenergy.bank.v1\"\x8a\x01\n" +
+	"\x1aenergy/bank/v1/state.proto\x12\x0eenergy.bank.v1\"\xd6\x01\n" +
 	"\aBalance\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x1d\n" +
 	"\n" +
 	"free_ucoin\x18\x02 \x01(\x03R\tfreeUcoin\x12!\n" +
 	"\fescrow_ucoin\x18\x03 \x01(\x03R\vescrowUcoin\x12#\n" +
-	"\rexposed_ucoin\x18\x14 \x01(\x03R\fexposedUcoin\"u\n" +
+	"\rexposed_ucoin\x18\x14 \x01(\x03R\fexposedUcoin\x12\x1d\n" +
+	"\n" +
+	"owed_ucoin\x18\x15 \x01(\x03R\towedUcoin\x12+\n" +
+	"\x12owed_to_fund_ucoin\x18\x16 \x01(\x03R\x0fowedToFundUcoin\"u\n" +
 	"\x04Debt\x12\x16\n" +
 	"\x06debtor\x18\x01 \x01(\fR\x06debtor\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1a\n" +

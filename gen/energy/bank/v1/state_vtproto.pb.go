@@ -48,6 +48,20 @@ func (m *Balance) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.OwedToFundUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.OwedToFundUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb0
+	}
+	if m.OwedUcoin != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.OwedUcoin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa8
+	}
 	if m.ExposedUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ExposedUcoin))
 		i--
@@ -323,6 +337,12 @@ func (m *Balance) SizeVT() (n int) {
 	if m.ExposedUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.ExposedUcoin))
 	}
+	if m.OwedUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.OwedUcoin))
+	}
+	if m.OwedToFundUcoin != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.OwedToFundUcoin))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -535,6 +555,44 @@ func (m *Balance) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.ExposedUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 21:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OwedUcoin", wireType)
+			}
+			m.OwedUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OwedUcoin |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 22:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OwedToFundUcoin", wireType)
+			}
+			m.OwedToFundUcoin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OwedToFundUcoin |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -758,8 +758,10 @@ type Tally struct {
 	// The account's tariff in the period, 0 without one; known with the registers.
 	RetailUcoinPerKwh int64 `protobuf:"varint,31,opt,name=retail_ucoin_per_kwh,json=retailUcoinPerKwh,proto3" json:"retail_ucoin_per_kwh,omitempty"`
 	FeedInUcoinPerKwh int64 `protobuf:"varint,32,opt,name=feed_in_ucoin_per_kwh,json=feedInUcoinPerKwh,proto3" json:"feed_in_ucoin_per_kwh,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Whose account it is; known with the registers.
+	Identity      []byte `protobuf:"bytes,33,opt,name=identity,proto3" json:"identity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tally) Reset() {
@@ -895,6 +897,13 @@ func (x *Tally) GetFeedInUcoinPerKwh() int64 {
 		return x.FeedInUcoinPerKwh
 	}
 	return 0
+}
+
+func (x *Tally) GetIdentity() []byte {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
 }
 
 // Group is the accounts with billing meters that settle in a period behind one
@@ -1666,8 +1675,10 @@ type AccountTrade struct {
 	// receipt repaid its loans.
 	DrawnUcoin       int64 `protobuf:"varint,50,opt,name=drawn_ucoin,json=drawnUcoin,proto3" json:"drawn_ucoin,omitempty"`
 	LoansRepaidUcoin int64 `protobuf:"varint,51,opt,name=loans_repaid_ucoin,json=loansRepaidUcoin,proto3" json:"loans_repaid_ucoin,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Of a match: the identity of the other side, with whom it was dealt.
+	WithIdentity  []byte `protobuf:"bytes,52,opt,name=with_identity,json=withIdentity,proto3" json:"with_identity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AccountTrade) Reset() {
@@ -1740,6 +1751,13 @@ func (x *AccountTrade) GetLoansRepaidUcoin() int64 {
 		return x.LoansRepaidUcoin
 	}
 	return 0
+}
+
+func (x *AccountTrade) GetWithIdentity() []byte {
+	if x != nil {
+		return x.WithIdentity
+	}
+	return nil
 }
 
 // Totals are a period's sums: sold = bought + loss, paid = received.
@@ -2687,7 +2705,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x15correction_paid_ucoin\x18= \x01(\x03R\x13correctionPaidUcoin\x12:\n" +
 	"\x19correction_received_ucoin\x18> \x01(\x03R\x17correctionReceivedUcoin\x122\n" +
 	"\x15correction_debt_ucoin\x18? \x01(\x03R\x13correctionDebtUcoin\x12!\n" +
-	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\x8e\x04\n" +
+	"\fclaims_ucoin\x18@ \x01(\x03R\vclaimsUcoin\"\xaa\x04\n" +
 	"\x05Tally\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12#\n" +
@@ -2704,7 +2722,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\x0ecertified_type\x18\x1e \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\x12\x16\n" +
 	"\x06groups\x18\f \x03(\fR\x06groups\x12/\n" +
 	"\x14retail_ucoin_per_kwh\x18\x1f \x01(\x03R\x11retailUcoinPerKwh\x120\n" +
-	"\x15feed_in_ucoin_per_kwh\x18  \x01(\x03R\x11feedInUcoinPerKwh\"\x83\x01\n" +
+	"\x15feed_in_ucoin_per_kwh\x18  \x01(\x03R\x11feedInUcoinPerKwh\x12\x1a\n" +
+	"\bidentity\x18! \x01(\fR\bidentity\"\x83\x01\n" +
 	"\x05Group\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\fR\x05group\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x1a\n" +
@@ -2771,7 +2790,7 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\tenergy_wh\x18\x04 \x01(\x03R\benergyWh\x12\x1c\n" +
 	"\testimated\x18\x05 \x01(\bR\testimated\x12!\n" +
 	"\fcertified_wh\x18\x1e \x01(\x03R\vcertifiedWh\x12E\n" +
-	"\x0ecertified_type\x18\x1f \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\"\xe5\x01\n" +
+	"\x0ecertified_type\x18\x1f \x01(\x0e2\x1e.energy.registry.v1.EnergyTypeR\rcertifiedType\"\x8a\x02\n" +
 	"\fAccountTrade\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x121\n" +
@@ -2779,7 +2798,8 @@ const file_energy_settlement_v1_state_proto_rawDesc = "" +
 	"\frepaid_ucoin\x18\x04 \x01(\x03R\vrepaidUcoin\x12\x1f\n" +
 	"\vdrawn_ucoin\x182 \x01(\x03R\n" +
 	"drawnUcoin\x12,\n" +
-	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\"\x8f\x05\n" +
+	"\x12loans_repaid_ucoin\x183 \x01(\x03R\x10loansRepaidUcoin\x12#\n" +
+	"\rwith_identity\x184 \x01(\fR\fwithIdentity\"\x8f\x05\n" +
 	"\x06Totals\x12\x17\n" +
 	"\asold_wh\x18\x01 \x01(\x03R\x06soldWh\x12\x1b\n" +
 	"\tbought_wh\x18\x02 \x01(\x03R\bboughtWh\x12\x17\n" +

@@ -617,6 +617,15 @@ func (m *Tally) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Identity) > 0 {
+		i -= len(m.Identity)
+		copy(dAtA[i:], m.Identity)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Identity)))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x8a
+	}
 	if m.FeedInUcoinPerKwh != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.FeedInUcoinPerKwh))
 		i--
@@ -1351,6 +1360,15 @@ func (m *AccountTrade) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.WithIdentity) > 0 {
+		i -= len(m.WithIdentity)
+		copy(dAtA[i:], m.WithIdentity)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.WithIdentity)))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xa2
 	}
 	if m.LoansRepaidUcoin != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LoansRepaidUcoin))
@@ -2468,6 +2486,10 @@ func (m *Tally) SizeVT() (n int) {
 	if m.FeedInUcoinPerKwh != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.FeedInUcoinPerKwh))
 	}
+	l = len(m.Identity)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -2760,6 +2782,10 @@ func (m *AccountTrade) SizeVT() (n int) {
 	}
 	if m.LoansRepaidUcoin != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.LoansRepaidUcoin))
+	}
+	l = len(m.WithIdentity)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -5070,6 +5096,40 @@ func (m *Tally) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 33:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Identity", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Identity = append(m.Identity[:0], dAtA[iNdEx:postIndex]...)
+			if m.Identity == nil {
+				m.Identity = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -6984,6 +7044,40 @@ func (m *AccountTrade) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 52:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WithIdentity", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.WithIdentity = append(m.WithIdentity[:0], dAtA[iNdEx:postIndex]...)
+			if m.WithIdentity == nil {
+				m.WithIdentity = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -1,4 +1,4 @@
-package client
+package proof
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	ics23 "github.com/cosmos/ics23/go"
 
+	"github.com/energyd/energyd/client"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/internal/strictjson"
 	"github.com/energyd/energyd/protocol"
@@ -107,7 +108,7 @@ func (b *Bill) MarshalJSON() ([]byte, error) {
 }
 
 func (s *BillSection) file() (sectionFile, error) {
-	statement, err := EncodeJSON(s.Statement)
+	statement, err := client.EncodeJSON(s.Statement)
 	if err != nil {
 		return sectionFile{}, err
 	}
@@ -116,7 +117,7 @@ func (s *BillSection) file() (sectionFile, error) {
 		file.Aunts = append(file.Aunts, hex.EncodeToString(aunt))
 	}
 	if s.Root != nil {
-		if file.Root, err = EncodeJSON(s.Root); err != nil {
+		if file.Root, err = client.EncodeJSON(s.Root); err != nil {
 			return sectionFile{}, err
 		}
 	}
@@ -196,12 +197,12 @@ func inPart(part string, err error) error {
 
 func (f *sectionFile) section() (BillSection, error) {
 	section := BillSection{Statement: new(settlementv1.Statement), Index: f.Index}
-	if err := DecodeJSON(f.Statement, section.Statement); err != nil {
+	if err := client.DecodeJSON(f.Statement, section.Statement); err != nil {
 		return section, inPart("statement", err)
 	}
 	if f.Root != nil {
 		section.Root = new(settlementv1.StatementsRoot)
-		if err := DecodeJSON(f.Root, section.Root); err != nil {
+		if err := client.DecodeJSON(f.Root, section.Root); err != nil {
 			return section, inPart("root", err)
 		}
 	}
@@ -320,9 +321,9 @@ func (b *Bill) sum() (BillTotals, error) {
 	return t, err
 }
 
-// Bill fetches an account's statements of the periods in [from, to] that are
+// FetchBill fetches an account's statements of the periods in [from, to] that are
 // settled, and with proof all that Verify needs.
-func (c *Client) Bill(ctx context.Context, chainID string, account protocol.Address, from, to int64, proof bool) (*Bill, error) {
+func FetchBill(ctx context.Context, c *client.Client, chainID string, account protocol.Address, from, to int64, proof bool) (*Bill, error) {
 	head, err := c.Height(ctx)
 	if err != nil {
 		return nil, err
@@ -350,7 +351,7 @@ func (c *Client) Bill(ctx context.Context, chainID string, account protocol.Addr
 			if root.Period > to {
 				break
 			}
-			if err := c.addSection(ctx, bill, root.Period, proof); err != nil {
+			if err := bill.fetchSection(ctx, c, root.Period, proof); err != nil {
 				return nil, err
 			}
 		}
@@ -359,20 +360,20 @@ func (c *Client) Bill(ctx context.Context, chainID string, account protocol.Addr
 		return nil, err
 	}
 	if proof {
-		if bill.Header, err = c.Header(ctx, bill.Height+1); err != nil {
+		if bill.Header, err = FetchHeader(ctx, c, bill.Height+1); err != nil {
 			return nil, err
 		}
 	}
 	return bill, nil
 }
 
-// addSection adds a period, unless the account has no statement in it.
-func (c *Client) addSection(ctx context.Context, bill *Bill, period int64, proof bool) error {
+// fetchSection adds a period, unless the account has no statement in it.
+func (b *Bill) fetchSection(ctx context.Context, c *client.Client, period int64, proof bool) error {
 	answer := new(settlementv1.QueryStatementResponse)
-	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: bill.Account[:], Period: period}, answer, bill.Height)
-	var rejected *Rejected
+	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: b.Account[:], Period: period}, answer, b.Height)
+	var rejected *client.Rejected
 	if errors.As(err, &rejected) && rejected.Codespace == "settlement" {
-		bill.Without = append(bill.Without, period)
+		b.Without = append(b.Without, period)
 		return nil
 	}
 	if err != nil {
@@ -380,18 +381,18 @@ func (c *Client) addSection(ctx context.Context, bill *Bill, period int64, proof
 	}
 	section := BillSection{Statement: answer.Statement, Root: answer.Root, Index: answer.Index, Aunts: answer.Aunts}
 	if proof {
-		stored, err := c.RawQuery(ctx, "/store", protocol.StatementsRootKey(period), bill.Height)
+		stored, err := c.RawQuery(ctx, "/store", protocol.StatementsRootKey(period), b.Height)
 		if err != nil {
 			return err
 		}
-		if stored.ProofOps == nil || len(stored.ProofOps.Ops) != 1 {
+		if stored.Proof == nil {
 			return fmt.Errorf("period %d: the node gave no proof", period)
 		}
 		section.Proof = new(ics23.CommitmentProof)
-		if err := section.Proof.Unmarshal(stored.ProofOps.Ops[0].Data); err != nil {
+		if err := section.Proof.Unmarshal(stored.Proof); err != nil {
 			return fmt.Errorf("period %d: proof: %w", period, err)
 		}
 	}
-	bill.Sections = append(bill.Sections, section)
+	b.Sections = append(b.Sections, section)
 	return nil
 }

@@ -1,4 +1,7 @@
-package client
+// Package proof holds what needs no trust in the node that gave it: block headers
+// with the commits that sign them, and bills whose statements are proved under
+// such a header (SPEC 15). It stands on the engine's own checks of signatures.
+package proof
 
 import (
 	"bytes"
@@ -13,9 +16,9 @@ import (
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cmtjson "github.com/cometbft/cometbft/libs/json"
 	cmtmath "github.com/cometbft/cometbft/libs/math"
-	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	"github.com/cometbft/cometbft/types"
 
+	"github.com/energyd/energyd/client"
 	"github.com/energyd/energyd/internal/strictjson"
 	"github.com/energyd/energyd/protocol"
 )
@@ -195,31 +198,54 @@ func (t *Trusted) Trust(chainID string, h *Header) error {
 	return nil
 }
 
-// Header fetches a header with its commit and validators.
-func (c *Client) Header(ctx context.Context, height int64) (*Header, error) {
+// FetchHeader fetches a header with its commit and validators.
+func FetchHeader(ctx context.Context, c *client.Client, height int64) (*Header, error) {
 	header := new(Header)
-	err := c.each(ctx, func(node *rpchttp.HTTP) error {
-		commit, err := node.Commit(ctx, &height)
-		if err != nil {
-			return err
-		}
-		header.Signed, header.Validators = &commit.SignedHeader, nil
-		perPage := 100
-		for page := 1; ; page++ {
-			found, err := node.Validators(ctx, &height, &page, &perPage)
-			if err != nil {
-				return err
-			}
-			for _, v := range found.Validators {
-				header.Validators = append(header.Validators, Validator{Key: v.PubKey.Bytes(), Power: v.VotingPower})
-			}
-			if len(header.Validators) >= found.Total || len(found.Validators) == 0 {
-				return nil
-			}
-		}
-	})
-	if err != nil {
+	var commit struct {
+		SignedHeader *types.SignedHeader `json:"signed_header"`
+	}
+	if err := call(ctx, c, "commit", page{Height: height}, &commit); err != nil {
 		return nil, fmt.Errorf("header %d: %w", height, err)
 	}
-	return header, nil
+	if commit.SignedHeader == nil || commit.SignedHeader.Header == nil || commit.SignedHeader.Commit == nil {
+		return nil, fmt.Errorf("header %d: the node gave none", height)
+	}
+	header.Signed = commit.SignedHeader
+	for number := int64(1); ; number++ {
+		var found struct {
+			Validators []*types.Validator `json:"validators"`
+			Total      int                `json:"total"`
+		}
+		if err := call(ctx, c, "validators", page{height, number, 100}, &found); err != nil {
+			return nil, fmt.Errorf("validators at %d: %w", height, err)
+		}
+		for i, v := range found.Validators {
+			if v == nil || v.PubKey == nil {
+				return nil, fmt.Errorf("validators at %d: the node gave no key of number %d", height, i)
+			}
+			header.Validators = append(header.Validators, Validator{Key: v.PubKey.Bytes(), Power: v.VotingPower})
+		}
+		if len(header.Validators) >= found.Total || len(found.Validators) == 0 {
+			return header, nil
+		}
+	}
+}
+
+// page is what the engine's RPC is asked for: a height, and of long lists a part.
+type page struct {
+	Height  int64 `json:"height,string"`
+	Number  int64 `json:"page,string,omitempty"`
+	PerPage int64 `json:"per_page,string,omitempty"`
+}
+
+// call decodes an answer as the engine writes its own types.
+func call(ctx context.Context, c *client.Client, method string, params page, answer any) error {
+	var data json.RawMessage
+	if err := c.Call(ctx, method, params, &data); err != nil {
+		return err
+	}
+	if err := cmtjson.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("answer to %s: %w", method, err)
+	}
+	return nil
 }

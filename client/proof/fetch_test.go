@@ -1,0 +1,142 @@
+package proof
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmtbytes "github.com/cometbft/cometbft/libs/bytes"
+	"github.com/cometbft/cometbft/libs/log"
+	cmtcrypto "github.com/cometbft/cometbft/proto/tendermint/crypto"
+	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+	"github.com/cometbft/cometbft/rpc/jsonrpc/server"
+	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
+	"github.com/cometbft/cometbft/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/energyd/energyd/client"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/protocol"
+)
+
+// node serves a world by the engine's own RPC, two validators a page.
+type node struct{ *world }
+
+func (n *node) status(*rpctypes.Context) (*coretypes.ResultStatus, error) {
+	return &coretypes.ResultStatus{SyncInfo: coretypes.SyncInfo{LatestBlockHeight: 2}}, nil
+}
+
+func (n *node) commit(_ *rpctypes.Context, _ *int64) (*coretypes.ResultCommit, error) {
+	return &coretypes.ResultCommit{SignedHeader: *n.bill.Header.Signed}, nil
+}
+
+func (n *node) validators(_ *rpctypes.Context, _ *int64, page, _ *int) (*coretypes.ResultValidators, error) {
+	all := n.signers.set.Validators
+	first := 0
+	if page != nil {
+		first = 2 * (*page - 1)
+	}
+	part := all[min(first, len(all)):min(first+2, len(all))]
+	return &coretypes.ResultValidators{Validators: part, Count: len(part), Total: len(all)}, nil
+}
+
+func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, height int64, prove bool) (*coretypes.ResultABCIQuery, error) {
+	answer := abci.ResponseQuery{Height: height}
+	var value proto.Message
+	switch path {
+	case "/energy.settlement.v1.QueryRootsRequest":
+		roots := new(settlementv1.QueryRootsResponse)
+		request := new(settlementv1.QueryRootsRequest)
+		if err := proto.Unmarshal(data, request); err != nil {
+			return nil, err
+		}
+		for _, s := range n.bill.Sections {
+			if s.Root.Period >= request.FromPeriod {
+				roots.Roots = append(roots.Roots, s.Root)
+			}
+		}
+		value = roots
+	case "/energy.settlement.v1.QueryStatementRequest":
+		request := new(settlementv1.QueryStatementRequest)
+		if err := proto.Unmarshal(data, request); err != nil {
+			return nil, err
+		}
+		for _, s := range n.bill.Sections {
+			if s.Statement.Period == request.Period {
+				value = &settlementv1.QueryStatementResponse{Statement: s.Statement, Root: s.Root, Index: s.Index, Aunts: s.Aunts}
+			}
+		}
+	case "/store":
+		for _, s := range n.bill.Sections {
+			if prove && string(protocol.StatementsRootKey(s.Root.Period)) == string(data) {
+				proof, err := s.Proof.Marshal()
+				if err != nil {
+					return nil, err
+				}
+				answer.ProofOps = &cmtcrypto.ProofOps{Ops: []cmtcrypto.ProofOp{{Type: "ics23:smt", Key: data, Data: proof}}}
+			}
+		}
+		return &coretypes.ResultABCIQuery{Response: answer}, nil
+	}
+	var err error
+	answer.Value, err = protocol.Marshal(value)
+	return &coretypes.ResultABCIQuery{Response: answer}, err
+}
+
+// TestFetchBill: a bill fetched from a node proves itself, its file too, and its
+// header is the one that all validators signed.
+func TestFetchBill(t *testing.T) {
+	n := &node{newWorld(t)}
+	mux := http.NewServeMux()
+	server.RegisterRPCFuncs(mux, map[string]*server.RPCFunc{
+		"status": server.NewRPCFunc(n.status, ""), "commit": server.NewRPCFunc(n.commit, "height"),
+		"validators": server.NewRPCFunc(n.validators, "height,page,per_page"),
+		"abci_query": server.NewRPCFunc(n.query, "path,data,height,prove"),
+	}, log.NewNopLogger())
+	serving := httptest.NewServer(mux)
+	defer serving.Close()
+	c, err := client.New(serving.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bill, err := FetchBill(t.Context(), c, worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(bill.Sections) != 2 || len(bill.Header.Validators) != 4 || bill.Height != 1 {
+		t.Errorf("%d periods, %d validators, height %d; want 2, 4, 1", len(bill.Sections), len(bill.Header.Validators), bill.Height)
+	}
+	if err := check(marshal(t, bill), n.trusted()); err != nil {
+		t.Errorf("the bill does not verify: %v", err)
+	}
+	plain, err := FetchBill(t.Context(), c, worldChain, n.account, worldPeriod, worldPeriod, false)
+	if err != nil || plain.Header != nil || len(plain.Sections) != 1 {
+		t.Errorf("without proof: %+v, %v", plain, err)
+	}
+}
+
+// TestFetchHeaderOfNobody: a node that leaves something out does no harm.
+func TestFetchHeaderOfNobody(t *testing.T) {
+	mux := http.NewServeMux()
+	var commit *coretypes.ResultCommit
+	server.RegisterRPCFuncs(mux, map[string]*server.RPCFunc{
+		"commit": server.NewRPCFunc(func(*rpctypes.Context) (*coretypes.ResultCommit, error) { return commit, nil }, ""),
+		"validators": server.NewRPCFunc(func(*rpctypes.Context) (*coretypes.ResultValidators, error) {
+			return &coretypes.ResultValidators{Validators: []*types.Validator{nil}, Total: 1}, nil
+		}, ""),
+	}, log.NewNopLogger())
+	serving := httptest.NewServer(mux)
+	defer serving.Close()
+	c, err := client.New(serving.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := newWorld(t).bill.Header.Signed
+	for _, given := range []types.SignedHeader{{}, {Header: signed.Header}, {Commit: signed.Commit}, *signed} {
+		commit = &coretypes.ResultCommit{SignedHeader: given}
+		if header, err := FetchHeader(t.Context(), c, 2); err == nil {
+			t.Errorf("%+v was taken from %+v", header, given)
+		}
+	}
+}
