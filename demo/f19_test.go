@@ -95,7 +95,7 @@ func (f *faults) trade() {
 			if !order.Sell {
 				order.Price, order.EnergyWh, order.Wishes = DefaultTariff.Retail, importWh, Wishes{MaxLossPpm: 100_000, WantedType: Solar}
 			}
-			return f.driver.send(f.Context(), f.members[n].key, orderMessage(order, f.members[n].meter, f.periodOf(i)))
+			return f.send(f.Context(), f.members[n].key, orderMessage(order, f.members[n].meter, f.periodOf(i)))
 		})
 		if err != nil {
 			f.Fatal(err)
@@ -130,7 +130,7 @@ func (f *faults) sign(key client.Key, reading *meteringv1.Reading) {
 func (f *faults) submit(fault string, code uint32, n int, readings ...*meteringv1.Reading) {
 	f.Helper()
 	key := f.gateways[f.members[n].gateway]
-	f.judge(fault, code, f.driver.send(f.Context(), key, &meteringv1.MsgSubmitReadings{GatewayKey: key.Public(), Readings: readings}))
+	f.judge(fault, code, f.send(f.Context(), key, &meteringv1.MsgSubmitReadings{GatewayKey: key.Public(), Readings: readings}))
 }
 
 func (f *faults) judge(fault string, code uint32, err error) {
@@ -162,7 +162,7 @@ func (f *faults) readAll() {
 			batches[m.gateway] = append(batches[m.gateway], f.reading(n, i))
 		}
 		err := each(len(batches), func(g int) error {
-			return f.driver.send(f.Context(), f.gateways[g], &meteringv1.MsgSubmitReadings{GatewayKey: f.gateways[g].Public(), Readings: batches[g]})
+			return f.send(f.Context(), f.gateways[g], &meteringv1.MsgSubmitReadings{GatewayKey: f.gateways[g].Public(), Readings: batches[g]})
 		})
 		if err != nil {
 			f.Fatal(err)
@@ -185,7 +185,7 @@ func (f *faults) wrongReadings() {
 	f.sign(f.members[isForged].key, forged)
 	f.submit("forged: signed with another key", badSignature, isForged, forged)
 	gateway := f.gateways[f.members[isForged].gateway]
-	f.judge("forged: the other key in the message", gatewayKey, f.driver.send(f.Context(), gateway,
+	f.judge("forged: the other key in the message", gatewayKey, f.send(f.Context(), gateway,
 		&meteringv1.MsgSubmitReadings{GatewayKey: f.members[isForged].key.Public(), Readings: []*meteringv1.Reading{forged}}))
 	f.submit("time of the future", futureTime, isAhead, f.reading(isAhead, i, func(r *meteringv1.Reading) { r.TimeMs += time.Minute.Milliseconds() }))
 	f.submit("100 times the value", implausible, hundredfold, f.reading(hundredfold, i, func(r *meteringv1.Reading) { r.ExportWh *= 100 }))
