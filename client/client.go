@@ -63,6 +63,14 @@ func New(addresses ...string) (*Client, error) {
 	return c, nil
 }
 
+// Close closes the connections that no request uses. A client that is made for a
+// few requests would leave them open for as long as the nodes let it.
+func (c *Client) Close() {
+	for _, node := range c.nodes {
+		node.http.CloseIdleConnections()
+	}
+}
+
 // URLs returns the nodes' addresses.
 func (c *Client) URLs() []string { return c.urls }
 

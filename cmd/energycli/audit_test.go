@@ -48,7 +48,7 @@ func clearedMarket(t *testing.T, mechanism matchingv1.Mechanism) *market {
 }
 
 // clear makes blocks until the market is cleared.
-func (m *market) clear() { m.node.until(time.UnixMilli(m.period).Add(-2 * time.Second)) }
+func (m *market) clear() { m.node.Until(time.UnixMilli(m.period).Add(-2 * time.Second)) }
 
 func TestAuditClearing(t *testing.T) {
 	for number, name := range matchingv1.Mechanism_name {
@@ -80,17 +80,17 @@ var matchedWh = regexp.MustCompile(`("energy_?[wW]h": *)"1000"`)
 // forge changes what the node says of the energy of matches.
 func (n *node) forge(t *testing.T) {
 	t.Helper()
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	forged := 0
-	for _, block := range n.blocks {
-		for i, event := range block.events {
-			if value := event.Attributes[0].Value; event.Type == "energy.matching.v1.Matched" && matchedWh.MatchString(value) {
-				block.events[i].Attributes = []abci.EventAttribute{{Key: event.Attributes[0].Key, Value: matchedWh.ReplaceAllString(value, `$1"999"`)}}
-				forged++
+	n.With(func() {
+		for _, block := range n.Blocks {
+			for i, event := range block.Events {
+				if value := event.Attributes[0].Value; event.Type == "energy.matching.v1.Matched" && matchedWh.MatchString(value) {
+					block.Events[i].Attributes = []abci.EventAttribute{{Key: event.Attributes[0].Key, Value: matchedWh.ReplaceAllString(value, `$1"999"`)}}
+					forged++
+				}
 			}
 		}
-	}
+	})
 	if forged == 0 {
 		t.Fatal("there was nothing to forge")
 	}
@@ -103,7 +103,7 @@ func TestAuditBills(t *testing.T) {
 	m.clear()
 	line := fmt.Sprintf("audit clearing --bills --period %d", m.period)
 	contains(t, "before settlement", m.user.must(line), "bills", "not checked: of 1 buyers' statements only 0 are made", "right: clearing")
-	m.node.until(time.UnixMilli(m.period).Add(5 * testkit.Period)) // no readings came: the deadline settles
+	m.node.Until(time.UnixMilli(m.period).Add(5 * testkit.Period)) // no readings came: the deadline settles
 	contains(t, "settled", m.user.must(line), "bills    right", "right: clearing this book again")
 	if out := m.user.must(line + " --output json"); !strings.Contains(out, `"check": "bills"`) || strings.Contains(out, `"wrong"`) {
 		t.Errorf("as JSON: %s", out)

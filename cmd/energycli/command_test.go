@@ -53,17 +53,13 @@ func TestTrade(t *testing.T) {
 	contains(t, "orders", out, "sells: none", "1.5 kWh", "0.4 coin/kWh")
 
 	start := time.UnixMilli(period)
-	n.until(start.Add(time.Second))
-	for _, m := range n.members {
-		n.mu.Lock()
-		n.produce(time.Millisecond, n.chain.Readings(n.chain.Reading(m, period, 0, 0)))
-		n.mu.Unlock()
+	n.Until(start.Add(time.Second))
+	for _, m := range n.Members {
+		n.Block(time.Millisecond, n.Chain.Readings(n.Chain.Reading(m, period, 0, 0)))
 	}
-	n.until(start.Add(testkit.Period + time.Second))
-	n.mu.Lock()
-	n.produce(time.Millisecond, n.chain.Readings(n.chain.Reading(n.members[0], period+10_000, 0, 1000), n.chain.Reading(n.members[1], period+10_000, 2000, 0)))
-	n.mu.Unlock()
-	n.until(start.Add(testkit.Period + 5*time.Second))
+	n.Until(start.Add(testkit.Period + time.Second))
+	n.Block(time.Millisecond, n.Chain.Readings(n.Chain.Reading(n.Members[0], period+10_000, 0, 1000), n.Chain.Reading(n.Members[1], period+10_000, 2000, 0)))
+	n.Until(start.Add(testkit.Period + 5*time.Second))
 
 	out = u.must("bill --account member1")
 	contains(t, "bill", out, "2023-11-14 22:13:30Z", "Saved against the grid alone: ")
@@ -78,7 +74,7 @@ func verifyFiles(t *testing.T, u *user) {
 	u.must("bill --account member1 --proof --out " + bill)
 	hash := strings.TrimSpace(u.must("query header --out " + header))
 	u.must("reading --meter meter-member1 --out " + reading)
-	gateway := fmt.Sprintf("%x", u.node.chain.Gateway.Public())
+	gateway := fmt.Sprintf("%x", u.node.Chain.Gateway.Public())
 
 	u.env["ENERGYD_NODE"] = "tcp://127.0.0.1:1"
 	contains(t, "verify bill", u.must("verify bill "+bill+" --trusted-header "+hash), "verified", "yes", "proves only", "1 period, 2023-11-14 22:13:30Z")
@@ -132,13 +128,13 @@ func TestAuthority(t *testing.T) {
 	contains(t, "balance", u.must("query bank balance member0"), "102.5 coin")
 
 	// A second key, and both must agree.
-	keys := fmt.Sprintf("%x,%x", n.chain.Authority.Public(), testkit.NewKey("stranger").Public())
+	keys := fmt.Sprintf("%x,%x", n.Chain.Authority.Public(), testkit.NewKey("stranger").Public())
 	u.must("propose registry set-authority --from authority --authority.threshold 2 --authority.keys " + keys)
 	waiting := readReceipt(t, u.must("propose registry freeze --from authority --account member1 --reason audit --output json"))
 	if waiting.Executed == nil || *waiting.Executed || len(waiting.Created) != 1 {
 		t.Fatalf("receipt %+v, want a proposal that waits", waiting)
 	}
-	contains(t, "proposals", u.must("query registry proposals"), "freeze: account "+n.members[1].Address().String(), "reason audit")
+	contains(t, "proposals", u.must("query registry proposals"), "freeze: account "+n.Members[1].Address().String(), "reason audit")
 	contains(t, "approve", u.must("approve "+waiting.Created[0].ID+" --from stranger"), "executed", "yes", "status frozen")
 	if _, code, text := u.run("", "tx bank transfer --from member1 --to member0 --amount 1"); code != exitRejected {
 		t.Errorf("a frozen account: exit code %d, %s", code, text)
@@ -149,25 +145,25 @@ func TestTransaction(t *testing.T) {
 	n := newNode(t)
 	u := newUser(t, n)
 	hash := strings.TrimSpace(u.must("tx bank transfer --from member0 --to member1 --amount 1.25 --quiet"))
-	contains(t, "query tx", u.must("query tx "+hash), "done", "transfer: to "+n.members[1].Address().String()+", amount 1.25 coin", "event        transferred: from ")
+	contains(t, "query tx", u.must("query tx "+hash), "done", "transfer: to "+n.Members[1].Address().String()+", amount 1.25 coin", "event        transferred: from ")
 	contains(t, "query tx", u.must("query tx "+hash+" --output json"), `"amount_ucoin": 1250000`, `"energy.bank.v1.Transferred"`)
-	contains(t, "query block", u.must(fmt.Sprintf("query block %d", n.chain.Height)), "transactions", hash)
+	contains(t, "query block", u.must(fmt.Sprintf("query block %d", n.Chain.Height)), "transactions", hash)
 
 	dry := u.must("tx bank transfer --from member0 --to member1 --amount 1.25 --dry-run")
 	contains(t, "dry run", dry, `"chain_id": "`+testkit.ChainID+`"`, `"amount_ucoin": 1250000`, `"energy.bank.v1.MsgTransfer"`)
-	whole := fmt.Sprintf(`{"to":%q,"amount_ucoin":5}`, n.members[1].Address())
-	if _, code, text := u.run(fmt.Sprintf(`{"to":%q}`, n.members[1].Address()), "tx bank transfer --from member0 --json - --dry-run"); code != exitUsage || !strings.Contains(text, "--amount: expected a value, got none") {
+	whole := fmt.Sprintf(`{"to":%q,"amount_ucoin":5}`, n.Members[1].Address())
+	if _, code, text := u.run(fmt.Sprintf(`{"to":%q}`, n.Members[1].Address()), "tx bank transfer --from member0 --json - --dry-run"); code != exitUsage || !strings.Contains(text, "--amount: expected a value, got none") {
 		t.Errorf("JSON without an amount: exit code %d, %s", code, text)
 	}
 	if out, code, text := u.run(whole, "tx bank transfer --from member0 --json - --amount 0.5 --dry-run"); code != exitOK || !strings.Contains(out, `"amount_ucoin": 500000`) {
 		t.Errorf("flags over JSON: exit code %d, %s, %s", code, out, text)
 	}
-	height := n.chain.Height
+	height := n.Chain.Height
 	for range 3 {
 		u.must("tx bank transfer --from member0 --to member1 --amount 0.1 --wait=false")
 	}
-	if n.chain.Height != height+3 {
-		t.Errorf("%d blocks, want 3: a sequence was given out twice", n.chain.Height-height)
+	if n.Chain.Height != height+3 {
+		t.Errorf("%d blocks, want 3: a sequence was given out twice", n.Chain.Height-height)
 	}
 	contains(t, "balance", u.must("query bank balance --account member1 --output json"), `"free_ucoin": 101550000`)
 }
@@ -190,7 +186,7 @@ func TestSequencesInFlight(t *testing.T) {
 	// A sequence far ahead is of a chain that is no more.
 	u.env["ENERGYD_HOME"] = newUser(t, n).home
 	path := filepath.Join(u.env["ENERGYD_HOME"], "sequences.json")
-	text := fmt.Sprintf(`{%q: 5000}`, testkit.ChainID+"/"+n.members[0].Address().String())
+	text := fmt.Sprintf(`{%q: 5000}`, testkit.ChainID+"/"+n.Members[0].Address().String())
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +284,7 @@ func TestOutcomeUnknown(t *testing.T) {
 func TestWatch(t *testing.T) {
 	n := newNode(t)
 	u := newUser(t, n)
-	first := n.chain.Height + 1
+	first := n.Chain.Height + 1
 	u.must("tx bank transfer --from member0 --to member1 --amount 1.25")
 	u.must("propose bank recharge --from authority --account member0 --amount 2 --reference r1")
 	watch := func(line string) string {

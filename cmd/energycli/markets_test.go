@@ -63,12 +63,12 @@ var standing = &matchingv1.Consent{Standing: true}
 // events returns those of a kind of all blocks, oldest first.
 func events[E proto.Message](t *testing.T, n *node) (found []E) {
 	t.Helper()
-	for height := int64(1); height <= n.chain.Height; height++ {
-		made := n.blocks[height]
+	for height := int64(1); height <= n.Chain.Height; height++ {
+		made := n.Blocks[height]
 		if made == nil {
 			continue // the genesis has none
 		}
-		block := testkit.Seen(height, made.results, made.events)
+		block := testkit.Seen(height, made.Results, made.Events)
 		all, err := block.AllEvents()
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAuditMarkets(t *testing.T) {
 	n := hillAndTown(t)
 	u := newUser(t, n)
 	reveal := &matchingv1.MsgRevealOrder{Sell: sells(4, 200_000, 900, standing).msg.(*matchingv1.MsgPlaceSell), Salt: bytes.Repeat([]byte{1}, protocol.SaltSize)}
-	commitment, err := protocol.SealCommitment(testkit.ChainID, n.members[4].Address(), reveal)
+	commitment, err := protocol.SealCommitment(testkit.ChainID, n.Members[4].Address(), reveal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,14 +114,14 @@ func TestAuditMarkets(t *testing.T) {
 	if _, code, text := u.run("", "query explain "+sealed); code != exitUnreachable || !strings.Contains(text, "in market 7 and not revealed yet") {
 		t.Errorf("a sealed order: exit code %d, %s", code, text)
 	}
-	n.until(time.UnixMilli(at - 4_000))
+	n.Until(time.UnixMilli(at - 4_000))
 	proposed := events[*matchingv1.PreMatched](t, n)
 	if len(proposed) != 1 || proposed[0].Match.Market != 0 {
 		t.Fatalf("proposed %v, want the dear sell of market 0", proposed)
 	}
 	n.must(sent{0, &matchingv1.MsgConfirm{Period: at, Match: proposed[0].Match.Id, Veto: true}})
 	n.must(sent{4, reveal})
-	n.until(time.UnixMilli(at - 500))
+	n.Until(time.UnixMilli(at - 500))
 	books := events[*matchingv1.PeriodFinal](t, n)[1:] // the first is a book of the rule alone
 	if len(books) != 2 || books[0].Book.Round != 2 || books[1].Book.CutWh == 0 {
 		t.Fatalf("books %v, want two rounds of market 0 and a cut in market 7", books)
@@ -150,14 +150,14 @@ func TestExplainUnmatched(t *testing.T) {
 	// leaves nothing to the second buy.
 	n.must(sells(2, 200_000, 1_500, standing), sells(0, 350_000, 400, nil))
 	sold := events[*matchingv1.SellPlaced](t, n)
-	n.until(time.UnixMilli(at - 4_000))
+	n.Until(time.UnixMilli(at - 4_000))
 	contains(t, "a cut buy", explain(bid), "2 of 2 sells", "0.6 kWh matched and confirmed; 0.4 kWh matched, waits for signatures; 0.5 kWh found no match so far",
 		"0.5 kWh by the line", "comes back when the book is final")
 	contains(t, "a cut sell", explain(sold[0].Order.Id), "0.6 kWh matched and confirmed; 0.9 kWh found no match so far, the book is not final")
-	member := n.members[1].Address()
+	member := n.Members[1].Address()
 	n.must(sent{-1, &registryv1.MsgFreeze{Account: member[:], Reason: "test"}})
 	contains(t, "of a stopped account", explain(bid), "stopped", "0.9 kWh withdrawn after the clearing: account stopped", "0.4725 coin came back")
-	n.until(time.UnixMilli(at))
+	n.Until(time.UnixMilli(at))
 	contains(t, "with a stopped account", explain(sold[1].Order.Id), "stopped", "0.4 kWh found no match, left to the grid", "0.4 kWh were proposed and came back")
 	contains(t, "another market's cancelled order", explain(gone), "no: cancelled", "0.5 kWh withdrawn")
 	contains(t, "audit", u.must(fmt.Sprintf("audit clearing --period %d", at)), "right: clearing")
@@ -200,7 +200,7 @@ func TestExplainTurns(t *testing.T) {
 			})
 			u := newUser(t, n)
 			n.must(sells(0, 200_000, 500, standing), buys(1, 400_000, 500), buys(2, 390_000, 500))
-			n.until(time.UnixMilli(at - 3_000))
+			n.Until(time.UnixMilli(at - 3_000))
 			left := 0
 			for _, placed := range events[*matchingv1.BuyPlaced](t, n) {
 				out := u.must(fmt.Sprintf("query explain %x", placed.Order.Id))

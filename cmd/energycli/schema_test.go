@@ -45,7 +45,7 @@ func TestSchemaIsWhole(t *testing.T) {
 		"matching seal-order", "matching set-market", "matching set-standing-order", "metering correct-readings", "metering submit-readings", "metering swap-meter",
 		"origin retire-certificate", "origin transfer-certificate",
 		"registry apply", "registry approve", "registry approve-proposal", "registry bind-meter", "registry freeze", "registry propose", "registry reject",
-		"registry revoke", "registry set-authority", "registry set-params", "registry set-roles", "registry set-validator", "registry thaw",
+		"registry revoke", "registry set-authority", "registry set-endpoints", "registry set-gateway", "registry set-params", "registry set-roles", "registry set-validator", "registry thaw",
 		"reputation countersign", "reputation reauthorise",
 		"settlement accept-contract", "settlement cancel-contract", "settlement propose-contract",
 	}

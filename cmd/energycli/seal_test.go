@@ -55,7 +55,7 @@ func TestSeal(t *testing.T) {
 	}
 	u.must(fmt.Sprintf("tx seal buy --from member1 --period %d --energy 1 --price 0.4 --consent.standing --out %s", period, files[1]))
 
-	n.until(time.UnixMilli(period - 4_000)) // the gate
+	n.Until(time.UnixMilli(period - 4_000)) // the gate
 	contains(t, "reveal", u.must("tx matching reveal-order --from member0 --json "+files[0]), "sell placed", "energy 1 kWh")
 	contains(t, "reveal", u.must("tx matching reveal-order --from member1 --json "+files[1]), "buy placed", "energy 1 kWh")
 	contains(t, "matches", u.must(fmt.Sprintf("query matching matches --period %d", period)), "1 kWh", "member0")

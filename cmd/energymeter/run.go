@@ -28,7 +28,8 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Poll meters, sign readings and bring them on chain", Args: noArguments,
 		Long: `Run polls the meters of the configuration, signs a reading of each at the end of
-every interval, and keeps it on disk until a block holds it. SIGHUP makes it read
+every interval, and keeps it on disk until a block holds it. How often it signs and
+sends may be set on chain (energycli tx registry set-gateway). SIGHUP makes it read
 the configuration again; meters that did not change are polled on.`,
 		Example: "  energymeter run --home /var/lib/energymeter",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -120,6 +120,45 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// waitingBus answers each read after the clock has gone on.
+type waitingBus struct {
+	Bus
+	wait func()
+	err  error
+}
+
+func (b waitingBus) Read(ctx context.Context, unit byte, table modbus.Table, address, count uint16) ([]uint16, error) {
+	b.wait()
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.Bus.Read(ctx, unit, table, address, count)
+}
+
+// TestTimeOfAnswer: a snapshot's time is that of its energy registers' answer,
+// however long the bus was busy before, and though power is asked for after.
+func TestTimeOfAnswer(t *testing.T) {
+	for _, f := range families {
+		clock, answered := time.Unix(1000, 0), time.Time{}
+		bus := space(f.table, f.put)
+		d := meterOf(t, f.model, nil)
+		d.now = func() time.Time { return clock }
+		d.bus = waitingBus{bus, func() {
+			clock = clock.Add(time.Minute)
+			if answered.IsZero() {
+				answered = clock
+			}
+		}, nil}
+		if got, err := d.Read(t.Context()); err != nil || !got.At.Equal(answered) {
+			t.Errorf("%s: at %v, %v; its registers were answered at %v", f.model, got.At, err, answered)
+		}
+		d.bus = waitingBus{bus, func() { clock = clock.Add(time.Minute) }, errors.New("no answer")}
+		if got, err := d.Read(t.Context()); err == nil || !got.At.Equal(clock) {
+			t.Errorf("%s without an answer: at %v, %v; the read ended at %v", f.model, got.At, err, clock)
+		}
+	}
+}
+
 // TestProbeTells: no family's registers fit the map of another, but for the
 // two Eastrons, whose tables are alike.
 func TestProbeTells(t *testing.T) {

@@ -30,9 +30,9 @@ func NewMeter(bus Bus, m *Map, unit byte) *Meter {
 
 // Read asks the meter for its blocks; both energy registers are in one.
 func (d *Meter) Read(ctx context.Context) (Snapshot, error) {
-	s := Snapshot{Model: d.m.Model, RolloverWh: d.m.rolloverWh, At: d.now()}
+	s := Snapshot{Model: d.m.Model, RolloverWh: d.m.rolloverWh}
 	if err := d.read(ctx, &s); err != nil {
-		return Snapshot{Model: d.m.Model, At: s.At, Quality: QualityOf(err)}, err
+		return Snapshot{Model: d.m.Model, At: d.now(), Quality: QualityOf(err)}, err
 	}
 	s.Quality = Measured
 	return s, nil
@@ -44,6 +44,8 @@ func (d *Meter) read(ctx context.Context, s *Snapshot) error {
 	if err != nil {
 		return err
 	}
+	// Not before: the bus may have been busy with other meters for long.
+	s.At = d.now()
 	importing, err := m.energy("energy_import", m.importing, energies, s)
 	if err != nil {
 		return err

@@ -34,8 +34,9 @@ type Snapshot struct {
 	// Storage is what a battery says of itself; nil for meters without one.
 	Storage *Storage
 	Quality Quality
-	// At is when the meter was asked, by the gateway's clock, which is at
-	// most one time-out before it answered.
+	// At is when the meter's energy registers were answered, by the gateway's
+	// clock: not when the question began to wait for the bus. Without an answer
+	// it is when the read ended.
 	At time.Time
 	// Model is the name of the device map, or "sunspec-" and the model's
 	// number. Serial is the device's own number, empty where it has none that

@@ -18,8 +18,10 @@ import (
 type Config struct {
 	// ChainID that readings are signed for.
 	ChainID string
-	// Nodes are RPC addresses, asked in turn.
-	Nodes []string
+	// Nodes are RPC addresses, in the order in which they are tried. Discover says
+	// that others, which the chain names, are tried after them.
+	Nodes    []string
+	Discover bool
 	// Key is the name of the gateway's key in the keystore.
 	Key string
 	// PassphraseFile unlocks it, unless the command line says how; relative to
@@ -27,8 +29,8 @@ type Config struct {
 	PassphraseFile string
 	// Listen is where /metrics and /healthz answer, empty for nowhere.
 	Listen string
-	// Poll is how often meters are read, Interval how often a reading is signed;
-	// 0: as often as the chain's periods end.
+	// Poll is how often meters are read, Interval how often a reading is signed at
+	// most, 0: as often as the chain asks, or at the ends of its periods.
 	Poll, Interval time.Duration
 	// Batch is how many readings travel in one envelope at most.
 	Batch int
@@ -154,7 +156,7 @@ func parseConfig(file string, data []byte) (*Config, error) {
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return nil, syntaxError(file, err)
 	}
-	c := &Config{Poll: defaultPoll, Batch: defaultBatch, SpoolBytes: spool.DefaultMaxBytes, Key: "gateway"}
+	c := &Config{Poll: defaultPoll, Batch: defaultBatch, SpoolBytes: spool.DefaultMaxBytes, Key: "gateway", Discover: true}
 	d := decoder{file}
 	if len(document.Content) != 1 {
 		return nil, &ConfigError{file, 1, "", "expected a mapping with chain_id, nodes and meters, got nothing"}
@@ -163,6 +165,7 @@ func parseConfig(file string, data []byte) (*Config, error) {
 	err := d.mapping(root, "", fields{
 		"chain_id":        text(&c.ChainID, protocol.CheckName),
 		"nodes":           d.list(&c.Nodes, client.CheckAddress),
+		"discover":        yesNo(&c.Discover),
 		"key":             text(&c.Key, protocol.CheckName),
 		"passphrase_file": text(&c.PassphraseFile, nil),
 		"listen":          text(&c.Listen, checkListen),

@@ -10,8 +10,34 @@
 //	          many meters hand on at a time is synced at once
 //	uplink    one: sends what waits in batches, the oldest first, one at a time
 //
-// The interval is the chain's period length unless the configuration says
-// another: a reading just after each boundary is what the chain needs.
+// A reading just after each boundary of the chain's periods is what the chain
+// needs: there is one whatever the interval.
+//
+// # What the chain asks
+//
+// A gateway's operator sets on chain how often it signs and how long readings
+// may wait before they are sent (MsgSetGateway, metering.md 8). The chain is
+// asked at the start, every minute and after a reload; what it says holds from
+// the next poll and the next sending on, and no meter is stopped for it. An
+// interval in the configuration is a bound of whoever owns the machine: the
+// gateway never signs more often, whatever the chain asks, but at boundaries.
+// Where the chain asks nothing it is the interval; without either, readings are
+// signed at boundaries only. Readings are sent at once unless the chain lets
+// them wait.
+//
+// # Nodes
+//
+// Aggregators say on chain where their nodes answer (MsgSetEndpoints). A gateway
+// learns these endpoints from any node that it reaches and tries them after the
+// configured ones; "discover: no" in the configuration leaves it at those. All
+// are asked who they are, every minute and after each failure: only nodes that
+// name the right chain and have caught up are used. An endpoint that is no
+// http or https URL of a host and a port is not learnt, and one that the chain
+// names no more, as of a revoked aggregator, is forgotten. What was learnt is in
+// chain.json in the gateway's home, for a start while the configured nodes are
+// away; a file that is damaged, that others may write, or that is of another chain
+// is not used. A node that is used is trusted: one that said of a block that
+// it holds readings, and lied, would make the gateway drop them.
 //
 // # Sequences
 //
@@ -45,7 +71,8 @@
 // # Without a chain
 //
 // Pauses grow from 1 s to 30 s, with jitter, and each attempt begins at the next
-// node. When nodes answer again, batches follow one another, never two at a time,
+// node that can be used; five minutes after the last failure, or when other nodes
+// can be used than before, at the first. When nodes answer again, batches follow one another, never two at a time,
 // so that a gateway takes at most one envelope of a block. Sending twice is
 // harmless: the chain takes a repetition for what it is. A reading leaves the
 // spool only when a block holds it.

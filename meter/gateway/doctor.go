@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ func Diagnose(ctx context.Context, o Options, address protocol.Address) ([]Check
 	}
 	d := &doctor{config: config, options: o, address: address}
 	d.spool()
+	d.learnt()
 	for _, m := range config.Meters {
 		d.meter(ctx, m)
 	}
@@ -70,6 +72,20 @@ func (d *doctor) spool() {
 		err = fmt.Errorf("%d readings were refused (%v): see energymeter spool status --refused", status.Refused, status.Codes)
 	}
 	d.add("spool", err, "%d readings wait in %d bytes", status.Pending, status.Bytes)
+}
+
+// learnt shows what the gateway kept of what the chain said.
+func (d *doctor) learnt() {
+	l, err := readLearnt(learntFile(d.options.Home), d.config.ChainID)
+	if err != nil {
+		err = fmt.Errorf("%w; it is not used, and made again when a running gateway reaches the chain", err)
+	}
+	found := "nothing yet"
+	if l.PeriodMs > 0 {
+		found = fmt.Sprintf("periods of %v, a reading every %v, sent after %v at most, %d endpoints of aggregators",
+			inMs(l.PeriodMs), inMs(cmp.Or(l.ReadingMs, l.PeriodMs)), inMs(l.UploadMs), len(l.Nodes))
+	}
+	d.add("what the chain said", err, "%s", found)
 }
 
 func (d *doctor) meter(ctx context.Context, m Meter) {

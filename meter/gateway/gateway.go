@@ -45,10 +45,12 @@ type Gateway struct {
 	state   *state
 
 	current  atomic.Pointer[Config]
-	periodMs atomic.Int64 // the chain's period length, 0 until it is known
-	limit    atomic.Int64 // readings an envelope may hold, as the chain's refusals taught; 0 without
+	learnt   atomic.Pointer[learnt]
+	good     atomic.Pointer[[]string] // nodes that can be used, as the last survey found; nil without one
+	limit    atomic.Int64             // readings an envelope may hold, as the chain's refusals taught; 0 without
 	taken    chan kept
 	awake    chan struct{}
+	reloaded chan struct{}
 
 	mu      sync.Mutex
 	pollers map[string]*runningPoller
@@ -75,9 +77,14 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		options: o, key: o.Key, log: o.Log, now: o.Now, state: newState(),
-		taken: make(chan kept), awake: make(chan struct{}, 1), pollers: make(map[string]*runningPoller),
+		taken: make(chan kept), awake: make(chan struct{}, 1), reloaded: make(chan struct{}, 1), pollers: make(map[string]*runningPoller),
 	}
 	g.current.Store(config)
+	known, err := readLearnt(learntFile(o.Home), config.ChainID)
+	if err != nil {
+		o.Log.Warn("what the chain said before is not used", "error", err)
+	}
+	g.learnt.Store(known)
 	if g.serials, err = openSerials(filepath.Join(o.Home, "serials.json")); err != nil {
 		return nil, err
 	}
@@ -188,7 +195,8 @@ func (g *Gateway) running() []*poller {
 var ErrRestart = errors.New("takes a restart to change")
 
 // Reload reads the configuration again. Meters whose entry did not change are
-// polled on without a break. What is wrong changes nothing. ctx is Run's.
+// polled on without a break. What is wrong changes nothing. The chain is asked
+// again, too. ctx is Run's.
 func (g *Gateway) Reload(ctx context.Context) error {
 	next, err := ReadConfig(g.options.ConfigFile)
 	if err != nil {
@@ -226,6 +234,11 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		}
 	}
 	g.current.Store(next)
+	g.good.Store(nil)
+	select {
+	case g.reloaded <- struct{}{}:
+	default:
+	}
 	g.stopPollers(func(m Meter) bool { return keep[m.Name] != m })
 	return g.startPollers(ctx, next.Meters)
 }

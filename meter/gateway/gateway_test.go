@@ -27,7 +27,7 @@ type dial struct {
 	now   func() time.Time
 	edit  func(*device.Snapshot)
 	err   error
-	reads int
+	shown []time.Time // by each read that gave something
 }
 
 func dialAt(at time.Time) device.Snapshot {
@@ -38,11 +38,11 @@ func dialAt(at time.Time) device.Snapshot {
 func (d *dial) Read(context.Context) (device.Snapshot, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.reads++
 	if d.err != nil {
 		return device.Snapshot{}, d.err
 	}
 	s := dialAt(d.now())
+	d.shown = append(d.shown, s.At)
 	if d.edit != nil {
 		d.edit(&s)
 	}
@@ -149,14 +149,14 @@ func newDials(members []*testkit.Member) (map[string]*dial, []string) {
 // node that goes away is passed over, and without any the readings wait.
 func TestRun(t *testing.T) {
 	n, home := newNode(t, 2), t.TempDir()
-	dials, names := newDials(n.members)
-	writeConfig(t, home, []string{"tcp://127.0.0.1:1", n.url}, "", names...)
+	dials, names := newDials(n.Members)
+	writeConfig(t, home, []string{"tcp://127.0.0.1:1", n.URL}, "", names...)
 	g := open(t, home, dials)
 	_, stop := run(t, g)
 	eventually(t, "two readings of each", func() bool { return len(n.sequences(names[0])) > 1 && len(n.sequences(names[1])) > 1 })
-	n.be(func() { n.down = true })
+	n.With(func() { n.Down = true })
 	eventually(t, "three that wait", func() bool { return g.spool.Pending() > 2 })
-	n.be(func() { n.down = false })
+	n.With(func() { n.Down = false })
 	eventually(t, "none that waits", func() bool { return g.spool.Pending() == 0 })
 	stop()
 	for _, name := range names {
@@ -226,10 +226,10 @@ func TestNeverSigned(t *testing.T) {
 // TestSwap: a replaced meter is withheld until the chain knows of the swap.
 func TestSwap(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
-	dials, names := newDials(n.members)
+	dials, names := newDials(n.Members)
 	d := dials[names[0]]
 	d.edit = func(s *device.Snapshot) { s.Serial = "old" }
-	writeConfig(t, home, []string{n.url}, "", names...)
+	writeConfig(t, home, []string{n.URL}, "", names...)
 	g := open(t, home, dials)
 	ctx, _ := run(t, g)
 	eventually(t, "a reading on chain", func() bool { return len(n.sequences(names[0])) > 0 })
@@ -245,15 +245,17 @@ func TestSwap(t *testing.T) {
 	if got := len(n.sequences(names[0])); got != before || g.spool.Pending() > 0 {
 		t.Fatalf("%d readings were signed without a swap", got-before)
 	}
-	n.be(func() {
-		at := n.now()
-		old := dialAt(at)
-		n.produce()
-		n.produce(n.chain.Propose(&meteringv1.MsgSwapMeter{
+	at := n.Now()
+	old := dialAt(at)
+	var swap []byte
+	n.Next()
+	n.With(func() {
+		swap = n.Chain.Propose(&meteringv1.MsgSwapMeter{
 			Meter: names[0], TimeMs: at.UnixMilli(), FinalImportWh: old.ImportWh, FinalExportWh: old.ExportWh,
 			InitialImportWh: old.ImportWh / 10, InitialExportWh: old.ExportWh / 10,
-		}))
+		})
 	})
+	n.Next(swap)
 	must(t, g.look(ctx))
 	eventually(t, "readings of the new device", func() bool { return len(n.sequences(names[0])) > before+1 })
 	if refused := g.spool.Refused(); len(refused) > 0 {
@@ -331,7 +333,7 @@ func TestMetrics(t *testing.T) {
 // TestPeriodLength: without an interval in the configuration it is the chain's.
 func TestPeriodLength(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
-	path := writeConfig(t, home, []string{n.url}, "")
+	path := writeConfig(t, home, []string{n.URL}, "")
 	data, err := os.ReadFile(path)
 	must(t, err)
 	must(t, os.WriteFile(path, []byte(strings.Replace(string(data), "interval: 1s\n", "", 1)), 0o600))
@@ -342,19 +344,5 @@ func TestPeriodLength(t *testing.T) {
 	must(t, g.look(t.Context()))
 	if g.interval() != testkit.Period {
 		t.Errorf("interval %v, want %v", g.interval(), testkit.Period)
-	}
-}
-
-// The multiples are those of Unix time, as the chain's boundaries are, whatever
-// the length: 7 s do not divide the time from the year 1 to 1970.
-func TestNextMultiple(t *testing.T) {
-	for _, tc := range []struct {
-		now    int64
-		length time.Duration
-		want   int64
-	}{{0, time.Second, 1000}, {999, time.Second, 1000}, {1000, time.Second, 2000}, {6999, 7 * time.Second, 7000}, {7000, 7 * time.Second, 14000}, {1, 1500 * time.Millisecond, 1500}} {
-		if got := nextMultiple(time.UnixMilli(tc.now), tc.length); got != tc.want {
-			t.Errorf("after %d ms in steps of %s: got %d, want %d", tc.now, tc.length, got, tc.want)
-		}
 	}
 }

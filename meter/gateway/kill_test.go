@@ -63,22 +63,22 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	n, home := newNode(t, 3), t.TempDir()
-	dials, names := newDials(n.members)
-	writeConfig(t, home, []string{"tcp://127.0.0.1:1", n.url}, "batch: 4\n", names...)
+	dials, names := newDials(n.Members)
+	writeConfig(t, home, []string{"tcp://127.0.0.1:1", n.URL}, "batch: 4\n", names...)
 	for round := range rounds {
 		down, silent := random.IntN(4) == 0, random.IntN(4) == 0
-		n.be(func() { n.down, n.silent = down, silent })
+		n.With(func() { n.Down, n.Silent = down, silent })
 		killChild(t, home, time.Duration(200+random.IntN(1800))*time.Millisecond)
 		if round%5 == 4 {
 			t.Logf("round %d: %d readings on chain", round+1, len(n.sequences(names[0])))
 		}
 	}
-	n.be(func() { n.down, n.silent = false, false })
+	n.With(func() { n.Down, n.Silent = false, false })
 	g := open(t, home, dials)
 	_, stop := run(t, g)
 	eventually(t, "a reading after the last kill", func() bool {
 		last := g.spool.Last(names[0])
-		return last != nil && n.now().UnixMilli()-last.TimeMs < 1000
+		return last != nil && n.Now().UnixMilli()-last.TimeMs < 1000
 	})
 	eventually(t, "nothing that waits", func() bool { return g.spool.Pending() == 0 })
 	stop()
@@ -120,7 +120,7 @@ func exact(t *testing.T, n *node, g *Gateway, meter string) {
 		t.Errorf("refused: %v", refused)
 	}
 	var previous int64
-	for _, accepted := range n.accepted {
+	for _, accepted := range n.accepted() {
 		if accepted.Meter != meter {
 			continue
 		}

@@ -48,18 +48,18 @@ func (p *poller) run(ctx context.Context) {
 }
 
 // waitForPoll waits for the next multiple of the poll time, or end of an
-// interval.
+// interval or a period.
 func (p *poller) waitForPoll(ctx context.Context) bool {
 	now := p.now()
-	next := min(nextMultiple(now, p.config().Poll), nextMultiple(now, p.interval()))
-	return pause(ctx, time.UnixMilli(next).Sub(now))
-}
-
-// nextMultiple returns the first multiple of a length after now: of Unix time,
-// as the chain's periods are. ms.
-func nextMultiple(now time.Time, length time.Duration) int64 {
-	ms := length.Milliseconds()
-	return (now.UnixMilli()/ms + 1) * ms
+	next := now.Add(time.Hour)
+	for _, every := range []time.Duration{p.config().Poll, p.interval(), inMs(p.learnt.Load().PeriodMs)} {
+		if ms := every.Milliseconds(); ms > 0 {
+			if end := time.UnixMilli((now.UnixMilli()/ms + 1) * ms); end.Before(next) {
+				next = end
+			}
+		}
+	}
+	return pause(ctx, next.Sub(now))
 }
 
 // pause waits and says whether ctx goes on.
@@ -134,10 +134,12 @@ func (p *poller) swapped(atMs int64) {
 	p.history = device.NewHistory(device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}, nil)
 }
 
-// due says whether the first reading of an interval is still missing.
+// due says whether the first reading of an interval, or of a period, is still
+// missing: whatever the interval, each boundary gets one.
 func (p *poller) due(at time.Time) bool {
-	ms, interval := at.UnixMilli(), p.interval().Milliseconds()
-	return ms > p.lastMs && (p.lastMs == 0 || ms/interval > p.lastMs/interval)
+	ms, period := at.UnixMilli(), p.learnt.Load().PeriodMs
+	begun := func(every int64) bool { return ms/every > p.lastMs/every }
+	return ms > p.lastMs && (p.lastMs == 0 || begun(p.interval().Milliseconds()) || period > 0 && begun(period))
 }
 
 // sign gives the snapshot the meter's next sequence and waits until it is kept.

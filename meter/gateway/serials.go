@@ -63,13 +63,5 @@ func (s *serials) write() error {
 	if err != nil {
 		return err
 	}
-	made, err := os.OpenFile(s.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = made.Write(append(data, '\n'))
-	if err = errors.Join(err, made.Sync(), made.Close()); err != nil {
-		return err
-	}
-	return os.Rename(s.path+".new", s.path)
+	return replaceFile(s.path, append(data, '\n'))
 }

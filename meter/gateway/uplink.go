@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	batchTime = 60 * time.Second
 	// Pauses after failures.
 	firstPause, longestPause = time.Second, 30 * time.Second
+	// homesick is how long after a failure sessions begin with the first node again.
+	homesick = 5 * time.Minute
 	// Pauses before refused readings are tried again.
 	firstRetry, longestRetry = time.Minute, time.Hour
 )
@@ -41,9 +44,12 @@ func (b *backoff) reset() { b.next = 0 }
 // uplink brings what waits in the spool into blocks.
 type uplink struct {
 	*Gateway
-	at     int // node to begin with
-	pauses backoff
-	retry  backoff
+	nodes    []string  // that could be used when the last session began
+	at       int       // which of them it began with
+	failedAt time.Time // when a session failed last
+	sentAt   time.Time // when the last session began that ended well
+	pauses   backoff
+	retry    backoff
 	// retryAt is when refused readings are tried again.
 	retryAt time.Time
 }
@@ -53,14 +59,15 @@ func (u *uplink) run(ctx context.Context) {
 	u.retryAt = time.Now().Add(u.retry.after())
 	for ctx.Err() == nil {
 		u.retryRefused()
-		if u.spool.Pending() == 0 {
+		if wait := u.idle(); wait > 0 {
 			select {
 			case <-ctx.Done():
 			case <-u.awake:
-			case <-time.After(time.Second):
+			case <-time.After(wait):
 			}
 			continue
 		}
+		began := time.Now()
 		err := u.session(ctx)
 		if ctx.Err() != nil {
 			return
@@ -68,13 +75,27 @@ func (u *uplink) run(ctx context.Context) {
 		u.state.sent(err)
 		if err == nil {
 			u.pauses.reset()
+			if u.sentAt = began; time.Since(u.failedAt) > homesick {
+				u.at = 0
+			}
 			continue
 		}
 		u.at++
+		u.failedAt = time.Now()
+		u.good.Store(nil)
 		wait := u.pauses.after()
 		u.log.Warn("readings wait", "pending", u.spool.Pending(), "next attempt in", wait.Round(time.Millisecond), "error", err)
 		pause(ctx, wait)
 	}
+}
+
+// idle is how long there is nothing to send, a second at most: nothing waits, or
+// what waits may wait on.
+func (u *uplink) idle() time.Duration {
+	if u.spool.Pending() == 0 {
+		return time.Second
+	}
+	return min(inMs(u.learnt.Load().UploadMs)-time.Since(u.sentAt), time.Second)
 }
 
 // retryRefused puts readings that may be accepted by now back in the queue.
@@ -111,7 +132,11 @@ func (u *uplink) session(ctx context.Context) error {
 		defer close(done)
 		_ = sender.Run(ctx) // it ends with ctx
 	}()
-	defer func() { cancel(); <-done }()
+	defer func() {
+		cancel()
+		<-done
+		sender.Close()
+	}()
 	for {
 		entries, err := u.spool.Peek(u.batchSize())
 		if err != nil || len(entries) == 0 {
@@ -123,39 +148,28 @@ func (u *uplink) session(ctx context.Context) error {
 	}
 }
 
-// open returns a sender over nodes of the right chain that have caught up.
+// open returns a sender over the nodes that can be used; they stand in for each
+// other.
 func (u *uplink) open(ctx context.Context) (*client.Sender, error) {
-	config := u.config()
-	nodes := make([]string, len(config.Nodes))
-	for i := range nodes {
-		nodes[i] = config.Nodes[(u.at+i)%len(nodes)]
-	}
-	c, err := client.New(nodes...)
+	nodes, err := u.usable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkNode(ctx, c, config.ChainID); err != nil {
+	if !slices.Equal(nodes, u.nodes) {
+		u.nodes, u.at = nodes, 0
+	}
+	first := u.at % len(nodes)
+	c, err := client.New(slices.Concat(nodes[first:], nodes[:first])...)
+	if err != nil {
 		return nil, err
 	}
-	sender := client.NewSender(c, config.ChainID)
+	if err := checkNode(ctx, c, u.config().ChainID); err != nil {
+		c.Close()
+		return nil, err
+	}
+	sender := client.NewSender(c, u.config().ChainID)
 	sender.PollEvery = followEvery
 	return sender, nil
-}
-
-// checkNode demands the chain and a node that has caught up.
-func checkNode(ctx context.Context, c *client.Client, chainID string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	status, err := c.Status(ctx)
-	switch {
-	case err != nil:
-		return err
-	case status.ChainID != chainID:
-		return fmt.Errorf("the node is of chain %q, expected chain_id %q", status.ChainID, chainID)
-	case status.CatchingUp:
-		return fmt.Errorf("the node is still syncing, at height %d", status.Height)
-	}
-	return nil
 }
 
 // deliver sends readings and marks them as soon as a block holds them. A batch

@@ -44,8 +44,8 @@ func TestPoisoned(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n, home := newNode(t, 1), t.TempDir()
-			meter := n.members[0].Meter
-			writeConfig(t, home, []string{n.url}, "")
+			meter := n.Members[0].Meter
+			writeConfig(t, home, []string{n.URL}, "")
 			g := open(t, home, nil)
 			startMs := testkit.Start.UnixMilli()
 			readings := []*meteringv1.Reading{{Meter: meter, Sequence: 1, TimeMs: startMs + 10, ImportWh: 1000, Quality: meteringv1.Quality_QUALITY_MEASURED}}
@@ -139,19 +139,19 @@ func TestNotTheReadingsFault(t *testing.T) {
 		hurt func(n *node, g *Gateway)
 		says string
 	}{
-		{"another chain", func(n *node, _ *Gateway) { n.foreign = true }, `chain "another-chain"`},
-		{"a node that is behind", func(n *node, _ *Gateway) { n.syncing = true }, "syncing"},
-		{"no node", func(n *node, _ *Gateway) { n.down = true }, "no node answers"},
+		{"another chain", func(n *node, _ *Gateway) { n.Foreign = true }, `chain "another-chain"`},
+		{"a node that is behind", func(n *node, _ *Gateway) { n.Syncing = true }, "syncing"},
+		{"no node", func(n *node, _ *Gateway) { n.Down = true }, "no node answers"},
 		{"a key nobody knows", func(_ *node, g *Gateway) { g.key = testkit.NewKey("stranger") }, "app/unknown_key"},
-		{"a key without the role", func(n *node, g *Gateway) { g.key = n.members[0].Key }, "app/wrong_role"},
+		{"a key without the role", func(n *node, g *Gateway) { g.key = n.Members[0].Key }, "app/wrong_role"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n, home := newNode(t, 1), t.TempDir()
-			writeConfig(t, home, []string{n.url}, "")
+			writeConfig(t, home, []string{n.URL}, "")
 			g := open(t, home, nil)
-			n.be(func() { tc.hurt(n, g) })
+			n.With(func() { tc.hurt(n, g) })
 			u := sendAll(t, n, g, []*meteringv1.Reading{{
-				Meter: n.members[0].Meter, Sequence: 1, TimeMs: testkit.Start.UnixMilli() + 10, ImportWh: 1, Quality: meteringv1.Quality_QUALITY_MEASURED,
+				Meter: n.Members[0].Meter, Sequence: 1, TimeMs: testkit.Start.UnixMilli() + 10, ImportWh: 1, Quality: meteringv1.Quality_QUALITY_MEASURED,
 			}})
 			if err := u.session(t.Context()); err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("%v, want %q", err, tc.says)
@@ -167,17 +167,17 @@ func TestNotTheReadingsFault(t *testing.T) {
 // smaller ones are sent.
 func TestTooLarge(t *testing.T) {
 	n, home := newNode(t, 1, func(g *app.Genesis) { g.Registry.Params[0].Params.MaxTxBytes = 4096 }), t.TempDir()
-	writeConfig(t, home, []string{n.url}, "")
+	writeConfig(t, home, []string{n.URL}, "")
 	g := open(t, home, nil)
 	var readings []*meteringv1.Reading
 	for i := range int64(60) {
 		readings = append(readings, &meteringv1.Reading{
-			Meter: n.members[0].Meter, Sequence: uint64(i + 1), TimeMs: testkit.Start.UnixMilli() + 10 + i, ImportWh: i, Quality: meteringv1.Quality_QUALITY_MEASURED,
+			Meter: n.Members[0].Meter, Sequence: uint64(i + 1), TimeMs: testkit.Start.UnixMilli() + 10 + i, ImportWh: i, Quality: meteringv1.Quality_QUALITY_MEASURED,
 		})
 	}
 	u := sendAll(t, n, g, readings)
 	must(t, u.session(t.Context()))
-	got := n.sequences(n.members[0].Meter)
+	got := n.sequences(n.Members[0].Meter)
 	follows(t, got)
 	if len(got) != 60 || g.spool.Pending() != 0 {
 		t.Errorf("%d on chain, %d wait", len(got), g.spool.Pending())
@@ -187,19 +187,19 @@ func TestTooLarge(t *testing.T) {
 // TestRetry: what was refused as of the future is tried again and accepted.
 func TestRetry(t *testing.T) {
 	n, home := newNode(t, 1), t.TempDir()
-	writeConfig(t, home, []string{n.url}, "")
+	writeConfig(t, home, []string{n.URL}, "")
 	g := open(t, home, nil)
 	u := sendAll(t, n, g, []*meteringv1.Reading{{
-		Meter: n.members[0].Meter, Sequence: 1, TimeMs: n.now().UnixMilli() + 40_000, ImportWh: 1, Quality: meteringv1.Quality_QUALITY_MEASURED,
+		Meter: n.Members[0].Meter, Sequence: 1, TimeMs: n.Now().UnixMilli() + 40_000, ImportWh: 1, Quality: meteringv1.Quality_QUALITY_MEASURED,
 	}})
 	must(t, u.session(t.Context()))
 	if len(g.spool.Refused()) != 1 {
 		t.Fatalf("refused %v, want the reading of the future", g.spool.Refused())
 	}
-	n.be(func() { n.now = func() time.Time { return clockOf(began)().Add(time.Minute) } })
+	n.With(func() { n.Now = func() time.Time { return clockOf(began)().Add(time.Minute) } })
 	u.retryRefused()
 	must(t, u.session(t.Context()))
-	if got := n.sequences(n.members[0].Meter); len(got) != 1 || len(g.spool.Refused()) != 0 {
+	if got := n.sequences(n.Members[0].Meter); len(got) != 1 || len(g.spool.Refused()) != 0 {
 		t.Errorf("on chain %v, refused %v", got, g.spool.Refused())
 	}
 }

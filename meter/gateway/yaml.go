@@ -108,6 +108,16 @@ func oneOf(out *string, choices ...string) field {
 	})
 }
 
+// yesNo reads yes or no.
+func yesNo(out *bool) field {
+	return func(n *yaml.Node) error {
+		word := ""
+		err := oneOf(&word, "yes", "no")(n)
+		*out = word == "yes"
+		return err
+	}
+}
+
 // whole reads a whole number from low to high.
 func whole(out *int, low, high int) field {
 	return func(n *yaml.Node) error {

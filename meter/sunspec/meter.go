@@ -33,14 +33,14 @@ func (m *Meter) Read(ctx context.Context) (device.Snapshot, error) {
 	s, err := m.read(ctx)
 	if err != nil {
 		m.found = nil
-		return device.Snapshot{Model: s.Model, Serial: s.Serial, At: s.At, Quality: device.QualityOf(err)}, err
+		return device.Snapshot{Model: s.Model, Serial: s.Serial, At: m.now(), Quality: device.QualityOf(err)}, err
 	}
 	s.Quality = device.Measured
 	return s, nil
 }
 
 func (m *Meter) read(ctx context.Context) (device.Snapshot, error) {
-	s := device.Snapshot{Model: "sunspec", At: m.now()}
+	s := device.Snapshot{Model: "sunspec"}
 	if m.found == nil {
 		found, err := Discover(ctx, m.bus, m.unit)
 		if err != nil {
@@ -54,11 +54,11 @@ func (m *Meter) read(ctx context.Context) (device.Snapshot, error) {
 	if s.Serial, err = d.readSerial(ctx, m.bus, m.unit); err != nil {
 		return s, err
 	}
-	s.At = m.now()
 	points, err := m.points(ctx, d.source)
 	if err != nil {
 		return s, err
 	}
+	s.At = m.now() // not before: the bus may have been busy with other meters for long
 	if err := d.source.energies(points, &s); err != nil {
 		return s, err
 	}

@@ -168,6 +168,30 @@ func TestNoValue(t *testing.T) {
 	}
 }
 
+// waitingBus answers each read after the clock has gone on.
+type waitingBus struct {
+	*registers
+	clock time.Time
+}
+
+func (b *waitingBus) Read(ctx context.Context, unit byte, table modbus.Table, address, count uint16) ([]uint16, error) {
+	b.clock = b.clock.Add(time.Minute)
+	return b.registers.Read(ctx, unit, table, address, count)
+}
+
+// TestTimeOfAnswer: a snapshot's time is that of its registers' answer, the last
+// one of a meter, however long the bus was busy before.
+func TestTimeOfAnswer(t *testing.T) {
+	bus := &waitingBus{deviceOf(40000, commonPart, meter203), time.Unix(1000, 0)}
+	m := NewMeter(bus, 1)
+	m.now = func() time.Time { return bus.clock }
+	for range 2 { // the first read walks the models, too
+		if got, err := m.Read(t.Context()); err != nil || !got.At.Equal(bus.clock) {
+			t.Errorf("at %v, %v; its registers were answered at %v", got.At, err, bus.clock)
+		}
+	}
+}
+
 // TestExchanged: a device that changes under the meter gives its new serial
 // number, or an error, and never the registers of a layout that is gone.
 func TestExchanged(t *testing.T) {

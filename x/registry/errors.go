@@ -28,4 +28,7 @@ var (
 	ErrBadProposal       = codespace.New(21, "bad_proposal")
 	ErrUnknownMeter      = codespace.New(22, "unknown_meter")
 	ErrBadGenesis        = codespace.New(23, "bad_genesis")
+	ErrBadEndpoint       = codespace.New(24, "bad_endpoint")
+	ErrBadInterval       = codespace.New(25, "bad_interval")
+	ErrNotOperator       = codespace.New(26, "not_operator")
 )

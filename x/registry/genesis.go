@@ -25,7 +25,7 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		return ErrBadGenesis.With("%v", err)
 	}
 	for _, part := range []func(*module.Ctx, *registryv1.GenesisState) error{
-		initChain, initAuthority, initParams, initAccounts, initHomes, initMeters, initProposals,
+		initChain, initAuthority, initParams, initAccounts, initHomes, initMeters, initProposals, initEndpoints, initGateways,
 	} {
 		if err := part(ctx, genesis); err != nil {
 			return ErrBadGenesis.With("%v", err)
@@ -246,6 +246,12 @@ func (Module) ExportGenesis(ctx *module.Ctx) (json.RawMessage, error) {
 	}
 	for _, proposal := range proposals.All(ctx.Store, proposals.Key()) {
 		genesis.Proposals = append(genesis.Proposals, proposal)
+	}
+	for _, e := range endpoints.All(ctx.Store, endpoints.Key()) {
+		genesis.Endpoints = append(genesis.Endpoints, e)
+	}
+	for _, settings := range gatewaySettings.All(ctx.Store, gatewaySettings.Key()) {
+		genesis.Gateways = append(genesis.Gateways, settings)
 	}
 	return module.MarshalGenesis(genesis)
 }

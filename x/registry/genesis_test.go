@@ -29,6 +29,9 @@ func TestExportImportExport(t *testing.T) {
 	w.must(w.by("agg0", &registryv1.MsgApply{Application: prosumer("carol")}))
 	w.must(w.authority(&registryv1.MsgApprove{Account: address("carol")}))
 	w.must(w.authority(&registryv1.MsgFreeze{Account: address("carol")}))
+	w.must(w.by("agg0", &registryv1.MsgSetEndpoints{Urls: []string{"http://10.0.0.1:26657"}}))
+	w.must(w.by("agg1", &registryv1.MsgSetEndpoints{Urls: []string{"http://10.0.0.2:26657"}}))
+	w.must(w.by("gw0", &registryv1.MsgSetGateway{Gateway: address("gw0"), UploadIntervalMs: 5000, ReadingIntervalMs: 60_000}))
 	w.must(w.authority(&registryv1.MsgRevoke{Account: address("alice")}))
 	w.must(w.authority(&registryv1.MsgRevoke{Account: address("agg1")}))
 	w.must(w.authority(&registryv1.MsgSetParams{Params: hasty(0, 5)}))
@@ -60,6 +63,12 @@ func TestExportImportExport(t *testing.T) {
 	}
 	if got := MetersOf(ctx.Store, protocol.Address(address("alice"))); len(got) != 1 {
 		t.Errorf("meters of alice: got %v", got)
+	}
+	if got := w.endpoints(); len(got) != 1 || got[0] != "agg0 http://10.0.0.1:26657" {
+		t.Errorf("endpoints: got %v", got)
+	}
+	if got := w.settings(); got != "5000 60000" {
+		t.Errorf("settings: got %v", got)
 	}
 	w.must(w.approveBy("a0", w.proposed()))
 	if got := w.account("carol").Status; got != registryv1.Status_STATUS_ACTIVE {
@@ -116,6 +125,32 @@ func TestBadGenesis(t *testing.T) {
 		{"empty proposal", func(g *registryv1.GenesisState) {
 			g.Proposals = []*registryv1.Proposal{{Id: make([]byte, 16), Approvals: [][]byte{key("a0")}}}
 		}, "proposals[0]: registry/invalid_field: msgs"},
+		{"endpoints of nobody", func(g *registryv1.GenesisState) { g.Endpoints = []*registryv1.Endpoints{{}} }, "endpoints[0].aggregator"},
+		{"endpoints of a member", func(g *registryv1.GenesisState) {
+			g.Endpoints = []*registryv1.Endpoints{{Aggregator: address("alice"), Urls: []string{"http://h:1"}}}
+		}, "endpoints[0]: registry/not_aggregator"},
+		{"endpoints twice", func(g *registryv1.GenesisState) {
+			one := &registryv1.Endpoints{Aggregator: address("agg0"), Urls: []string{"http://h:1"}}
+			g.Endpoints = []*registryv1.Endpoints{one, one}
+		}, "endpoints[1]"},
+		{"no endpoint", func(g *registryv1.GenesisState) { g.Endpoints = []*registryv1.Endpoints{{Aggregator: address("agg0")}} }, "endpoints[0]"},
+		{"bad endpoint", func(g *registryv1.GenesisState) {
+			g.Endpoints = []*registryv1.Endpoints{{Aggregator: address("agg0"), Urls: []string{"http://h:1", "h:1"}}}
+		}, "endpoints[0].urls[1]"},
+		{"settings of nobody", func(g *registryv1.GenesisState) { g.Gateways = []*registryv1.GatewaySettings{{UploadIntervalMs: 1}} }, "gateways[0].gateway"},
+		{"settings of a member", func(g *registryv1.GenesisState) {
+			g.Gateways = []*registryv1.GatewaySettings{{Gateway: address("alice"), UploadIntervalMs: 1}}
+		}, "gateways[0].gateway"},
+		{"settings twice", func(g *registryv1.GenesisState) {
+			one := &registryv1.GatewaySettings{Gateway: address("gw0"), UploadIntervalMs: 1}
+			g.Gateways = []*registryv1.GatewaySettings{one, one}
+		}, "gateways[1].gateway"},
+		{"no settings", func(g *registryv1.GenesisState) {
+			g.Gateways = []*registryv1.GatewaySettings{{Gateway: address("gw0")}}
+		}, "gateways[0].gateway"},
+		{"bad settings", func(g *registryv1.GenesisState) {
+			g.Gateways = []*registryv1.GatewaySettings{{Gateway: address("gw0"), ReadingIntervalMs: 7000}}
+		}, "gateways[0].reading_interval_ms"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

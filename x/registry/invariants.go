@@ -48,5 +48,28 @@ func checkTables(r state.Reader) error {
 			return fmt.Errorf("meter %s: expected in the list of %v", meter.Meter, protocol.Address(meter.Account))
 		}
 	}
+	return checkOperations(r)
+}
+
+// checkOperations says whether endpoints and settings are well formed and those
+// of aggregators and gateways that are not revoked.
+func checkOperations(r state.Reader) error {
+	for _, e := range endpoints.All(r, endpoints.Key()) {
+		if _, err := approvedAggregator(r, e.Aggregator); err != nil {
+			return fmt.Errorf("endpoints of %v: %w", protocol.Address(e.Aggregator), err)
+		}
+		if err := checkURLs("urls", e.Urls); err != nil {
+			return fmt.Errorf("endpoints of %v: %w", protocol.Address(e.Aggregator), err)
+		}
+	}
+	for _, s := range gatewaySettings.All(r, gatewaySettings.Key()) {
+		err := checkGateway(r, "gateway", s.Gateway, registryv1.Status_STATUS_ACTIVE, registryv1.Status_STATUS_FROZEN)
+		if err == nil {
+			err = checkSettings("", s, ChainOf(r).PeriodLengthMs)
+		}
+		if err != nil {
+			return fmt.Errorf("settings of %v: %w", protocol.Address(s.Gateway), err)
+		}
+	}
 	return nil
 }

@@ -17,7 +17,7 @@ func checkRevoke(_ string, msg *registryv1.MsgRevoke) error {
 }
 
 // revoke ends an account for good: its keys become tombstones, an aggregator
-// loses its voting power. What it owes or is owed is settled by the modules
+// loses its voting power and its endpoints, a gateway its settings. What it owes or is owed is settled by the modules
 // that hold it; once it owes nothing more, settlement closes it.
 func revoke(ctx *module.Ctx, msg *registryv1.MsgRevoke) error {
 	account, err := inStatus(ctx.Store, "account", msg.Account,
@@ -31,6 +31,8 @@ func revoke(ctx *module.Ctx, msg *registryv1.MsgRevoke) error {
 	account.RevokedAtMs = ctx.TimeMs
 	setStatus(ctx, account, registryv1.Status_STATUS_REVOKED, msg.Reason)
 	registerKeys(ctx.Store, account)
+	endpoints.Delete(ctx.Store, endpointsKey(account.Account))
+	gatewaySettings.Delete(ctx.Store, gatewayKey(account.Account))
 	if account.ValidatorPower > 0 {
 		setPower(ctx, account, 0)
 	}

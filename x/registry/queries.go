@@ -22,6 +22,8 @@ func (Module) Queries() []module.Query {
 		module.Answer(queryParams),
 		module.Answer(queryAuthority),
 		module.Answer(queryProposals),
+		module.Answer(queryEndpoints),
+		module.Answer(queryGateway),
 	}
 }
 

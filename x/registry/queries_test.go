@@ -116,6 +116,9 @@ func TestQueryRefusals(t *testing.T) {
 		{&registryv1.QueryMeterRequest{Meter: "m1"}, ErrUnknownMeter},
 		{&registryv1.QueryMeterRequest{Meter: "\x00"}, ErrUnknownMeter},
 		{&registryv1.QueryParamsRequest{Period: -1}, ErrInvalidField},
+		{&registryv1.QueryGatewayRequest{}, ErrInvalidField},
+		{&registryv1.QueryGatewayRequest{Gateway: address("alice")}, ErrUnknownGateway},
+		{&registryv1.QueryGatewayRequest{Gateway: address("nobody")}, ErrUnknownGateway},
 	}
 	for _, test := range tests {
 		_, err := w.query(test.q)
@@ -144,6 +147,18 @@ func TestInvariantSeesBrokenTables(t *testing.T) {
 		}},
 		{"meter not listed", func(w *world) {
 			accountMeters.Delete(w.ctx.Store, accountMeters.Key().Bytes(address("alice")).Name("m0"))
+		}},
+		{"endpoints of a member", func(w *world) {
+			saveEndpoints(w.ctx.Store, &registryv1.Endpoints{Aggregator: address("alice"), Urls: []string{"http://h:1"}})
+		}},
+		{"an endpoint that is none", func(w *world) {
+			saveEndpoints(w.ctx.Store, &registryv1.Endpoints{Aggregator: address("agg0"), Urls: []string{"h:1"}})
+		}},
+		{"settings of a member", func(w *world) {
+			saveSettings(w.ctx.Store, &registryv1.GatewaySettings{Gateway: address("alice"), UploadIntervalMs: 1})
+		}},
+		{"settings that are none", func(w *world) {
+			saveSettings(w.ctx.Store, &registryv1.GatewaySettings{Gateway: address("gw0"), ReadingIntervalMs: 1})
 		}},
 	}
 	for _, test := range tests {

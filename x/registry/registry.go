@@ -23,6 +23,9 @@ var (
 	enginePower   = state.NewMap[registryv1.EnginePower](protocol.ModuleRegistry, 11)
 	validatorKeys = state.NewMap[registryv1.KeyOwner](protocol.ModuleRegistry, 12)
 	closings      = state.NewMap[emptypb.Empty](protocol.ModuleRegistry, 13)
+	endpoints     = state.NewMap[registryv1.Endpoints](protocol.ModuleRegistry, 14)
+
+	gatewaySettings = state.NewMap[registryv1.GatewaySettings](protocol.ModuleRegistry, 15)
 )
 
 // Module is the registry as the application wires it.
@@ -38,6 +41,8 @@ func (Module) Name() string { return "registry" }
 func (Module) Routes() []module.Route {
 	byAuthority := []registryv1.Role{registryv1.Role_ROLE_AUTHORITY}
 	applicants := []registryv1.Role{registryv1.Role_ROLE_AGGREGATOR, registryv1.Role_ROLE_AUTHORITY}
+	aggregators := []registryv1.Role{registryv1.Role_ROLE_AGGREGATOR}
+	operators := []registryv1.Role{registryv1.Role_ROLE_GATEWAY, registryv1.Role_ROLE_AGGREGATOR, registryv1.Role_ROLE_AUTHORITY}
 	const lane = module.LaneRegistry
 	return []module.Route{
 		module.Handle(lane, applicants, checkApply, apply),
@@ -51,6 +56,8 @@ func (Module) Routes() []module.Route {
 		module.Handle(lane, byAuthority, checkRevoke, revoke),
 		module.Handle(lane, byAuthority, checkSetParams, setParams),
 		module.Handle(lane, byAuthority, checkSetAuthority, setAuthority),
+		module.Handle(module.LaneRest, aggregators, checkSetEndpoints, setEndpoints),
+		module.Handle(module.LaneRest, operators, checkSetGateway, setGateway),
 		// No roles: the signers are keys of the authority, which have no
 		// account; the messages check that themselves.
 		module.Handle(lane, nil, checkPropose, propose),

@@ -431,6 +431,118 @@ func (x *MeterBound) GetGateway() []byte {
 	return nil
 }
 
+type EndpointsSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Aggregator    []byte                 `protobuf:"bytes,1,opt,name=aggregator,proto3" json:"aggregator,omitempty"`
+	Urls          []string               `protobuf:"bytes,2,rep,name=urls,proto3" json:"urls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndpointsSet) Reset() {
+	*x = EndpointsSet{}
+	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndpointsSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndpointsSet) ProtoMessage() {}
+
+func (x *EndpointsSet) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndpointsSet.ProtoReflect.Descriptor instead.
+func (*EndpointsSet) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EndpointsSet) GetAggregator() []byte {
+	if x != nil {
+		return x.Aggregator
+	}
+	return nil
+}
+
+func (x *EndpointsSet) GetUrls() []string {
+	if x != nil {
+		return x.Urls
+	}
+	return nil
+}
+
+type GatewaySet struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Gateway           []byte                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	UploadIntervalMs  int64                  `protobuf:"varint,2,opt,name=upload_interval_ms,json=uploadIntervalMs,proto3" json:"upload_interval_ms,omitempty"`
+	ReadingIntervalMs int64                  `protobuf:"varint,3,opt,name=reading_interval_ms,json=readingIntervalMs,proto3" json:"reading_interval_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *GatewaySet) Reset() {
+	*x = GatewaySet{}
+	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GatewaySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GatewaySet) ProtoMessage() {}
+
+func (x *GatewaySet) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GatewaySet.ProtoReflect.Descriptor instead.
+func (*GatewaySet) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GatewaySet) GetGateway() []byte {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+func (x *GatewaySet) GetUploadIntervalMs() int64 {
+	if x != nil {
+		return x.UploadIntervalMs
+	}
+	return 0
+}
+
+func (x *GatewaySet) GetReadingIntervalMs() int64 {
+	if x != nil {
+		return x.ReadingIntervalMs
+	}
+	return 0
+}
+
 type ParamsSet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromPeriod    int64                  `protobuf:"varint,1,opt,name=from_period,json=fromPeriod,proto3" json:"from_period,omitempty"`
@@ -440,7 +552,7 @@ type ParamsSet struct {
 
 func (x *ParamsSet) Reset() {
 	*x = ParamsSet{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +564,7 @@ func (x *ParamsSet) String() string {
 func (*ParamsSet) ProtoMessage() {}
 
 func (x *ParamsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +577,7 @@ func (x *ParamsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParamsSet.ProtoReflect.Descriptor instead.
 func (*ParamsSet) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ParamsSet) GetFromPeriod() int64 {
@@ -485,7 +597,7 @@ type AuthorityChanged struct {
 
 func (x *AuthorityChanged) Reset() {
 	*x = AuthorityChanged{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +609,7 @@ func (x *AuthorityChanged) String() string {
 func (*AuthorityChanged) ProtoMessage() {}
 
 func (x *AuthorityChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +622,7 @@ func (x *AuthorityChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorityChanged.ProtoReflect.Descriptor instead.
 func (*AuthorityChanged) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AuthorityChanged) GetThreshold() int64 {
@@ -537,7 +649,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +661,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[10]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +674,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Proposed) GetProposal() []byte {
@@ -590,7 +702,7 @@ type ProposalApproved struct {
 
 func (x *ProposalApproved) Reset() {
 	*x = ProposalApproved{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +714,7 @@ func (x *ProposalApproved) String() string {
 func (*ProposalApproved) ProtoMessage() {}
 
 func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[11]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +727,7 @@ func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalApproved.ProtoReflect.Descriptor instead.
 func (*ProposalApproved) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ProposalApproved) GetProposal() []byte {
@@ -648,7 +760,7 @@ type ProposalExpired struct {
 
 func (x *ProposalExpired) Reset() {
 	*x = ProposalExpired{}
-	mi := &file_energy_registry_v1_event_proto_msgTypes[12]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +772,7 @@ func (x *ProposalExpired) String() string {
 func (*ProposalExpired) ProtoMessage() {}
 
 func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_event_proto_msgTypes[12]
+	mi := &file_energy_registry_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +785,7 @@ func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalExpired.ProtoReflect.Descriptor instead.
 func (*ProposalExpired) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_energy_registry_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProposalExpired) GetProposal() []byte {
@@ -711,7 +823,17 @@ const file_energy_registry_v1_event_proto_rawDesc = "" +
 	"MeterBound\x12\x14\n" +
 	"\x05meter\x18\x01 \x01(\tR\x05meter\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x18\n" +
-	"\agateway\x18\x03 \x01(\fR\agateway\",\n" +
+	"\agateway\x18\x03 \x01(\fR\agateway\"B\n" +
+	"\fEndpointsSet\x12\x1e\n" +
+	"\n" +
+	"aggregator\x18\x01 \x01(\fR\n" +
+	"aggregator\x12\x12\n" +
+	"\x04urls\x18\x02 \x03(\tR\x04urls\"\x84\x01\n" +
+	"\n" +
+	"GatewaySet\x12\x18\n" +
+	"\agateway\x18\x01 \x01(\fR\agateway\x12,\n" +
+	"\x12upload_interval_ms\x18\x02 \x01(\x03R\x10uploadIntervalMs\x12.\n" +
+	"\x13reading_interval_ms\x18\x03 \x01(\x03R\x11readingIntervalMs\",\n" +
 	"\tParamsSet\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\"D\n" +
@@ -740,7 +862,7 @@ func file_energy_registry_v1_event_proto_rawDescGZIP() []byte {
 	return file_energy_registry_v1_event_proto_rawDescData
 }
 
-var file_energy_registry_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_energy_registry_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_energy_registry_v1_event_proto_goTypes = []any{
 	(*Applied)(nil),          // 0: energy.registry.v1.Applied
 	(*Approved)(nil),         // 1: energy.registry.v1.Approved
@@ -750,17 +872,19 @@ var file_energy_registry_v1_event_proto_goTypes = []any{
 	(*RolesChanged)(nil),     // 5: energy.registry.v1.RolesChanged
 	(*ValidatorChanged)(nil), // 6: energy.registry.v1.ValidatorChanged
 	(*MeterBound)(nil),       // 7: energy.registry.v1.MeterBound
-	(*ParamsSet)(nil),        // 8: energy.registry.v1.ParamsSet
-	(*AuthorityChanged)(nil), // 9: energy.registry.v1.AuthorityChanged
-	(*Proposed)(nil),         // 10: energy.registry.v1.Proposed
-	(*ProposalApproved)(nil), // 11: energy.registry.v1.ProposalApproved
-	(*ProposalExpired)(nil),  // 12: energy.registry.v1.ProposalExpired
-	(Status)(0),              // 13: energy.registry.v1.Status
-	(Role)(0),                // 14: energy.registry.v1.Role
+	(*EndpointsSet)(nil),     // 8: energy.registry.v1.EndpointsSet
+	(*GatewaySet)(nil),       // 9: energy.registry.v1.GatewaySet
+	(*ParamsSet)(nil),        // 10: energy.registry.v1.ParamsSet
+	(*AuthorityChanged)(nil), // 11: energy.registry.v1.AuthorityChanged
+	(*Proposed)(nil),         // 12: energy.registry.v1.Proposed
+	(*ProposalApproved)(nil), // 13: energy.registry.v1.ProposalApproved
+	(*ProposalExpired)(nil),  // 14: energy.registry.v1.ProposalExpired
+	(Status)(0),              // 15: energy.registry.v1.Status
+	(Role)(0),                // 16: energy.registry.v1.Role
 }
 var file_energy_registry_v1_event_proto_depIdxs = []int32{
-	13, // 0: energy.registry.v1.StatusChanged.status:type_name -> energy.registry.v1.Status
-	14, // 1: energy.registry.v1.RolesChanged.roles:type_name -> energy.registry.v1.Role
+	15, // 0: energy.registry.v1.StatusChanged.status:type_name -> energy.registry.v1.Status
+	16, // 1: energy.registry.v1.RolesChanged.roles:type_name -> energy.registry.v1.Role
 	2,  // [2:2] is the sub-list for method output_type
 	2,  // [2:2] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
@@ -780,7 +904,7 @@ func file_energy_registry_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_event_proto_rawDesc), len(file_energy_registry_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -656,6 +656,184 @@ func (x *QueryProposalsResponse) GetProposals() []*Proposal {
 	return nil
 }
 
+type QueryEndpointsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEndpointsRequest) Reset() {
+	*x = QueryEndpointsRequest{}
+	mi := &file_energy_registry_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEndpointsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEndpointsRequest) ProtoMessage() {}
+
+func (x *QueryEndpointsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEndpointsRequest.ProtoReflect.Descriptor instead.
+func (*QueryEndpointsRequest) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+type QueryEndpointsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of all aggregators but revoked ones: those of frozen aggregators last.
+	Endpoints     []*Endpoints `protobuf:"bytes,1,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEndpointsResponse) Reset() {
+	*x = QueryEndpointsResponse{}
+	mi := &file_energy_registry_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEndpointsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEndpointsResponse) ProtoMessage() {}
+
+func (x *QueryEndpointsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEndpointsResponse.ProtoReflect.Descriptor instead.
+func (*QueryEndpointsResponse) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryEndpointsResponse) GetEndpoints() []*Endpoints {
+	if x != nil {
+		return x.Endpoints
+	}
+	return nil
+}
+
+type QueryGatewayRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Gateway       []byte                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGatewayRequest) Reset() {
+	*x = QueryGatewayRequest{}
+	mi := &file_energy_registry_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGatewayRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGatewayRequest) ProtoMessage() {}
+
+func (x *QueryGatewayRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGatewayRequest.ProtoReflect.Descriptor instead.
+func (*QueryGatewayRequest) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryGatewayRequest) GetGateway() []byte {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+type QueryGatewayResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Settings *GatewaySettings       `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The chain's, from genesis: what a reading interval of 0 stands for.
+	PeriodLengthMs int64 `protobuf:"varint,2,opt,name=period_length_ms,json=periodLengthMs,proto3" json:"period_length_ms,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *QueryGatewayResponse) Reset() {
+	*x = QueryGatewayResponse{}
+	mi := &file_energy_registry_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGatewayResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGatewayResponse) ProtoMessage() {}
+
+func (x *QueryGatewayResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGatewayResponse.ProtoReflect.Descriptor instead.
+func (*QueryGatewayResponse) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryGatewayResponse) GetSettings() *GatewaySettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *QueryGatewayResponse) GetPeriodLengthMs() int64 {
+	if x != nil {
+		return x.PeriodLengthMs
+	}
+	return 0
+}
+
 var File_energy_registry_v1_query_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_query_proto_rawDesc = "" +
@@ -690,7 +868,15 @@ const file_energy_registry_v1_query_proto_rawDesc = "" +
 	"\tauthority\x18\x01 \x01(\v2\x1d.energy.registry.v1.AuthorityR\tauthority\"\x17\n" +
 	"\x15QueryProposalsRequest\"T\n" +
 	"\x16QueryProposalsResponse\x12:\n" +
-	"\tproposals\x18\x01 \x03(\v2\x1c.energy.registry.v1.ProposalR\tproposalsB>Z<github.com/energyd/energyd/gen/energy/registry/v1;registryv1b\x06proto3"
+	"\tproposals\x18\x01 \x03(\v2\x1c.energy.registry.v1.ProposalR\tproposals\"\x17\n" +
+	"\x15QueryEndpointsRequest\"U\n" +
+	"\x16QueryEndpointsResponse\x12;\n" +
+	"\tendpoints\x18\x01 \x03(\v2\x1d.energy.registry.v1.EndpointsR\tendpoints\"/\n" +
+	"\x13QueryGatewayRequest\x12\x18\n" +
+	"\agateway\x18\x01 \x01(\fR\agateway\"\x81\x01\n" +
+	"\x14QueryGatewayResponse\x12?\n" +
+	"\bsettings\x18\x01 \x01(\v2#.energy.registry.v1.GatewaySettingsR\bsettings\x12(\n" +
+	"\x10period_length_ms\x18\x02 \x01(\x03R\x0eperiodLengthMsB>Z<github.com/energyd/energyd/gen/energy/registry/v1;registryv1b\x06proto3"
 
 var (
 	file_energy_registry_v1_query_proto_rawDescOnce sync.Once
@@ -704,7 +890,7 @@ func file_energy_registry_v1_query_proto_rawDescGZIP() []byte {
 	return file_energy_registry_v1_query_proto_rawDescData
 }
 
-var file_energy_registry_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_energy_registry_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_energy_registry_v1_query_proto_goTypes = []any{
 	(*QueryAccountRequest)(nil),    // 0: energy.registry.v1.QueryAccountRequest
 	(*QueryAccountResponse)(nil),   // 1: energy.registry.v1.QueryAccountResponse
@@ -720,31 +906,39 @@ var file_energy_registry_v1_query_proto_goTypes = []any{
 	(*QueryAuthorityResponse)(nil), // 11: energy.registry.v1.QueryAuthorityResponse
 	(*QueryProposalsRequest)(nil),  // 12: energy.registry.v1.QueryProposalsRequest
 	(*QueryProposalsResponse)(nil), // 13: energy.registry.v1.QueryProposalsResponse
-	(*Account)(nil),                // 14: energy.registry.v1.Account
-	(*Meter)(nil),                  // 15: energy.registry.v1.Meter
-	(Status)(0),                    // 16: energy.registry.v1.Status
-	(*KeyOwner)(nil),               // 17: energy.registry.v1.KeyOwner
-	(*Chain)(nil),                  // 18: energy.registry.v1.Chain
-	(*Params)(nil),                 // 19: energy.registry.v1.Params
-	(*Authority)(nil),              // 20: energy.registry.v1.Authority
-	(*Proposal)(nil),               // 21: energy.registry.v1.Proposal
+	(*QueryEndpointsRequest)(nil),  // 14: energy.registry.v1.QueryEndpointsRequest
+	(*QueryEndpointsResponse)(nil), // 15: energy.registry.v1.QueryEndpointsResponse
+	(*QueryGatewayRequest)(nil),    // 16: energy.registry.v1.QueryGatewayRequest
+	(*QueryGatewayResponse)(nil),   // 17: energy.registry.v1.QueryGatewayResponse
+	(*Account)(nil),                // 18: energy.registry.v1.Account
+	(*Meter)(nil),                  // 19: energy.registry.v1.Meter
+	(Status)(0),                    // 20: energy.registry.v1.Status
+	(*KeyOwner)(nil),               // 21: energy.registry.v1.KeyOwner
+	(*Chain)(nil),                  // 22: energy.registry.v1.Chain
+	(*Params)(nil),                 // 23: energy.registry.v1.Params
+	(*Authority)(nil),              // 24: energy.registry.v1.Authority
+	(*Proposal)(nil),               // 25: energy.registry.v1.Proposal
+	(*Endpoints)(nil),              // 26: energy.registry.v1.Endpoints
+	(*GatewaySettings)(nil),        // 27: energy.registry.v1.GatewaySettings
 }
 var file_energy_registry_v1_query_proto_depIdxs = []int32{
-	14, // 0: energy.registry.v1.QueryAccountResponse.account:type_name -> energy.registry.v1.Account
-	15, // 1: energy.registry.v1.QueryAccountResponse.meters:type_name -> energy.registry.v1.Meter
-	16, // 2: energy.registry.v1.QueryAccountsRequest.status:type_name -> energy.registry.v1.Status
-	14, // 3: energy.registry.v1.QueryAccountsResponse.accounts:type_name -> energy.registry.v1.Account
-	17, // 4: energy.registry.v1.QueryKeyResponse.owner:type_name -> energy.registry.v1.KeyOwner
-	15, // 5: energy.registry.v1.QueryMeterResponse.meter:type_name -> energy.registry.v1.Meter
-	18, // 6: energy.registry.v1.QueryParamsResponse.chain:type_name -> energy.registry.v1.Chain
-	19, // 7: energy.registry.v1.QueryParamsResponse.params:type_name -> energy.registry.v1.Params
-	20, // 8: energy.registry.v1.QueryAuthorityResponse.authority:type_name -> energy.registry.v1.Authority
-	21, // 9: energy.registry.v1.QueryProposalsResponse.proposals:type_name -> energy.registry.v1.Proposal
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	18, // 0: energy.registry.v1.QueryAccountResponse.account:type_name -> energy.registry.v1.Account
+	19, // 1: energy.registry.v1.QueryAccountResponse.meters:type_name -> energy.registry.v1.Meter
+	20, // 2: energy.registry.v1.QueryAccountsRequest.status:type_name -> energy.registry.v1.Status
+	18, // 3: energy.registry.v1.QueryAccountsResponse.accounts:type_name -> energy.registry.v1.Account
+	21, // 4: energy.registry.v1.QueryKeyResponse.owner:type_name -> energy.registry.v1.KeyOwner
+	19, // 5: energy.registry.v1.QueryMeterResponse.meter:type_name -> energy.registry.v1.Meter
+	22, // 6: energy.registry.v1.QueryParamsResponse.chain:type_name -> energy.registry.v1.Chain
+	23, // 7: energy.registry.v1.QueryParamsResponse.params:type_name -> energy.registry.v1.Params
+	24, // 8: energy.registry.v1.QueryAuthorityResponse.authority:type_name -> energy.registry.v1.Authority
+	25, // 9: energy.registry.v1.QueryProposalsResponse.proposals:type_name -> energy.registry.v1.Proposal
+	26, // 10: energy.registry.v1.QueryEndpointsResponse.endpoints:type_name -> energy.registry.v1.Endpoints
+	27, // 11: energy.registry.v1.QueryGatewayResponse.settings:type_name -> energy.registry.v1.GatewaySettings
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_energy_registry_v1_query_proto_init() }
@@ -759,7 +953,7 @@ func file_energy_registry_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_query_proto_rawDesc), len(file_energy_registry_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

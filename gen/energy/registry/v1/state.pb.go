@@ -752,6 +752,125 @@ func (x *EnginePower) GetPower() int64 {
 	return 0
 }
 
+// Endpoints are where the node of an aggregator answers RPC: what gateways and
+// members may ask and send through.
+type Endpoints struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Aggregator []byte                 `protobuf:"bytes,1,opt,name=aggregator,proto3" json:"aggregator,omitempty"`
+	// http://HOST:PORT or https://HOST:PORT, at most 8 of at most 256 bytes.
+	Urls          []string `protobuf:"bytes,2,rep,name=urls,proto3" json:"urls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Endpoints) Reset() {
+	*x = Endpoints{}
+	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Endpoints) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Endpoints) ProtoMessage() {}
+
+func (x *Endpoints) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Endpoints.ProtoReflect.Descriptor instead.
+func (*Endpoints) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Endpoints) GetAggregator() []byte {
+	if x != nil {
+		return x.Aggregator
+	}
+	return nil
+}
+
+func (x *Endpoints) GetUrls() []string {
+	if x != nil {
+		return x.Urls
+	}
+	return nil
+}
+
+// GatewaySettings are what a gateway's operator asks of it.
+type GatewaySettings struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Gateway []byte                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// How long what it has may wait before it is sent; 0: not at all.
+	UploadIntervalMs int64 `protobuf:"varint,2,opt,name=upload_interval_ms,json=uploadIntervalMs,proto3" json:"upload_interval_ms,omitempty"`
+	// How often it signs a reading of each meter; 0: once a period. It divides the
+	// period length, so that one is always signed at a period's end.
+	ReadingIntervalMs int64 `protobuf:"varint,3,opt,name=reading_interval_ms,json=readingIntervalMs,proto3" json:"reading_interval_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *GatewaySettings) Reset() {
+	*x = GatewaySettings{}
+	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GatewaySettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GatewaySettings) ProtoMessage() {}
+
+func (x *GatewaySettings) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GatewaySettings.ProtoReflect.Descriptor instead.
+func (*GatewaySettings) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GatewaySettings) GetGateway() []byte {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+func (x *GatewaySettings) GetUploadIntervalMs() int64 {
+	if x != nil {
+		return x.UploadIntervalMs
+	}
+	return 0
+}
+
+func (x *GatewaySettings) GetReadingIntervalMs() int64 {
+	if x != nil {
+		return x.ReadingIntervalMs
+	}
+	return 0
+}
+
 // Proposal is an act of the authority that waits for approvals.
 type Proposal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -766,7 +885,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +897,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[6]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +910,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Proposal) GetId() []byte {
@@ -907,7 +1026,7 @@ type Params struct {
 
 func (x *Params) Reset() {
 	*x = Params{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1038,7 @@ func (x *Params) String() string {
 func (*Params) ProtoMessage() {}
 
 func (x *Params) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[7]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1051,7 @@ func (x *Params) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Params.ProtoReflect.Descriptor instead.
 func (*Params) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Params) GetGateLeadMs() int64 {
@@ -1277,7 +1396,7 @@ type ReliabilityQuota struct {
 
 func (x *ReliabilityQuota) Reset() {
 	*x = ReliabilityQuota{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1408,7 @@ func (x *ReliabilityQuota) String() string {
 func (*ReliabilityQuota) ProtoMessage() {}
 
 func (x *ReliabilityQuota) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[8]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1421,7 @@ func (x *ReliabilityQuota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReliabilityQuota.ProtoReflect.Descriptor instead.
 func (*ReliabilityQuota) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{8}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReliabilityQuota) GetUserType() string {
@@ -1337,7 +1456,7 @@ type ParamsEntry struct {
 
 func (x *ParamsEntry) Reset() {
 	*x = ParamsEntry{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1468,7 @@ func (x *ParamsEntry) String() string {
 func (*ParamsEntry) ProtoMessage() {}
 
 func (x *ParamsEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[9]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1481,7 @@ func (x *ParamsEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParamsEntry.ProtoReflect.Descriptor instead.
 func (*ParamsEntry) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{9}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ParamsEntry) GetFromPeriod() int64 {
@@ -1389,13 +1508,15 @@ type GenesisState struct {
 	Meters        []*Meter               `protobuf:"bytes,5,rep,name=meters,proto3" json:"meters,omitempty"`
 	RemovedKeys   []*KeyOwner            `protobuf:"bytes,6,rep,name=removed_keys,json=removedKeys,proto3" json:"removed_keys,omitempty"`
 	Proposals     []*Proposal            `protobuf:"bytes,7,rep,name=proposals,proto3" json:"proposals,omitempty"`
+	Endpoints     []*Endpoints           `protobuf:"bytes,40,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	Gateways      []*GatewaySettings     `protobuf:"bytes,41,rep,name=gateways,proto3" json:"gateways,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_registry_v1_state_proto_msgTypes[10]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1528,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_state_proto_msgTypes[10]
+	mi := &file_energy_registry_v1_state_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1541,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{10}
+	return file_energy_registry_v1_state_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GenesisState) GetChain() *Chain {
@@ -1472,6 +1593,20 @@ func (x *GenesisState) GetProposals() []*Proposal {
 	return nil
 }
 
+func (x *GenesisState) GetEndpoints() []*Endpoints {
+	if x != nil {
+		return x.Endpoints
+	}
+	return nil
+}
+
+func (x *GenesisState) GetGateways() []*GatewaySettings {
+	if x != nil {
+		return x.Gateways
+	}
+	return nil
+}
+
 var File_energy_registry_v1_state_proto protoreflect.FileDescriptor
 
 const file_energy_registry_v1_state_proto_rawDesc = "" +
@@ -1518,7 +1653,16 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12(\n" +
 	"\x10period_length_ms\x18\x02 \x01(\x03R\x0eperiodLengthMs\"#\n" +
 	"\vEnginePower\x12\x14\n" +
-	"\x05power\x18\x01 \x01(\x03R\x05power\"\x86\x01\n" +
+	"\x05power\x18\x01 \x01(\x03R\x05power\"?\n" +
+	"\tEndpoints\x12\x1e\n" +
+	"\n" +
+	"aggregator\x18\x01 \x01(\fR\n" +
+	"aggregator\x12\x12\n" +
+	"\x04urls\x18\x02 \x03(\tR\x04urls\"\x89\x01\n" +
+	"\x0fGatewaySettings\x12\x18\n" +
+	"\agateway\x18\x01 \x01(\fR\agateway\x12,\n" +
+	"\x12upload_interval_ms\x18\x02 \x01(\x03R\x10uploadIntervalMs\x12.\n" +
+	"\x13reading_interval_ms\x18\x03 \x01(\x03R\x11readingIntervalMs\"\x86\x01\n" +
 	"\bProposal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x04msgs\x18\x02 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\x12\x1c\n" +
@@ -1586,7 +1730,7 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\vParamsEntry\x12\x1f\n" +
 	"\vfrom_period\x18\x01 \x01(\x03R\n" +
 	"fromPeriod\x122\n" +
-	"\x06params\x18\x02 \x01(\v2\x1a.energy.registry.v1.ParamsR\x06params\"\x9e\x03\n" +
+	"\x06params\x18\x02 \x01(\v2\x1a.energy.registry.v1.ParamsR\x06params\"\x9c\x04\n" +
 	"\fGenesisState\x12/\n" +
 	"\x05chain\x18\x01 \x01(\v2\x19.energy.registry.v1.ChainR\x05chain\x12;\n" +
 	"\tauthority\x18\x02 \x01(\v2\x1d.energy.registry.v1.AuthorityR\tauthority\x127\n" +
@@ -1594,7 +1738,9 @@ const file_energy_registry_v1_state_proto_rawDesc = "" +
 	"\baccounts\x18\x04 \x03(\v2\x1b.energy.registry.v1.AccountR\baccounts\x121\n" +
 	"\x06meters\x18\x05 \x03(\v2\x19.energy.registry.v1.MeterR\x06meters\x12?\n" +
 	"\fremoved_keys\x18\x06 \x03(\v2\x1c.energy.registry.v1.KeyOwnerR\vremovedKeys\x12:\n" +
-	"\tproposals\x18\a \x03(\v2\x1c.energy.registry.v1.ProposalR\tproposals*\x90\x01\n" +
+	"\tproposals\x18\a \x03(\v2\x1c.energy.registry.v1.ProposalR\tproposals\x12;\n" +
+	"\tendpoints\x18( \x03(\v2\x1d.energy.registry.v1.EndpointsR\tendpoints\x12?\n" +
+	"\bgateways\x18) \x03(\v2#.energy.registry.v1.GatewaySettingsR\bgateways*\x90\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eROLE_AUTHORITY\x10\x01\x12\x13\n" +
@@ -1635,7 +1781,7 @@ func file_energy_registry_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_registry_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_energy_registry_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_energy_registry_v1_state_proto_goTypes = []any{
 	(Role)(0),                // 0: energy.registry.v1.Role
 	(Status)(0),              // 1: energy.registry.v1.Status
@@ -1647,33 +1793,37 @@ var file_energy_registry_v1_state_proto_goTypes = []any{
 	(*Authority)(nil),        // 7: energy.registry.v1.Authority
 	(*Chain)(nil),            // 8: energy.registry.v1.Chain
 	(*EnginePower)(nil),      // 9: energy.registry.v1.EnginePower
-	(*Proposal)(nil),         // 10: energy.registry.v1.Proposal
-	(*Params)(nil),           // 11: energy.registry.v1.Params
-	(*ReliabilityQuota)(nil), // 12: energy.registry.v1.ReliabilityQuota
-	(*ParamsEntry)(nil),      // 13: energy.registry.v1.ParamsEntry
-	(*GenesisState)(nil),     // 14: energy.registry.v1.GenesisState
-	(*v1.Msg)(nil),           // 15: energy.tx.v1.Msg
+	(*Endpoints)(nil),        // 10: energy.registry.v1.Endpoints
+	(*GatewaySettings)(nil),  // 11: energy.registry.v1.GatewaySettings
+	(*Proposal)(nil),         // 12: energy.registry.v1.Proposal
+	(*Params)(nil),           // 13: energy.registry.v1.Params
+	(*ReliabilityQuota)(nil), // 14: energy.registry.v1.ReliabilityQuota
+	(*ParamsEntry)(nil),      // 15: energy.registry.v1.ParamsEntry
+	(*GenesisState)(nil),     // 16: energy.registry.v1.GenesisState
+	(*v1.Msg)(nil),           // 17: energy.tx.v1.Msg
 }
 var file_energy_registry_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.registry.v1.Account.roles:type_name -> energy.registry.v1.Role
 	1,  // 1: energy.registry.v1.Account.status:type_name -> energy.registry.v1.Status
 	2,  // 2: energy.registry.v1.Account.freeze_cause:type_name -> energy.registry.v1.FreezeCause
 	3,  // 3: energy.registry.v1.Meter.energy_type:type_name -> energy.registry.v1.EnergyType
-	15, // 4: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
-	12, // 5: energy.registry.v1.Params.reliability_quotas:type_name -> energy.registry.v1.ReliabilityQuota
-	11, // 6: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
+	17, // 4: energy.registry.v1.Proposal.msgs:type_name -> energy.tx.v1.Msg
+	14, // 5: energy.registry.v1.Params.reliability_quotas:type_name -> energy.registry.v1.ReliabilityQuota
+	13, // 6: energy.registry.v1.ParamsEntry.params:type_name -> energy.registry.v1.Params
 	8,  // 7: energy.registry.v1.GenesisState.chain:type_name -> energy.registry.v1.Chain
 	7,  // 8: energy.registry.v1.GenesisState.authority:type_name -> energy.registry.v1.Authority
-	13, // 9: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
+	15, // 9: energy.registry.v1.GenesisState.params:type_name -> energy.registry.v1.ParamsEntry
 	4,  // 10: energy.registry.v1.GenesisState.accounts:type_name -> energy.registry.v1.Account
 	5,  // 11: energy.registry.v1.GenesisState.meters:type_name -> energy.registry.v1.Meter
 	6,  // 12: energy.registry.v1.GenesisState.removed_keys:type_name -> energy.registry.v1.KeyOwner
-	10, // 13: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	12, // 13: energy.registry.v1.GenesisState.proposals:type_name -> energy.registry.v1.Proposal
+	10, // 14: energy.registry.v1.GenesisState.endpoints:type_name -> energy.registry.v1.Endpoints
+	11, // 15: energy.registry.v1.GenesisState.gateways:type_name -> energy.registry.v1.GatewaySettings
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_energy_registry_v1_state_proto_init() }
@@ -1687,7 +1837,7 @@ func file_energy_registry_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_state_proto_rawDesc), len(file_energy_registry_v1_state_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -561,6 +561,117 @@ func (x *MsgSetAuthority) GetAuthority() *Authority {
 	return nil
 }
 
+// MsgSetEndpoints replaces the RPC endpoints of its sender, an aggregator; none
+// takes them away.
+type MsgSetEndpoints struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Urls          []string               `protobuf:"bytes,1,rep,name=urls,proto3" json:"urls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetEndpoints) Reset() {
+	*x = MsgSetEndpoints{}
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetEndpoints) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetEndpoints) ProtoMessage() {}
+
+func (x *MsgSetEndpoints) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetEndpoints.ProtoReflect.Descriptor instead.
+func (*MsgSetEndpoints) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_tx_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MsgSetEndpoints) GetUrls() []string {
+	if x != nil {
+		return x.Urls
+	}
+	return nil
+}
+
+// MsgSetGateway replaces a gateway's settings (the gateway, its home aggregator,
+// or the authority).
+type MsgSetGateway struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Gateway []byte                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// 0 to half a period.
+	UploadIntervalMs int64 `protobuf:"varint,2,opt,name=upload_interval_ms,json=uploadIntervalMs,proto3" json:"upload_interval_ms,omitempty"`
+	// 0, or a divisor of the period length of at least 1 s and at least a
+	// thousandth of a period.
+	ReadingIntervalMs int64 `protobuf:"varint,3,opt,name=reading_interval_ms,json=readingIntervalMs,proto3" json:"reading_interval_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *MsgSetGateway) Reset() {
+	*x = MsgSetGateway{}
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetGateway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetGateway) ProtoMessage() {}
+
+func (x *MsgSetGateway) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetGateway.ProtoReflect.Descriptor instead.
+func (*MsgSetGateway) Descriptor() ([]byte, []int) {
+	return file_energy_registry_v1_tx_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MsgSetGateway) GetGateway() []byte {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+func (x *MsgSetGateway) GetUploadIntervalMs() int64 {
+	if x != nil {
+		return x.UploadIntervalMs
+	}
+	return 0
+}
+
+func (x *MsgSetGateway) GetReadingIntervalMs() int64 {
+	if x != nil {
+		return x.ReadingIntervalMs
+	}
+	return 0
+}
+
 // MsgPropose proposes messages in the authority's name; an authority key
 // sends it, which counts as the first approval.
 type MsgPropose struct {
@@ -572,7 +683,7 @@ type MsgPropose struct {
 
 func (x *MsgPropose) Reset() {
 	*x = MsgPropose{}
-	mi := &file_energy_registry_v1_tx_proto_msgTypes[11]
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +695,7 @@ func (x *MsgPropose) String() string {
 func (*MsgPropose) ProtoMessage() {}
 
 func (x *MsgPropose) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_tx_proto_msgTypes[11]
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +708,7 @@ func (x *MsgPropose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgPropose.ProtoReflect.Descriptor instead.
 func (*MsgPropose) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_tx_proto_rawDescGZIP(), []int{11}
+	return file_energy_registry_v1_tx_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MsgPropose) GetMsgs() []*v1.Msg {
@@ -617,7 +728,7 @@ type MsgApproveProposal struct {
 
 func (x *MsgApproveProposal) Reset() {
 	*x = MsgApproveProposal{}
-	mi := &file_energy_registry_v1_tx_proto_msgTypes[12]
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +740,7 @@ func (x *MsgApproveProposal) String() string {
 func (*MsgApproveProposal) ProtoMessage() {}
 
 func (x *MsgApproveProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_registry_v1_tx_proto_msgTypes[12]
+	mi := &file_energy_registry_v1_tx_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +753,7 @@ func (x *MsgApproveProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgApproveProposal.ProtoReflect.Descriptor instead.
 func (*MsgApproveProposal) Descriptor() ([]byte, []int) {
-	return file_energy_registry_v1_tx_proto_rawDescGZIP(), []int{12}
+	return file_energy_registry_v1_tx_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MsgApproveProposal) GetProposal() []byte {
@@ -684,7 +795,13 @@ const file_energy_registry_v1_tx_proto_rawDesc = "" +
 	"\fMsgSetParams\x122\n" +
 	"\x06params\x18\x01 \x01(\v2\x1a.energy.registry.v1.ParamsR\x06params\"N\n" +
 	"\x0fMsgSetAuthority\x12;\n" +
-	"\tauthority\x18\x01 \x01(\v2\x1d.energy.registry.v1.AuthorityR\tauthority\"3\n" +
+	"\tauthority\x18\x01 \x01(\v2\x1d.energy.registry.v1.AuthorityR\tauthority\"%\n" +
+	"\x0fMsgSetEndpoints\x12\x12\n" +
+	"\x04urls\x18\x01 \x03(\tR\x04urls\"\x87\x01\n" +
+	"\rMsgSetGateway\x12\x18\n" +
+	"\agateway\x18\x01 \x01(\fR\agateway\x12,\n" +
+	"\x12upload_interval_ms\x18\x02 \x01(\x03R\x10uploadIntervalMs\x12.\n" +
+	"\x13reading_interval_ms\x18\x03 \x01(\x03R\x11readingIntervalMs\"3\n" +
 	"\n" +
 	"MsgPropose\x12%\n" +
 	"\x04msgs\x18\x01 \x03(\v2\x11.energy.tx.v1.MsgR\x04msgs\"0\n" +
@@ -703,7 +820,7 @@ func file_energy_registry_v1_tx_proto_rawDescGZIP() []byte {
 	return file_energy_registry_v1_tx_proto_rawDescData
 }
 
-var file_energy_registry_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_energy_registry_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_energy_registry_v1_tx_proto_goTypes = []any{
 	(*MsgApply)(nil),           // 0: energy.registry.v1.MsgApply
 	(*MsgApprove)(nil),         // 1: energy.registry.v1.MsgApprove
@@ -716,23 +833,25 @@ var file_energy_registry_v1_tx_proto_goTypes = []any{
 	(*MsgRevoke)(nil),          // 8: energy.registry.v1.MsgRevoke
 	(*MsgSetParams)(nil),       // 9: energy.registry.v1.MsgSetParams
 	(*MsgSetAuthority)(nil),    // 10: energy.registry.v1.MsgSetAuthority
-	(*MsgPropose)(nil),         // 11: energy.registry.v1.MsgPropose
-	(*MsgApproveProposal)(nil), // 12: energy.registry.v1.MsgApproveProposal
-	(*Account)(nil),            // 13: energy.registry.v1.Account
-	(*Meter)(nil),              // 14: energy.registry.v1.Meter
-	(Role)(0),                  // 15: energy.registry.v1.Role
-	(*Params)(nil),             // 16: energy.registry.v1.Params
-	(*Authority)(nil),          // 17: energy.registry.v1.Authority
-	(*v1.Msg)(nil),             // 18: energy.tx.v1.Msg
+	(*MsgSetEndpoints)(nil),    // 11: energy.registry.v1.MsgSetEndpoints
+	(*MsgSetGateway)(nil),      // 12: energy.registry.v1.MsgSetGateway
+	(*MsgPropose)(nil),         // 13: energy.registry.v1.MsgPropose
+	(*MsgApproveProposal)(nil), // 14: energy.registry.v1.MsgApproveProposal
+	(*Account)(nil),            // 15: energy.registry.v1.Account
+	(*Meter)(nil),              // 16: energy.registry.v1.Meter
+	(Role)(0),                  // 17: energy.registry.v1.Role
+	(*Params)(nil),             // 18: energy.registry.v1.Params
+	(*Authority)(nil),          // 19: energy.registry.v1.Authority
+	(*v1.Msg)(nil),             // 20: energy.tx.v1.Msg
 }
 var file_energy_registry_v1_tx_proto_depIdxs = []int32{
-	13, // 0: energy.registry.v1.MsgApply.application:type_name -> energy.registry.v1.Account
-	14, // 1: energy.registry.v1.MsgApply.meters:type_name -> energy.registry.v1.Meter
-	14, // 2: energy.registry.v1.MsgBindMeter.meter:type_name -> energy.registry.v1.Meter
-	15, // 3: energy.registry.v1.MsgSetRoles.roles:type_name -> energy.registry.v1.Role
-	16, // 4: energy.registry.v1.MsgSetParams.params:type_name -> energy.registry.v1.Params
-	17, // 5: energy.registry.v1.MsgSetAuthority.authority:type_name -> energy.registry.v1.Authority
-	18, // 6: energy.registry.v1.MsgPropose.msgs:type_name -> energy.tx.v1.Msg
+	15, // 0: energy.registry.v1.MsgApply.application:type_name -> energy.registry.v1.Account
+	16, // 1: energy.registry.v1.MsgApply.meters:type_name -> energy.registry.v1.Meter
+	16, // 2: energy.registry.v1.MsgBindMeter.meter:type_name -> energy.registry.v1.Meter
+	17, // 3: energy.registry.v1.MsgSetRoles.roles:type_name -> energy.registry.v1.Role
+	18, // 4: energy.registry.v1.MsgSetParams.params:type_name -> energy.registry.v1.Params
+	19, // 5: energy.registry.v1.MsgSetAuthority.authority:type_name -> energy.registry.v1.Authority
+	20, // 6: energy.registry.v1.MsgPropose.msgs:type_name -> energy.tx.v1.Msg
 	7,  // [7:7] is the sub-list for method output_type
 	7,  // [7:7] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
@@ -752,7 +871,7 @@ func file_energy_registry_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_registry_v1_tx_proto_rawDesc), len(file_energy_registry_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
