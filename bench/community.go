@@ -25,8 +25,6 @@ const (
 	startCoins = 1000 * units.UcoinPerCoin
 	// batch is how many registrations travel in one envelope.
 	batch = 50
-	// metersPerGateway readings travel in one envelope.
-	metersPerGateway = 100
 	// householdW is a connection of three times 16 A, and dataInterval the
 	// length of the periods that it is meant for: in shorter ones the same
 	// energy passes, so ratings are multiplied (SPEC 4).
@@ -81,8 +79,8 @@ func (l *load) register(ctx context.Context) error {
 	if err := l.registerGrid(ctx); err != nil {
 		return fmt.Errorf("grid: %w", err)
 	}
-	for at := 0; at < l.Accounts; at += metersPerGateway {
-		if err := l.registerGateway(ctx, at/metersPerGateway); err != nil {
+	for at := 0; at < l.Accounts; at += l.MetersPerGateway {
+		if err := l.registerGateway(ctx, at/l.MetersPerGateway); err != nil {
 			return fmt.Errorf("gateway: %w", err)
 		}
 	}
@@ -183,7 +181,7 @@ func (l *load) addAccount(i int) error {
 	}
 	a := &account{key: key, meter: "meter-" + nodeName(i), sells: i%2 == 0, node: i / 2 % len(l.nodes), ordered: make(map[int64]int64)}
 	l.accounts = append(l.accounts, a)
-	g := l.gateways[i/metersPerGateway]
+	g := l.gateways[i/l.MetersPerGateway]
 	g.meters = append(g.meters, a)
 	return nil
 }
@@ -191,7 +189,7 @@ func (l *load) addAccount(i int) error {
 // registerAccounts registers the accounts [from, to), all of one gateway: its
 // aggregator applies, the authority approves and recharges.
 func (l *load) registerAccounts(ctx context.Context, from, to int) error {
-	g := l.gateways[from/metersPerGateway]
+	g := l.gateways[from/l.MetersPerGateway]
 	home, gateway := l.aggregators[g.node].Address(), g.key.Address()
 	var applications, decisions []proto.Message
 	for i := from; i < to; i++ {

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"time"
 
 	"github.com/energyd/energyd/client"
@@ -24,6 +26,8 @@ type Options struct {
 	PeriodLength  time.Duration
 	// Accounts is the number of prosumers; every other one sells.
 	Accounts int
+	// MetersPerGateway readings travel in one envelope, at most 1000.
+	MetersPerGateway int
 	// OrdersPerSecond are sent at fixed times, whether or not earlier ones
 	// have been answered.
 	OrdersPerSecond int
@@ -43,7 +47,7 @@ type Options struct {
 func Figure() Options {
 	return Options{
 		Validators: 4, TimeoutCommit: 200 * time.Millisecond, PeriodLength: 10 * time.Second,
-		Accounts: 2000, OrdersPerSecond: 500, MaxOpenOrders: 5000,
+		Accounts: 2000, MetersPerGateway: 100, OrdersPerSecond: 500, MaxOpenOrders: 5000,
 		WarmUp: 15 * time.Second, Duration: time.Minute, Seed: 1,
 	}
 }
@@ -76,25 +80,11 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		o.Say = func(string) {}
 	}
 	machine := thisMachine()
-	manifest := testnet.Simple()
-	manifest.ChainID, manifest.Validators = "energy-bench", o.Validators
-	manifest.PeriodLength, manifest.TimeoutCommit = o.PeriodLength, o.TimeoutCommit
-	manifest.Params = map[string]int64{"max_orders": o.MaxOpenOrders}
-	network, err := testnet.Start(ctx, testnet.Options{Binary: o.Binary, Dir: o.Dir, Manifest: manifest})
-	if err != nil {
-		return nil, fmt.Errorf("network: %w", err)
-	}
-	defer func() { err = errors.Join(err, network.Stop()) }()
-	l := &load{Options: o, network: network}
-	stop, err := l.connect(ctx)
+	l, stop, err := o.start(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
-	o.Say(fmt.Sprintf("registering %d accounts", o.Accounts))
-	if err := l.register(ctx); err != nil {
-		return nil, fmt.Errorf("register: %w", err)
-	}
+	defer func() { err = errors.Join(err, stop()) }()
 	o.Say(fmt.Sprintf("sending %d orders a second: %s to warm up, %s measured", o.OrdersPerSecond, o.WarmUp, o.Duration))
 	report, err = l.run(ctx)
 	if err != nil {
@@ -102,6 +92,31 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	}
 	report.Machine, report.Options = machine, o
 	return report, nil
+}
+
+// start starts a network, with parameters beside those of the options, and
+// registers the accounts; stop ends it.
+func (o Options) start(ctx context.Context, params map[string]int64) (l *load, stop func() error, err error) {
+	manifest := testnet.Simple()
+	manifest.ChainID, manifest.Validators = "energy-bench", o.Validators
+	manifest.PeriodLength, manifest.TimeoutCommit = o.PeriodLength, o.TimeoutCommit
+	manifest.Params = map[string]int64{"max_orders": o.MaxOpenOrders}
+	maps.Copy(manifest.Params, params)
+	network, err := testnet.Start(ctx, testnet.Options{Binary: o.Binary, Dir: filepath.Join(o.Dir, "net"), Manifest: manifest})
+	if err != nil {
+		return nil, nil, fmt.Errorf("network: %w", err)
+	}
+	l = &load{Options: o, network: network}
+	disconnect, err := l.connect(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, network.Stop())
+	}
+	stop = func() error { disconnect(); return network.Stop() }
+	o.Say(fmt.Sprintf("registering %d accounts", o.Accounts))
+	if err := l.register(ctx); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("register: %w", err), stop())
+	}
+	return l, stop, nil
 }
 
 // connect makes the clients and follows the chain until stop is called.

@@ -21,6 +21,10 @@ type watch struct {
 	measuring bool
 	last      time.Time // when the latest block was seen
 	seen      Chain
+	// accepted are the readings of the measured time by when their block was
+	// seen, settled the periods.
+	accepted []time.Time
+	settled  map[int64]time.Time
 }
 
 // Chain is what the chain did in the measured time.
@@ -43,7 +47,9 @@ type Chain struct {
 	intervals []time.Duration // between blocks
 }
 
-func newWatch() *watch { return &watch{waiting: make(map[[32]byte]*order)} }
+func newWatch() *watch {
+	return &watch{waiting: make(map[[32]byte]*order), settled: make(map[int64]time.Time)}
+}
 
 func (w *watch) expect(hash [32]byte, o *order) {
 	w.mu.Lock()
@@ -89,8 +95,44 @@ func (w *watch) onBlock(block *client.Block) {
 	if w.measuring {
 		w.seen.count(block)
 		w.seen.intervals = append(w.seen.intervals, now.Sub(w.last))
+		w.note(block, now)
 	}
 	w.last = now
+}
+
+// note remembers when readings were accepted and which periods settled when.
+func (w *watch) note(block *client.Block, now time.Time) {
+	for _, result := range block.Results {
+		for _, event := range result.Events {
+			if event.Type == "energy.metering.v1.ReadingAccepted" {
+				w.accepted = append(w.accepted, now)
+			}
+		}
+	}
+	for _, event := range block.Events {
+		found := new(settlementv1.PeriodSettled)
+		if event.Type == "energy.settlement.v1.PeriodSettled" && readEvent(event.Attributes[0].Value, found) {
+			w.settled[found.Root.Period] = now
+		}
+	}
+}
+
+// reached returns how long after a time the last of so many readings was in a
+// block, and the last of the periods settled; 0 before.
+func (w *watch) reached(began time.Time, readings int, periods []int64) (committed, settled time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.accepted) >= readings {
+		committed = w.accepted[readings-1].Sub(began)
+	}
+	for _, period := range periods {
+		at, ok := w.settled[period]
+		if !ok {
+			return committed, 0
+		}
+		settled = max(settled, at.Sub(began))
+	}
+	return committed, settled
 }
 
 func (c *Chain) count(block *client.Block) {

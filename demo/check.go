@@ -22,6 +22,8 @@ import (
 //   - periods follow one another without a gap; totals are their sums
 //   - clearing the periods' books again by the mechanism that ran gives what the
 //     chain made of them
+//   - what is on chain is what meters show that were read over Modbus, and all of
+//     their readings are
 //   - the laws of the story, if the run had a disturbance
 //   - nodes agree on the app hash; the chain's own invariants hold
 func (r *Report) Check() []string {
@@ -39,6 +41,7 @@ func (r *Report) Check() []string {
 	c.sums("totals", r.Totals)
 	c.totals(r)
 	c.comparison(r)
+	r.Meters.check(c)
 	r.Story.check(c)
 	c.nodes(r)
 	return c.violations

@@ -6,9 +6,18 @@
 // read from a folder or generated from a seed), the market behaviour drawn from
 // the seed (who sells what, at which price, with which wishes, or who has which
 // contracts with whom), and the report with the laws it must obey. The driver
-// (run.go, driver.go, register.go, contract.go, trade.go, stage.go, audit.go)
+// (run.go, driver.go, register.go, contract.go, trade.go, meters.go, stage.go, audit.go)
 // starts a network of real processes and plays every member and gateway on it, by
 // block time.
+//
+// Readings are signed by the driver, or, with ModbusMeters, by energymeter
+// processes that read simulated meters over Modbus TCP (meters.go): the chain gets
+// the same energies to the Wh. A gateway reads at moments of its own, so a boundary
+// between periods lies between two of its readings and the chain draws a line
+// between them. Therefore the simulated meters count a period's energy between a
+// third and a half of it, and hold still around boundaries; two readings a period
+// have the boundary's register on both sides of it. In between they do count, as
+// meters do: a gateway that is late by a third of a period shows as a difference.
 //
 // A story is a run in which something goes wrong: the chain stands still, meters
 // are late, coins lack, meters count less than was traded. It is data (story.go: a

@@ -36,6 +36,9 @@ type driver struct {
 
 	members  []*member
 	gateways []client.Key
+	// meters are simulated and read over Modbus; nil where the driver signs the
+	// readings.
+	meters *meters
 	// firstPeriod is the start of period 0 on the chain, ms.
 	firstPeriod int64
 

@@ -178,11 +178,15 @@ func (d *driver) registerMembers(ctx context.Context, from, to int) error {
 
 // application is what an aggregator says of a member. Its rating is that of
 // the data's interval times interval / period length: the same energy passes
-// in the shorter period (SPEC 4). It covers what a story lets it offer.
+// in the shorter period (SPEC 4). It covers what a story lets it offer, and that
+// simulated meters count a period's energy between two readings.
 func (d *driver) application(i int) *registryv1.MsgApply {
 	m := d.members[i]
 	home, gateway := d.aggregators[m.gateway].Address(), d.gateways[m.gateway].Address()
 	rating := (d.market.RatingW(i)*d.plan.mostOffered()/wholeOffer + 1) * d.market.Scenario.Interval.Milliseconds() / d.options.PeriodLength.Milliseconds()
+	if d.options.Meters == ModbusMeters {
+		rating *= readingsPerPeriod
+	}
 	kind, environment := energyType(m.Energy)
 	return &registryv1.MsgApply{
 		Application: &registryv1.Account{

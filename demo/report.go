@@ -30,6 +30,9 @@ type Report struct {
 	Comparison map[string]Comparison `json:"comparison"`
 	Cleared    Comparison            `json:"cleared"`
 
+	// Meters says what the gateways did, where meters were read over Modbus.
+	Meters *MetersReport `json:"meters,omitempty"`
+
 	// Story is told of a run with a disturbance.
 	Story *Story `json:"story,omitempty"`
 

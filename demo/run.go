@@ -37,7 +37,10 @@ type Options struct {
 	Mechanism string
 	// Story is a disturbance, one of StoryNames; empty: none.
 	Story string
-	// Dir holds the nodes' homes.
+	// Meters is how readings come on chain, DirectMeters (also empty) or
+	// ModbusMeters, and Energymeter the program that reads the latter.
+	Meters, Energymeter string
+	// Dir holds the nodes' and the gateways' homes.
 	Dir string
 	// Out gets the table, Progress (may be nil) a bar on a terminal.
 	Out      io.Writer
@@ -46,7 +49,7 @@ type Options struct {
 
 // OptionError is an option that cannot be followed with this scenario.
 type OptionError struct {
-	Option string // start, periods, mechanism or scenario
+	Option string // start, periods, period-length, mechanism, meters or scenario
 	Err    error
 }
 
@@ -92,6 +95,12 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 			return nil, fmt.Errorf("contracts: %w", err)
 		}
 	}
+	if o.Meters == ModbusMeters {
+		defer func() { err = errors.Join(err, d.stopMeters()) }()
+		if err := d.startMeters(ctx); err != nil {
+			return nil, fmt.Errorf("meters: %w", err)
+		}
+	}
 	if plan != nil {
 		if err := d.openBanks(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Story, err)
@@ -101,6 +110,11 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	PrintHeader(o.Out)
 	if err := d.trade(ctx); err != nil {
 		return nil, fmt.Errorf("trade: %w", err)
+	}
+	if o.Meters == ModbusMeters {
+		if err := d.checkMeters(ctx); err != nil {
+			return nil, fmt.Errorf("meters: %w", err)
+		}
 	}
 	PrintTotals(o.Out, d.report)
 	PrintComparison(o.Out, d.report)
@@ -175,6 +189,9 @@ func prepare(o Options) (market *Market, p *plan, first int, err error) {
 		if o.Mechanism == Matrix {
 			return nil, nil, 0, badOption("mechanism", "expected one that clears orders, which %s is about, got %s", o.Story, Matrix)
 		}
+	}
+	if err := o.checkMeters(); err != nil {
+		return nil, nil, 0, err
 	}
 	if o.Periods < 1 {
 		return nil, nil, 0, badOption("periods", "expected at least 1, got %d", o.Periods)

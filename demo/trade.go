@@ -25,7 +25,10 @@ func (d *driver) trade(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
-	parts := []func(context.Context) error{d.readAll, d.reportAll}
+	parts := []func(context.Context) error{d.reportAll}
+	if d.meters == nil {
+		parts = append(parts, d.readAll)
+	}
 	if d.options.Mechanism != Matrix {
 		parts = append(parts, d.orderAll)
 	}
@@ -56,11 +59,14 @@ func (d *driver) trade(ctx context.Context) error {
 }
 
 // chooseFirstPeriod takes the second period from now, so that there is time
-// for its orders.
+// for its orders. With it simulated meters begin to count.
 func (d *driver) chooseFirstPeriod(ctx context.Context) error {
 	length := d.options.PeriodLength.Milliseconds()
 	return d.clock.waitUntil(ctx, func(now int64) bool {
 		d.firstPeriod = (now/length + 2) * length
+		if d.meters != nil {
+			d.meters.first.Store(d.firstPeriod)
+		}
 		return true
 	})
 }

@@ -133,18 +133,21 @@ func newNetwork(o Options, folder *Folder) (*Network, error) {
 	}
 	n := &Network{dir: o.Dir, folder: folder}
 	for i, member := range folder.Members {
-		p := &process{
-			name: member.Name, home: filepath.Join(o.Dir, member.Name), binary: o.Binary,
-			rpcPort: ports[2*i+1], p2pPort: ports[2*i], supervise: o.Supervise, say: o.Say,
-		}
 		var peers []string
 		for j, other := range folder.Members {
 			if j != i {
 				peers = append(peers, other.NodeID+"@"+loopback(ports[2*j]))
 			}
 		}
-		p.peers = strings.Join(peers, ",")
-		rpc, err := client.New("http://" + loopback(p.rpcPort))
+		home, at := filepath.Join(o.Dir, member.Name), loopback(ports[2*i+1])
+		p := &process{
+			name: member.Name, binary: o.Binary, logFile: filepath.Join(home, "energyd.log"), supervise: o.Supervise, say: o.Say,
+			args: []string{
+				"start", "--home", home, "--rpc-laddr", "tcp://" + at, "--p2p-laddr", "tcp://" + loopback(ports[2*i]),
+				"--persistent-peers", strings.Join(peers, ","),
+			},
+		}
+		rpc, err := client.New("http://" + at)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +214,7 @@ func (n *Network) Dir() string { return n.dir }
 func (n *Network) Nodes() []Node {
 	nodes := make([]Node, len(n.nodes))
 	for i, p := range n.nodes {
-		nodes[i] = Node{Name: p.name, Home: p.home, RPC: n.rpc[i].URLs()[0], PID: p.pid(), Log: p.logFile()}
+		nodes[i] = Node{Name: p.name, Home: filepath.Dir(p.logFile), RPC: n.rpc[i].URLs()[0], PID: p.pid(), Log: p.logFile}
 	}
 	return nodes
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,15 +21,15 @@ const (
 	stopTime = 20 * time.Second
 )
 
-// process is one node's energyd, dead or alive.
+// process is one node's energyd, or a gateway's energymeter, dead or alive.
 type process struct {
-	name, home string
-	rpcPort    int
-	p2pPort    int
-	binary     string
-	peers      string
-	supervise  bool
-	say        func(string)
+	name   string
+	binary string
+	args   []string
+	// logFile collects what it writes, over all its lives.
+	logFile   string
+	supervise bool
+	say       func(string)
 
 	mu sync.Mutex
 	// life is the present or last one; nil before the first.
@@ -39,7 +38,7 @@ type process struct {
 	wanted bool
 }
 
-// life is one process of a node.
+// life is one process of them.
 type life struct {
 	cmd     *exec.Cmd
 	began   time.Time
@@ -58,10 +57,7 @@ func (l *life) alive() bool {
 	}
 }
 
-// logFile collects what the node writes, over all its lives.
-func (p *process) logFile() string { return filepath.Join(p.home, "energyd.log") }
-
-// launch starts the node. It is an error if it runs.
+// launch starts it. It is an error if it runs.
 func (p *process) launch() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,14 +70,12 @@ func (p *process) launch() error {
 
 // begin starts the process; pause is what a death will be answered with.
 func (p *process) begin(pause time.Duration) error {
-	out, err := os.OpenFile(p.logFile(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(p.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	defer func() { _ = out.Close() }() // the child has its own
-	cmd := exec.Command(p.binary, "start", "--home", p.home,
-		"--rpc-laddr", "tcp://"+loopback(p.rpcPort), "--p2p-laddr", "tcp://"+loopback(p.p2pPort),
-		"--persistent-peers", p.peers)
+	cmd := exec.Command(p.binary, p.args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = apart()
 	if err := cmd.Start(); err != nil {
@@ -103,7 +97,7 @@ func (p *process) await(l *life, pause time.Duration) {
 		return
 	}
 	if !p.supervise {
-		p.say(fmt.Sprintf("%s died: %v (log: %s)", p.name, exitText(err), p.logFile()))
+		p.say(fmt.Sprintf("%s died: %v (log: %s)", p.name, exitText(err), p.logFile))
 		return
 	}
 	if time.Since(l.began) > healthy {
@@ -154,7 +148,7 @@ func (p *process) signal(signal os.Signal, keep bool) error {
 		return fmt.Errorf("%s: process %d: %w", p.name, l.cmd.Process.Pid, err)
 	}
 	<-l.stopped
-	return fmt.Errorf("%s: did not stop within %s and was killed (log: %s)", p.name, stopTime, p.logFile())
+	return fmt.Errorf("%s: did not stop within %s and was killed (log: %s)", p.name, stopTime, p.logFile)
 }
 
 // pid returns the running process's id, 0 if there is none.
@@ -167,9 +161,9 @@ func (p *process) pid() int {
 	return p.life.cmd.Process.Pid
 }
 
-// lastWords returns the end of the node's log, for error texts.
+// lastWords returns the end of the log, for error texts.
 func (p *process) lastWords() string {
-	data, err := os.ReadFile(p.logFile())
+	data, err := os.ReadFile(p.logFile)
 	if err != nil {
 		return ""
 	}

@@ -61,7 +61,7 @@ func newFake(t *testing.T, supervise bool) (*process, *said) {
 	t.Helper()
 	t.Setenv(fakeNode, "node")
 	lines := new(said)
-	p := &process{name: "node0", home: t.TempDir(), binary: os.Args[0], supervise: supervise, say: lines.say}
+	p := &process{name: "node0", logFile: filepath.Join(t.TempDir(), "energyd.log"), binary: os.Args[0], supervise: supervise, say: lines.say}
 	t.Cleanup(func() { _ = p.signal(syscall.SIGKILL, false) })
 	if err := p.launch(); err != nil {
 		t.Fatal(err)
@@ -135,11 +135,11 @@ func TestProcessSupervised(t *testing.T) {
 }
 
 func TestLastWords(t *testing.T) {
-	p := &process{home: t.TempDir()}
+	p := &process{logFile: filepath.Join(t.TempDir(), "energyd.log")}
 	if got := p.lastWords(); got != "" {
 		t.Errorf("without a log: %q", got)
 	}
-	if err := os.WriteFile(filepath.Join(p.home, "energyd.log"), []byte("a\nb\nc\nd\n"), 0o600); err != nil {
+	if err := os.WriteFile(p.logFile, []byte("a\nb\nc\nd\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.lastWords(); got != "b | c | d" {

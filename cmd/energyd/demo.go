@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,7 +48,10 @@ func demoCommand() *cobra.Command {
 	flags.StringVar(&o.Mechanism, "mechanism", "", mechanismHelp+"; "+demo.Matrix+" clears nothing: members deliver by bilateral contracts")
 	flags.StringToStringVar(&o.Quotas, "quota", nil, quotaHelp+"; the demo's members are of type household")
 	flags.StringVar(&o.Story, "scenario", "", "a disturbance whose story is told: "+strings.Join(demo.StoryNames(), ", ")+"; default: none")
-	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' homes, kept afterwards; default: a temporary one")
+	flags.StringVar(&o.Meters, "meters", demo.DirectMeters, "how readings come on chain: "+demo.DirectMeters+", or "+demo.ModbusMeters+
+		": energymeter processes read simulated meters over Modbus TCP")
+	flags.StringVar(&o.Energymeter, "energymeter", "", "the program that reads meters; default: the one beside this program")
+	flags.StringVar(&o.Dir, "dir", "", "empty folder for the nodes' and gateways' homes, kept afterwards; default: a temporary one")
 	flags.StringVar(&jsonFile, "json", "", "write the report (Wh, ucoin) to this file, - for standard output")
 	return cmd
 }
@@ -66,6 +71,11 @@ func runDemo(cmd *cobra.Command, o demo.Options, jsonFile string) (err error) {
 	defer func() { err = errors.Join(err, report.Close()) }()
 	if o.Binary, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
+	}
+	if o.Meters == demo.ModbusMeters {
+		if o.Energymeter, err = findEnergymeter(o.Binary, o.Energymeter); err != nil {
+			return err
+		}
 	}
 	if o.Dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "energyd-demo-"); err != nil {
@@ -103,6 +113,18 @@ func runDemo(cmd *cobra.Command, o demo.Options, jsonFile string) (err error) {
 	}
 	fmt.Fprintln(o.Out, "All laws hold: energy and money add up for every member, period and the grid.")
 	return nil
+}
+
+// findEnergymeter returns the program that was named, or the one beside this.
+func findEnergymeter(self, named string) (string, error) {
+	if named == "" {
+		named = filepath.Join(filepath.Dir(self), "energymeter")
+	}
+	path, err := exec.LookPath(named)
+	if err != nil {
+		return "", fail(exitUsage, fmt.Errorf("--energymeter: expected the program energymeter, got %s: %w", named, err), "build it with make build, or name it")
+	}
+	return filepath.Abs(path)
 }
 
 func checkDemo(o demo.Options) error {

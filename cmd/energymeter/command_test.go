@@ -33,7 +33,7 @@ func TestUsage(t *testing.T) {
 		{"read --unit 256", `--unit: expected a number from 0 to 255, got "256"`},
 		{"read --nonsense", "unknown flag: --nonsense"},
 		{"probe --url rtu:///dev/x?baud=1", `--url: baud: expected one of 1200 2400 4800 9600 19200 38400 57600 115200, got "1"`},
-		{"simulate --model x", `--model: expected eastron-sdm630 or sunspec or battery, got "x"`},
+		{"simulate --model x", `--model: expected eastron-sdm630, sunspec, schneider-iem3000, battery, got "x"`},
 		{"simulate --model battery --csv x.csv", "--csv: expected none for a battery: it does what it is told"},
 		{"simulate --units 0", "--units: expected 1 to 247, got 0"},
 		{"simulate --speed -1", "--speed: expected a number above 0 up to 10000, got -1"},

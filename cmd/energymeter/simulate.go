@@ -68,7 +68,7 @@ SDM630's. It serves until it is interrupted.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:5020", "address to serve at; port 0 takes a free one")
-	flags.StringVar(&s.model, "model", models[0], strings.Join(models, " or "))
+	flags.StringVar(&s.model, "model", models[0], strings.Join(models, ", "))
 	flags.StringVar(&s.csv, "csv", "", "file to replay, instead of houses")
 	flags.Uint64Var(&s.seed, "seed", 1, "of the first house; each unit adds 1")
 	flags.Uint8Var(&s.units, "units", 1, "how many meters, at units 1 and up to 247")
@@ -80,7 +80,7 @@ SDM630's. It serves until it is interrupted.`,
 func (s *simulation) meters(start time.Time) (map[byte]simulate.Unit, error) {
 	switch {
 	case !slices.Contains(models, s.model):
-		return nil, usage("--model: expected %s, got %q", strings.Join(models, " or "), s.model)
+		return nil, usage("--model: expected %s, got %q", strings.Join(models, ", "), s.model)
 	case s.model == battery && s.csv != "":
 		return nil, usage("--csv: expected none for a battery: it does what it is told")
 	case s.units < 1 || s.units > 247:

@@ -78,8 +78,8 @@ var table = []room{
 	{name: "web/..."},
 	{name: "api/...", ours: list(outside, "web/...")},
 	{name: "testnet/...", ours: list(proving, "api/...")},
-	{name: "bench/...", ours: list(outside, "api/...", "testnet/...")},
-	{name: "demo/...", ours: list(proving, "api/...", "testnet/...", "internal/svg", "x/grid/*", "x/matching/*")},
+	{name: "bench/...", ours: list(outside, "api/...", "testnet/...", "meter/spool")},
+	{name: "demo/...", ours: list(proving, "api/...", "testnet/...", "meter/simulate", "internal/svg", "x/grid/*", "x/matching/*")},
 
 	{name: "cmd/energyd", ours: list(proving, "app/...", "api/...", "testnet/...", "demo/...", "bench/..."), engine: everything},
 	{name: "cmd/energycli", ours: list(proving, "internal/svg", "x/credit/*", "x/grid/*", "x/matching/*", "x/settlement/*")},

@@ -103,7 +103,9 @@ func (c *Config) sharing(url string) int {
 const (
 	defaultPoll    = 10 * time.Second
 	defaultTimeout = 3 * time.Second
-	defaultBatch   = 500
+	// defaultBatch is small enough that blocks stay quick while much is caught up
+	// on (bench/results/2026-11-23.md).
+	defaultBatch = 150
 	// maxBatch is what the chain takes in one message.
 	maxBatch = 1000
 )

@@ -20,7 +20,7 @@ import (
 const (
 	// followEvery is how often the chain's head is looked at while a batch is on
 	// its way.
-	followEvery = 300 * time.Millisecond
+	followEvery = 100 * time.Millisecond
 	// batchTime is how long a batch may take before the next node is tried.
 	batchTime = 60 * time.Second
 	// Pauses after failures.

@@ -12,17 +12,19 @@ import (
 type State struct{ ImportWh, ExportWh, PowerW int64 }
 
 // Models are the meters that can be simulated.
-var Models = []string{"eastron-sdm630", "sunspec"}
+var Models = []string{"eastron-sdm630", "sunspec", "schneider-iem3000"}
 
 // NewMeter returns a unit of a model that shows what now says. The state is
 // taken anew for each question, so that all registers in one answer are of one
-// moment. serial is of a SunSpec meter; an SDM630 shows none.
+// moment. serial is of a SunSpec meter; the others show none.
 func NewMeter(model, serial string, now func() State) (Registers, error) {
 	switch model {
 	case "eastron-sdm630":
 		return block(modbus.Input, 0, func() []uint16 { return sdm630(now()) }), nil
 	case "sunspec":
 		return block(modbus.Holding, 40000, func() []uint16 { return sunspec203(serial, now()) }), nil
+	case "schneider-iem3000":
+		return block(modbus.Holding, iem3000Base, func() []uint16 { return iem3000(now()) }), nil
 	}
 	return nil, fmt.Errorf("expected one of %v, got %q", Models, model)
 }
@@ -58,6 +60,23 @@ func sdm630(s State) []uint16 {
 	putFloat(out[0x48:], float64(s.ImportWh)/1000)
 	putFloat(out[0x4A:], float64(s.ExportWh)/1000)
 	putFloat(out[0x156:], float64(s.ImportWh+s.ExportWh)/1000)
+	return out
+}
+
+// iem3000Base is the first register that is simulated of an iEM3000.
+const iem3000Base = 0x0BD3
+
+// iem3000 is a part of the table of an iEM3155, which counts in whole Wh.
+func iem3000(s State) []uint16 {
+	out := make([]uint16, 0x0C8B-iem3000Base)
+	putFloat(out[0x0BD3-iem3000Base:], 230)
+	putFloat(out[0x0BF3-iem3000Base:], float64(s.PowerW)/1000)
+	putFloat(out[0x0C25-iem3000Base:], 50)
+	for address, wh := range map[int]int64{0x0C83: s.ImportWh, 0x0C87: s.ExportWh} {
+		for i := range 4 {
+			out[address-iem3000Base+i] = uint16(wh >> (48 - 16*i))
+		}
+	}
 	return out
 }
 
