@@ -88,7 +88,7 @@ func gatewayOf(t *testing.T, d *driver, c *counter) (home string, sidecar *testn
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	units := make(map[byte]simulate.Registers)
+	units := make(map[byte]simulate.Unit)
 	home = filepath.Join(t.TempDir(), "gateway")
 	o := testnet.SidecarOptions{
 		Name: "gateway0", Binary: d.options.Energymeter, Home: home, Key: d.gateways[0], ChainID: d.sender.ChainID,

@@ -126,9 +126,9 @@ type meters struct {
 func (d *driver) startMeters(ctx context.Context) (err error) {
 	d.meters = &meters{}
 	plans := make([][]testnet.SidecarMeter, len(d.gateways))
-	buses := make([]map[string]map[byte]simulate.Registers, len(d.gateways))
+	buses := make([]map[string]map[byte]simulate.Unit, len(d.gateways))
 	for g := range buses {
-		buses[g] = make(map[string]map[byte]simulate.Registers)
+		buses[g] = make(map[string]map[byte]simulate.Unit)
 	}
 	for n, member := range d.members {
 		dial := d.market.newDial(n, d.first, d.options.Periods)
@@ -136,7 +136,7 @@ func (d *driver) startMeters(ctx context.Context) (err error) {
 		d.meters.dials = append(d.meters.dials, dial)
 		units := buses[member.gateway][dial.model]
 		if units == nil {
-			units = make(map[byte]simulate.Registers)
+			units = make(map[byte]simulate.Unit)
 			buses[member.gateway][dial.model] = units
 		}
 		if len(units) == mostUnits {
@@ -161,7 +161,7 @@ func (d *driver) startMeters(ctx context.Context) (err error) {
 const mostUnits = 247
 
 // startGateway serves a gateway's buses and starts it.
-func (d *driver) startGateway(g int, plan []testnet.SidecarMeter, buses map[string]map[byte]simulate.Registers) error {
+func (d *driver) startGateway(g int, plan []testnet.SidecarMeter, buses map[string]map[byte]simulate.Unit) error {
 	addresses := make(map[string]string)
 	for _, model := range simulate.Models {
 		if len(buses[model]) == 0 {
