@@ -43,7 +43,7 @@
 // final in the block, so a period costs no more than its accounts with devices, and
 // nothing where there are none. Removing what is old is bounded by 1000 rows of
 // plans and 1000 commands a block. Setting or removing a device looks at the books
-// from the present period to the last gate that passed.
+// from the present period to the last whose gate may have passed.
 //
 // # Commands
 //

@@ -107,13 +107,14 @@ func limitOf(device *dispatchv1.Device, powerW int64) int64 {
 }
 
 // planOpen brings an account's plans of the periods that have not ended up to its
-// devices. It looks at the books from the present period to the last gate that has
-// passed, about gate_lead by the length of a period.
+// devices. It looks at the books from the present period to the last whose gate may
+// have passed, about gate_lead by the length of a period.
 func planOpen(ctx *module.Ctx, account []byte) error {
 	registered, _ := registry.AccountOf(ctx.Store, protocol.Address(account))
+	last := registry.LastPassedGate(ctx.Store, ctx.TimeMs)
 	var final []int64
 	for period := range matching.PeriodsFrom(ctx.Store, presentPeriod(ctx)) {
-		if registry.GateOf(registry.ParamsAt(ctx.Store, period), period) > ctx.TimeMs {
+		if period > last {
 			break
 		}
 		if matching.IsFinal(ctx.Store, period, registered.GetMarket()) {

@@ -48,6 +48,21 @@ func entryAt(r state.Reader, period int64) *registryv1.ParamsEntry {
 // there (SPEC 5).
 func GateOf(p *registryv1.Params, period int64) int64 { return period - p.GateLeadMs }
 
+// LastPassedGate returns the last period whose gate may have passed at a time, by the
+// longest gate_lead that rules from then on: where one gives way to another, gates are
+// not in the order of their periods.
+func LastPassedGate(r state.Reader, timeMs int64) int64 {
+	present := entryAt(r, PeriodOf(r, timeMs))
+	longest := present.Params.GateLeadMs
+	for _, entry := range params.All(r, params.Key()) { // newest first
+		if entry.FromPeriod == present.FromPeriod {
+			break
+		}
+		longest = max(longest, entry.Params.GateLeadMs)
+	}
+	return PeriodOf(r, timeMs+longest)
+}
+
 // FirstUnopened returns the first period such that neither it nor a later one
 // takes orders yet: from it on new parameters and tariffs rule. Orders for p
 // open at p - gate_lead - order_horizon, by the parameters that rule p.
