@@ -108,6 +108,22 @@ func TestFrozen(t *testing.T) {
 	m.End()
 }
 
+// TestOwnerWithoutRole: who is neither prosumer nor aggregator any more may end its
+// consent to be steered, and still nobody else may.
+func TestOwnerWithoutRole(t *testing.T) {
+	m := planned(t)
+	sun := market.Address("sun")
+	m.Decree(&registryv1.MsgSetRoles{Account: sun[:], Roles: []registryv1.Role{registryv1.Role_ROLE_AUDITOR}})
+	for _, route := range dispatch.New().Routes() {
+		if strings.HasSuffix(route.Type, ".MsgRemoveDevice") && len(route.Roles) != 0 {
+			t.Errorf("only %v may end a consent", route.Roles)
+		}
+	}
+	refused(t, m, "gateway", &dispatchv1.MsgRemoveDevice{Device: "store"}, dispatch.ErrDeviceTaken)
+	m.Must("sun", &dispatchv1.MsgRemoveDevice{Device: "store"})
+	m.End()
+}
+
 func TestRefusals(t *testing.T) {
 	m := planned(t)
 	other := market.Address("other")

@@ -87,7 +87,8 @@ func (Module) Routes() []module.Route {
 	operators := append(traders[:2:2], registryv1.Role_ROLE_AUTHORITY)
 	return []module.Route{
 		module.Handle(module.LaneRest, traders, checkSetDevice, setDevice),
-		module.Handle(module.LaneRest, traders, checkRemoveDevice, removeDevice).AllowFrozen(),
+		// An owner that is no trader any more may end its consent.
+		module.Handle(module.LaneRest, nil, checkRemoveDevice, removeDevice).AllowFrozen(),
 		module.Handle(module.LaneRest, operators, checkCommandDevice, commandDevice).AllowFrozen(),
 		module.Handle(module.LaneRest, operators, checkCancelCommand, cancelCommand).AllowFrozen(),
 		module.Handle(module.LaneReadings, gateway, checkAcknowledgeDispatch, acknowledgeDispatch).AllowFrozen(),

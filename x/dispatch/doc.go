@@ -23,8 +23,8 @@
 // rating of the owner's connection and a gateway that reads a meter of the owner,
 // which the authority bound there: nobody makes work for, or gives a device to, a
 // gateway that has nothing to do with the account. There are at most 8 an account.
-// MsgRemoveDevice ends the consent: commands end with it, and the periods that have
-// not ended are planned anew.
+// MsgRemoveDevice ends the consent, of whatever roles its owner is by then: commands
+// end with it, and the periods that have not ended are planned anew.
 //
 // # Plans
 //
