@@ -145,6 +145,7 @@ func TestRefusals(t *testing.T) {
 		return said(one)
 	}
 	sentinel := done("store", p, 1, 0, m.TimeMs)
+	m.Must("aggregator", power("store", p, p+5*length, 1))
 	for _, tc := range []struct {
 		name, from string
 		msg        proto.Message
@@ -204,8 +205,9 @@ func TestRefusals(t *testing.T) {
 		{"too much power", "gateway", ack(func(a *dispatchv1.Acknowledgement) { a.AppliedW = -10_000_000_001 }), dispatch.ErrInvalidField},
 		{"no time", "gateway", ack(func(a *dispatchv1.Acknowledgement) { a.AtMs = 0 }), dispatch.ErrInvalidField},
 		{"in the future", "gateway", said(sentinel, done("store", p, 1, 0, m.TimeMs+30_001)), dispatch.ErrInFuture},
+		{"not begun", "gateway", said(sentinel, done("store", p+4*length, 0, 1, m.TimeMs)), dispatch.ErrInFuture},
 		{"no start of a period", "gateway", said(sentinel, done("store", p+1, 1, 0, 1)), dispatch.ErrInvalidField},
-		{"unknown period", "gateway", said(sentinel, done("store", p+length, 1, 0, 1)), dispatch.ErrUnknownDispatch},
+		{"not planned", "gateway", said(sentinel, done("store", p+length, 1, 0, 1)), dispatch.ErrUnknownDispatch},
 		{"unknown version", "gateway", said(sentinel, done("store", p, 2, 0, 1)), dispatch.ErrUnknownDispatch},
 		{"without a set-point", "gateway", said(sentinel, done("pump", p, 1, 0, 1)), dispatch.ErrUnknownDispatch},
 		{"unknown command", "gateway", said(sentinel, done("store", p, 0, 7, 1)), dispatch.ErrUnknownDispatch},

@@ -69,9 +69,10 @@
 // A gateway says of its devices by period what it did with a version of the plan or
 // with a command. Of one device and period the latest at_ms stands; an older or
 // equal one, such as a repetition, changes nothing. Of earlier versions the
-// set-points are not kept: they may be acknowledged by version. They are taken as
-// long as plans are kept (statement_retention_periods), since gateways come back
-// after weeks; events have them all.
+// set-points are not kept: they may be acknowledged by version. They are taken from
+// the period's start on, max_future_ms before it at the earliest, and as long as plans
+// are kept (statement_retention_periods), since gateways come back after weeks; events
+// have them all.
 //
 // Hook, each block, after settlement: devices of accounts revoked in the block go,
 // books that became final are planned, what is old is removed. An account that
@@ -79,6 +80,7 @@
 //
 // Invariant dispatch: set-points and unplanned_w of a plan add up to its power; a
 // plan of a period that has not ended is exactly what matches and devices make of
-// it; devices are within ratings, at most 8 and in the indexes; commands are within
-// their devices' limits, at most 16 a device, and found by their ends.
+// it, and of a final book none is missing; devices are within ratings, at most 8 and in the indexes; commands are within
+// their devices' limits, at most 16 a device, and found by their ends; what was
+// cancelled ends with the period in which it was.
 package dispatch

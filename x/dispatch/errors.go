@@ -37,7 +37,7 @@ var (
 	ErrUnknownDispatch = codespace.New(14, "unknown_dispatch")
 	// ErrTooLate: the period is older than dispatch keeps.
 	ErrTooLate = codespace.New(15, "too_late")
-	// ErrInFuture: the time is beyond the block's and max_future_ms.
+	// ErrInFuture: the time or the period is beyond the block's time and max_future_ms.
 	ErrInFuture = codespace.New(16, "in_future")
 	// ErrUnknownAccount: nobody is registered under the address.
 	ErrUnknownAccount = codespace.New(17, "unknown_account")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -73,6 +74,19 @@ func TestBadGenesis(t *testing.T) {
 		"command of no device":  func(g *dispatchv1.GenesisState) { g.Commands[1].Device = "new" },
 		"command by nothing":    func(g *dispatchv1.GenesisState) { g.Commands[1].By = nil },
 		"command ends first":    func(g *dispatchv1.GenesisState) { g.Commands[1].UntilPeriod = g.Commands[1].FromPeriod },
+		"command of nothing":    func(g *dispatchv1.GenesisState) { g.Commands[1].PowerW = nil },
+		"command of two things": func(g *dispatchv1.GenesisState) { g.Commands[1].Switch = dispatchv1.Switch_SWITCH_ON },
+		"long reason":           func(g *dispatchv1.GenesisState) { g.Commands[0].Reason = strings.Repeat("x", 81) },
+		"cancelled by halves":   func(g *dispatchv1.GenesisState) { g.Commands[0].CancelledPeriod += length },
+		"cancelled, goes on":    func(g *dispatchv1.GenesisState) { g.Commands[0].UntilPeriod += length },
+		"plan missing":          func(g *dispatchv1.GenesisState) { g.Plans = g.Plans[1:] },
+		"command listed twice": func(g *dispatchv1.GenesisState) {
+			for _, d := range g.Devices {
+				if n := len(d.Commands); n > 0 {
+					d.Commands = append(d.Commands, d.Commands[n-1])
+				}
+			}
+		},
 		"acknowledged twice": func(g *dispatchv1.GenesisState) {
 			g.Acknowledgements = append(g.Acknowledgements, g.Acknowledgements[0])
 		},

@@ -13,6 +13,8 @@ import (
 	"github.com/energyd/energyd/protocol"
 	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/units"
+	"github.com/energyd/energyd/x/matching"
+	"github.com/energyd/energyd/x/registry"
 	"github.com/energyd/energyd/x/settlement"
 )
 
@@ -25,7 +27,7 @@ func (Module) Invariants() []module.Invariant {
 
 // checkDispatch says that devices, their indexes, plans and commands agree.
 func checkDispatch(r state.Reader) error {
-	for _, check := range []func(state.Reader) error{checkDevices, checkIndexes, checkPlans, checkCommands, checkAges} {
+	for _, check := range []func(state.Reader) error{checkDevices, checkIndexes, checkPlans, checkPlanned, checkCommands, checkAges} {
 		if err := check(r); err != nil {
 			return fmt.Errorf("%w: %w", errBroken, err)
 		}
@@ -50,7 +52,7 @@ func checkDevices(r state.Reader) error {
 			return fmt.Errorf("%v has more than %d devices", protocol.Address(account), maxDevices)
 		case max(device.MaxOutW, device.MaxInW) > registered.ConnectionRatingW:
 			return fmt.Errorf("device %q is beyond the rating of its account", device.Device)
-		case len(device.Commands) > maxCommands || !slices.IsSorted(device.Commands):
+		case len(device.Commands) > maxCommands || !slices.IsSortedFunc(device.Commands, strictly):
 			return fmt.Errorf("device %q has commands %v", device.Device, device.Commands)
 		case !pointsTo(r, owners, ownerKey(device.Device), account),
 			!pointsTo(r, carried, carriedKey(device.Gateway, device.Device), account),
@@ -67,6 +69,14 @@ func checkDevices(r state.Reader) error {
 		}
 	}
 	return nil
+}
+
+// strictly orders numbers such that equal ones are not in order.
+func strictly(a, b int64) int {
+	if a <= b {
+		return -1
+	}
+	return 1
 }
 
 func pointsTo(r state.Reader, index state.Map[*dispatchv1.Owner], key state.Key, account []byte) bool {
@@ -134,8 +144,31 @@ func checkPlans(r state.Reader) error {
 	return nil
 }
 
+// checkPlanned says that accounts with devices have plans of what they matched in
+// final books of periods that have not ended.
+func checkPlanned(r state.Reader) error {
+	periods := slices.Collect(matching.PeriodsFrom(r, settlement.LatestPeriod(r)))
+	for _, owner := range fleets.All(r, fleets.Key()) {
+		account, err := registered(r, "fleet", owner.Account)
+		if err != nil {
+			return err
+		}
+		for _, period := range periods {
+			if !matching.IsFinal(r, period, account.Market) || plans.Has(r, planKey(owner.Account, period)) {
+				continue
+			}
+			// What cannot be planned has no plan.
+			if want, err := newPlan(r, owner.Account, period, devicesOf(r, owner.Account)); err == nil && want != nil {
+				return fmt.Errorf("%v has no plan for %s", protocol.Address(owner.Account), units.FormatTime(period))
+			}
+		}
+	}
+	return nil
+}
+
 // checkCommands says that commands are numbered, within their device's limits as
-// long as they may come into force, and found by their ends.
+// long as they may come into force, and found by their ends, and that one that was
+// cancelled ends with that period.
 func checkCommands(r state.Reader) error {
 	last, _ := counter.Get(r)
 	latest, count := settlement.LatestPeriod(r), 0
@@ -143,6 +176,12 @@ func checkCommands(r state.Reader) error {
 		count++
 		if command.Number < 1 || command.Number > last.GetLastCommand() || !ends.Has(r, endKey(command)) || command.FromPeriod >= command.UntilPeriod {
 			return fmt.Errorf("command %v", command)
+		}
+		if err := checkContent(command.PowerW, command.Switch, command.ChargeSource, command.Reason); err != nil {
+			return fmt.Errorf("command %d: %w", command.Number, err)
+		}
+		if at := command.CancelledPeriod; at != 0 && (at < command.FromPeriod || command.UntilPeriod != at+registry.ChainOf(r).PeriodLengthMs) {
+			return fmt.Errorf("command %v goes on when it is cancelled", command)
 		}
 		device, ok := devices.Get(r, deviceKey(command.Account, command.Device))
 		if command.UntilPeriod <= latest || command.CancelledPeriod != 0 {

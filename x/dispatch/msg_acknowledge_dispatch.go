@@ -77,6 +77,9 @@ func acknowledge(ctx *module.Ctx, done *dispatchv1.Acknowledgement) error {
 	if done.AtMs > latest {
 		return ErrInFuture.With("at_ms: expected %s at the latest, got %s", units.FormatTime(latest), units.FormatTime(done.AtMs))
 	}
+	if done.Period > latest {
+		return ErrInFuture.With("period: expected %s at the latest, got %s", units.FormatTime(latest), units.FormatTime(done.Period))
+	}
 	if !asked(ctx.Store, device, done) {
 		return ErrUnknownDispatch.With("device: expected set-points of version %d or command %d of %q in the period %s",
 			done.Version, done.Command, done.Device, units.FormatTime(done.Period))

@@ -23,8 +23,13 @@ func checkCommandDevice(_ string, m *dispatchv1.MsgCommandDevice) error {
 	if err := checkDeviceName(m.Device); err != nil {
 		return err
 	}
+	return checkContent(m.PowerW, m.Switch, m.ChargeSource, m.Reason)
+}
+
+// checkContent checks what a command says, apart from its device and periods.
+func checkContent(powerW *int64, position dispatchv1.Switch, source dispatchv1.ChargeSource, reason string) error {
 	actions := 0
-	for _, given := range []bool{m.PowerW != nil, m.Switch != 0, m.ChargeSource != 0} {
+	for _, given := range []bool{powerW != nil, position != 0, source != 0} {
 		if given {
 			actions++
 		}
@@ -32,13 +37,13 @@ func checkCommandDevice(_ string, m *dispatchv1.MsgCommandDevice) error {
 	if actions != 1 {
 		return ErrInvalidField.With("power_w, switch, charge_source: expected one of the three, got %d", actions)
 	}
-	if m.Switch < 0 || m.Switch > dispatchv1.Switch_SWITCH_ON {
-		return ErrInvalidField.With("switch: expected off or on, got %d", int32(m.Switch))
+	if position < 0 || position > dispatchv1.Switch_SWITCH_ON {
+		return ErrInvalidField.With("switch: expected off or on, got %d", int32(position))
 	}
-	if m.ChargeSource < 0 || m.ChargeSource > dispatchv1.ChargeSource_CHARGE_SOURCE_GRID {
-		return ErrInvalidField.With("charge_source: expected none, own or grid, got %d", int32(m.ChargeSource))
+	if source < 0 || source > dispatchv1.ChargeSource_CHARGE_SOURCE_GRID {
+		return ErrInvalidField.With("charge_source: expected none, own or grid, got %d", int32(source))
 	}
-	return checkReason(m.Reason)
+	return checkReason(reason)
 }
 
 func checkReason(reason string) error {
