@@ -21,6 +21,9 @@ const (
 	// dialTime is how long a node may take to accept a connection: one that is
 	// switched off does not hold up the next.
 	dialTime = 10 * time.Second
+	// answerTime is how long a node may take for an answer: one that hangs does not
+	// hold up the next either. The engine gives up writing one long before.
+	answerTime = 30 * time.Second
 	// maxAnswer bounds an answer, bytes: several times the largest block with its
 	// results.
 	maxAnswer = 256 << 20
@@ -56,13 +59,20 @@ func newNode(address *url.URL) *node {
 	if at.Scheme != "https" {
 		at.Scheme = "http"
 	}
-	return &node{url: at.String(), name: at.Redacted(), http: &http.Client{Transport: &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTime}).DialContext,
-		TLSHandshakeTimeout: dialTime,
-		MaxIdleConnsPerHost: idleConnections,
-		DisableCompression:  true,
-	}}}
+	return &node{url: at.String(), name: at.Redacted(), http: &http.Client{
+		CheckRedirect: stay,
+		Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: dialTime}).DialContext,
+			TLSHandshakeTimeout: dialTime,
+			MaxIdleConnsPerHost: idleConnections,
+			DisableCompression:  true,
+		},
+	}}
 }
+
+// stay takes a redirection as the answer, which is none: a node does not send its
+// callers to other addresses, such as those of a gateway's own network.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // call asks the node and decodes its answer. What the node refuses is a
 // *NodeError; every other error leaves open whether it heard.
@@ -76,6 +86,8 @@ func (n *node) call(ctx context.Context, method string, params, answer any) erro
 	if err != nil {
 		return fmt.Errorf("%s: %w", method, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -107,7 +119,7 @@ func (n *node) decode(method, status string, data []byte, answer any) error {
 	if err == nil && envelope.Error != nil {
 		return envelope.Error
 	}
-	if err == nil && len(envelope.Result) == 0 {
+	if err == nil && (len(envelope.Result) == 0 || string(envelope.Result) == "null") {
 		err = errNoAnswer
 	}
 	if err == nil {

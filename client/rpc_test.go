@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // TestOnlyNodesAnswer: what is no answer of JSON-RPC does not end the search.
@@ -22,6 +23,10 @@ func TestOnlyNodesAnswer(t *testing.T) {
 		{"a web page", "<html>", 200, ""},
 		{"nothing", "", 200, ""},
 		{"no result", `{"jsonrpc":"2.0","id":1}`, 200, ""},
+		{"an empty result", `{"jsonrpc":"2.0","id":1,"result":null}`, 200, ""},
+		{"an empty error", `{"jsonrpc":"2.0","id":1,"error":null,"result": null }`, 200, ""},
+		{"half an answer", good[:len(good)-9], 200, ""},
+		{"not text", "{\"result\":{\"node_info\":{\"network\":\"b\xff\"}}", 200, ""},
 		{"another type", `{"result":{"sync_info":{"latest_block_height":7}}}`, 200, ""},
 		{"a gateway's error", "bad gateway", 502, ""},
 		{"a refusal", `{"error":{"code":-32603,"message":"Internal error","data":"no block"}}`, 500, "the node says: no block"},
@@ -54,6 +59,72 @@ func TestOnlyNodesAnswer(t *testing.T) {
 			if !refused || asked.Load() != 0 || !strings.Contains(err.Error(), tc.fails) {
 				t.Errorf("%v after %d calls of the second, want %q", err, asked.Load(), tc.fails)
 			}
+		})
+	}
+}
+
+// TestNotSentElsewhere: who is told to ask another address does not.
+func TestNotSentElsewhere(t *testing.T) {
+	var asked atomic.Int64
+	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = io.WriteString(w, `{"result":5}`)
+	}))
+	defer inside.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		node := httptest.NewServer(http.RedirectHandler(inside.URL+"/reboot", status))
+		defer node.Close()
+		c, err := New(node.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got int
+		if err := c.Call(t.Context(), "number", struct{}{}, &got); !errors.Is(err, ErrUnreachable) || asked.Load() != 0 {
+			t.Errorf("%d: %d, %v after %d calls of the other address", status, got, err, asked.Load())
+		}
+	}
+}
+
+// transport answers in place of a node.
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+// stalled is the body of an answer that stops in its middle.
+type stalled struct{ ctx context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
+}
+
+// TestHangingNode: one that accepts a request and never answers, or stops in the middle
+// of it, does not hold up the next node, even if the caller would wait for ever.
+func TestHangingNode(t *testing.T) {
+	for name, hang := range map[string]transport{
+		"no answer": func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		},
+		"half of it": func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"result":`), stalled{r.Context()}))}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := New("http://one,http://two")
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.nodes[0].http = &http.Client{Transport: hang}
+				c.nodes[1].http = &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"result":5}`))}, nil
+				})}
+				var got int
+				if err := c.Call(t.Context(), "number", struct{}{}, &got); err != nil || got != 5 {
+					t.Errorf("%d, %v, want the second's 5", got, err)
+				}
+			})
 		})
 	}
 }
