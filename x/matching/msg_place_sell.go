@@ -53,10 +53,11 @@ func statedSell(m *matchingv1.MsgPlaceSell) *matchingv1.SellOrder {
 }
 
 // environmentOf is the environmental index of what a meter's owner offers (SPEC 15):
-// of storage that of the stock, where stocks are kept.
-func environmentOf(r state.Reader, meter *registryv1.Meter, params *registryv1.Params, energyWh int64) int64 {
+// of storage that of the stock, where stocks are kept, for all that it offers in the
+// period.
+func environmentOf(r state.Reader, meter *registryv1.Meter, params *registryv1.Params, offeredWh int64) int64 {
 	if meter.EnergyType == registryv1.EnergyType_ENERGY_TYPE_STORAGE && params.StorageEfficiencyPpm > 0 {
-		return origin.Environment(r, protocol.Address(meter.Account), energyWh)
+		return origin.Environment(r, protocol.Address(meter.Account), offeredWh)
 	}
 	return meter.Environment
 }
@@ -78,7 +79,7 @@ func enterSell(ctx *module.Ctx, order *matchingv1.SellOrder) error {
 		return ErrMeterNotBound.With("meter: expected one bound to the sender before the period %s, got %q", units.FormatTime(order.Period), order.Meter)
 	}
 	order.Account, order.Market, order.AvailableWh = sender.Bytes(), e.book.Market, order.EnergyWh
-	order.Environment, order.EnergyType = environmentOf(ctx.Store, meter, e.params, order.EnergyWh), meter.EnergyType
+	order.Environment, order.EnergyType = environmentOf(ctx.Store, meter, e.params, e.presence.SellWh+order.EnergyWh), meter.EnergyType
 	order.Credit, order.Identity, order.GridNode = reputation.ValueOf(ctx.Store, sender), e.account.Identity, e.account.GridNode
 	if err := clearing.CheckSell(e.market, e.params, order); err != nil {
 		return ErrOutOfRange.With("%v", err)

@@ -353,12 +353,13 @@ func TestStorageByContract(t *testing.T) {
 }
 
 // TestStorageEnvironment: an order of storage is clean if its stock has certificates
-// for all of it when it is placed.
+// for all of it when it is placed, and for what the account offered before it in the
+// period: a Wh in stock makes one offered Wh clean.
 func TestStorageEnvironment(t *testing.T) {
 	m := charged(t, stocks) // 400 Wh of sun, then 450 without certificates
 	next := m.TimeMs - m.TimeMs%length + 2*length
 	m.Begin(m.TimeMs + 100)
-	for _, tc := range []struct{ wh, want int64 }{{400, 1}, {401, 0}} {
+	for _, tc := range []struct{ wh, want int64 }{{300, 1}, {100, 1}, {1, 0}, {400, 0}} {
 		m.Must("cell", sell(next, 200_000, tc.wh, "cell"))
 		placed := market.Happened[*matchingv1.SellPlaced](m)
 		if got := placed[len(placed)-1].Order.Environment; got != tc.want {
