@@ -52,7 +52,7 @@ var errNothingYet = errors.New("no message yet")
 func CheckURL(text string) error {
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Port() == "" || parsed.Scheme != "tcp" && parsed.Scheme != "ssl" || parsed.User != nil {
-		return fmt.Errorf("url: expected tcp://HOST:PORT or ssl://HOST:PORT, got %q", text)
+		return fmt.Errorf("expected tcp://HOST:PORT or ssl://HOST:PORT, got %q", text)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func CheckURL(text string) error {
 // it does, reads fail.
 func Open(o Options) (*Source, error) {
 	if err := CheckURL(o.URL); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("url: %w", err)
 	}
 	s := &Source{options: o, err: errNothingYet}
 	settings := paho.NewClientOptions().AddBroker(o.URL).SetCleanSession(true).SetOrderMatters(true).
