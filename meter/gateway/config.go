@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,8 +174,15 @@ func within(folder, path string) string {
 }
 
 func parseConfig(file string, data []byte) (*Config, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
+	var document, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	if err := documents.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(file, err)
+	}
+	switch err := documents.Decode(&second); {
+	case err == nil:
+		return nil, &ConfigError{file, second.Line, "", "expected one document, got a second one"}
+	case !errors.Is(err, io.EOF):
 		return nil, syntaxError(file, err)
 	}
 	c := &Config{Poll: defaultPoll, Batch: defaultBatch, SpoolBytes: spool.DefaultMaxBytes, Key: "gateway", Discover: true}
@@ -292,7 +302,7 @@ func checkModel(model string) error {
 }
 
 func checkListen(address string) error {
-	if !strings.Contains(address, ":") {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return fmt.Errorf("expected HOST:PORT, got %q", address)
 	}
 	return nil

@@ -90,6 +90,8 @@ func TestConfigRefuses(t *testing.T) {
 		{"empty value", "poll: 5s", "poll:", "c.yaml:5: poll: expected a duration"},
 		{"a unit of energy", "energy_unit: Wh", "energy_unit: MWh", "c.yaml:17: meters[1].energy_unit: expected Wh, kWh"},
 		{"batch", "poll: 5s", "batch: 1001", "c.yaml:5: batch: expected a whole number from 1 to 1000"},
+		{"a second document", "poll: 5s", "poll: 5s\n---", "c.yaml:6: expected one document"},
+		{"listen without a host", "poll: 5s", "listen: \"9464:x:y\"", "c.yaml:5: listen: expected HOST:PORT"},
 		{"listen", "poll: 5s", "listen: here", "c.yaml:5: listen: expected HOST:PORT"},
 		{"a meter that is none", "  - {name: m-3, source: csv, file: m3.csv}", "  - m-3", "c.yaml:18: meters[2]: expected fields"},
 		{"alias", "model: eastron-sdm630", "model: *x", "c.yaml"},

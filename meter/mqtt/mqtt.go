@@ -99,8 +99,10 @@ func (s *Source) Read(context.Context) (device.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
-		quality := device.QualityOf(s.err)
-		return device.Snapshot{Quality: quality}, &device.QualityError{Quality: quality, Err: s.err}
+		if known, ok := errors.AsType[*device.QualityError](s.err); ok {
+			return device.Snapshot{Quality: known.Quality}, known
+		}
+		return device.Snapshot{Quality: device.Unreachable}, &device.QualityError{Quality: device.Unreachable, Err: s.err}
 	}
 	if age := s.options.Now().Sub(s.snapshot.At); age > s.options.MaxAge {
 		return device.Snapshot{Quality: device.Stale}, &device.QualityError{
