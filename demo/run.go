@@ -111,13 +111,13 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := d.trade(ctx); err != nil {
 		return nil, fmt.Errorf("trade: %w", err)
 	}
+	PrintTotals(o.Out, d.report)
+	PrintComparison(o.Out, d.report)
 	if o.Meters == ModbusMeters {
 		if err := d.checkMeters(ctx); err != nil {
 			return nil, fmt.Errorf("meters: %w", err)
 		}
 	}
-	PrintTotals(o.Out, d.report)
-	PrintComparison(o.Out, d.report)
 	if err := d.tell(); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Story, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/energyd/energyd/client/proof"
 	bankv1 "github.com/energyd/energyd/gen/energy/bank/v1"
 	creditv1 "github.com/energyd/energyd/gen/energy/credit/v1"
+	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
 	"github.com/energyd/energyd/protocol"
 )
 
@@ -49,6 +50,50 @@ func (d *driver) openBanks(ctx context.Context) error {
 		err := d.send(ctx, m.key, &creditv1.MsgStateDemand{Bank: home[:], AmountUcoin: demandCoins, RatePpm: coinsMinRate, NoneFromPpm: 50 * coinsMinRate})
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+// awaitCorrections holds the reports of the periods beside a wrong register back
+// until it was corrected.
+func (d *driver) awaitCorrections() {
+	if d.plan == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.plan.misread {
+		d.absent[d.periodOf(m.boundary-1)]++
+		d.absent[d.periodOf(m.boundary)]++
+	}
+}
+
+// correct sends the corrections that are due with the readings of a boundary.
+func (d *driver) correct(ctx context.Context, boundary int) error {
+	if d.plan == nil {
+		return nil
+	}
+	for _, wrong := range d.plan.misread {
+		if wrong.until != boundary {
+			continue
+		}
+		m := d.members[wrong.participant]
+		reading := &meteringv1.Reading{
+			Meter: m.meter, TimeMs: d.periodOf(wrong.boundary), Version: 2, Quality: meteringv1.Quality_QUALITY_CORRECTED,
+		}
+		for i := range wrong.boundary {
+			imported, exported := d.market.Meter(wrong.participant, d.first+i)
+			reading.ImportWh += imported
+			reading.ExportWh += exported
+		}
+		gateway := d.gateways[m.gateway]
+		if err := gateway.SignReading(d.sender.ChainID, reading); err != nil {
+			return err
+		}
+		msg := &meteringv1.MsgCorrectReadings{GatewayKey: gateway.Public(), Readings: []*meteringv1.Reading{reading}}
+		if err := d.send(ctx, gateway, msg); err != nil {
+			return err
 		}
 	}
 	return nil

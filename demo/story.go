@@ -90,6 +90,8 @@ type plan struct {
 	quiet []quiet
 	// held are meters whose readings come late.
 	held []hold
+	// misread are meters of which a gateway sends a wrong register.
+	misread []misreading
 	// down, if set, is when all nodes are stopped and when they start again.
 	down *outage
 	// coins are what participants are recharged with at the start, ucoin, if not
@@ -112,6 +114,13 @@ type quiet struct{ participant, until int }
 // hold keeps back the readings of the boundaries [from, until), the starts of
 // those periods, and sends them with that of until.
 type hold struct{ participant, from, until int }
+
+// misreading shows so many Wh too little exported at a boundary; the next reading
+// is right again. It is corrected with that of boundary until.
+type misreading struct {
+	participant, boundary, until int
+	wh                           int64
+}
 
 // outage stops all nodes shortly before the start of period from and starts them
 // again at that of until.
@@ -162,6 +171,19 @@ func (p *plan) holds(participant, boundary int) bool {
 	return p != nil && slices.ContainsFunc(p.held, func(h hold) bool {
 		return h.participant == participant && h.from <= boundary && boundary < h.until
 	})
+}
+
+// misses is what a participant's reading of a boundary leaves out of its export, Wh.
+func (p *plan) misses(participant, boundary int) (wh int64) {
+	if p == nil {
+		return 0
+	}
+	for _, m := range p.misread {
+		if m.participant == participant && m.boundary == boundary {
+			wh += m.wh
+		}
+	}
+	return wh
 }
 
 // startCoins are what a participant is recharged with, ucoin.

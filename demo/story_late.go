@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
+	"github.com/energyd/energyd/units"
 )
 
 // lateStory keeps a seller's readings back past the deadline, and a buyer's within
-// it.
+// it; another seller's gateway sends a wrong register and corrects it.
 var lateStory = story{
 	name:    "late-data",
-	about:   "a seller's meter is silent past the deadline, a buyer's is late within it",
+	about:   "a seller's meter is silent past the deadline, a buyer's is late within it, a wrong register is corrected",
 	periods: 7,
 	rules: []string{
 		"At the deadline the grid stands in: buyers get what they bought, the seller's money waits with the grid.",
@@ -19,16 +20,23 @@ var lateStory = story{
 		"Late registers settle the rest with the grid at the period's own tariff, and pass energy and money on that wait, as far as they cover the matches.",
 		"They make version 2 of the statement and of the period's root; version 1 of the others stands.",
 		"Who is late within the deadline holds up its counterparties only, and is charged nothing.",
+		"A corrected register settles both periods beside it again, at their own prices: what differs moves, in the next version of the statements. Credit values stay.",
 	},
 	plan: func(p *plan, starts []int, periods int) bool {
-		start, cast, ok := best(starts, func(at int) ([]int, int64) { return p.market.traders(at, periods, 1, 1) })
+		start, cast, ok := best(starts, func(at int) ([]int, int64) { return p.market.traders(at, periods, 2, 1) })
 		if !ok {
 			return false
 		}
-		seller, buyer := cast[0], cast[1]
+		seller, other, buyer := cast[0], cast[1], cast[2]
+		_, exportWh := p.market.Meter(other, start+misreadPeriod)
 		p.first = start
-		p.params = map[string]int64{"deadline_periods": lateDeadline, "violation_penalty_ucoin": latePenalty}
+		p.params = map[string]int64{
+			"deadline_periods": lateDeadline, "violation_penalty_ucoin": latePenalty,
+			"violation_ppm": lateViolation, "correction_retention_periods": lateRetention,
+		}
+		p.misread = []misreading{{other, misreadPeriod + 1, misreadPeriod + 3, exportWh / missedPart}}
 		p.held = []hold{{seller, silentPeriod + 1, silentPeriod + 1 + lateDeadline}, {buyer, latePeriod + 1, latePeriod + 2}}
+		p.role(other, "sells; its gateway sends a register that is too low, and corrects it two periods later")
 		p.role(seller, "sells; its meter is silent past the deadline of one period")
 		p.role(buyer, "buys; its meter is late by a period, within the deadline")
 		return true
@@ -41,11 +49,18 @@ const (
 	latePenalty  = 200_000 // ucoin
 	silentPeriod = 1       // the one that the seller misses the deadline of
 	latePeriod   = 5       // the one that the buyer is late for
+	// misreadPeriod is the one at the end of which a register is too low, by one
+	// part in missedPart of what was exported in it.
+	misreadPeriod = 3
+	missedPart    = 4
+	lateViolation = 500_000 // ppm: more than the register misses
+	lateRetention = 10      // periods
 )
 
 func tellLate(t *teller) {
 	seller, buyer := t.plan.held[0].participant, t.plan.held[1].participant
 	t.stoodIn(seller)
+	t.corrected(t.plan.misread[0])
 	t.heldUp()
 	t.onlyViolated("the silent one is charged one violation, nobody else any", account{seller, silentPeriod})
 	if b := t.firstBill(buyer, latePeriod); b.Statement != nil {
@@ -88,6 +103,29 @@ func (t *teller) stoodIn(seller int) {
 		"%d and then %d ucoin", before.PenaltyUcoin, after.PenaltyUcoin))
 	t.law("late registers made a second version of statement and root", expect(
 		after.Version == 2 && versions == 2 && roots[1].Version == 2 && string(roots[0].Root) != string(roots[1].Root), "version %d, %d roots", after.Version, versions))
+}
+
+// corrected tells of a wrong register and of its correction.
+func (t *teller) corrected(wrong misreading) {
+	who := wrong.participant
+	first, second := t.bills[account{who, misreadPeriod}], t.bills[account{who, misreadPeriod + 1}]
+	if len(first) != 2 || len(second) != 2 {
+		t.law("the statements beside the wrong register have two versions", expect(false, "they have %d and %d", len(first), len(second)))
+		return
+	}
+	before, after := first[0], first[1]
+	t.line(misreadPeriod, who, 6, before.SoldWh, before.ReceivedUcoin-before.PaidUcoin, "register too low by %s: short of what it sold, buyers made whole with %s",
+		units.FormatKWh(wrong.wh), units.FormatCoins(before.MakeWholePaidUcoin))
+	t.line(misreadPeriod, who, 6, after.SoldWh, after.ReceivedUcoin-after.PaidUcoin, "corrected: statement version %d", after.Version)
+	t.line(misreadPeriod+1, who, 6, second[1].SoldWh, second[1].ReceivedUcoin-second[1].PaidUcoin,
+		"the period after it too: version %d, with %s less exported", second[1].Version, units.FormatKWh(second[0].ExportWh-second[1].ExportWh))
+	t.law("the correction moved the energy that the register missed from one period to the other", expect(
+		after.ExportWh-before.ExportWh == wrong.wh && second[0].ExportWh-second[1].ExportWh == wrong.wh,
+		"it moved %d Wh, and %d Wh, for %d", after.ExportWh-before.ExportWh, second[0].ExportWh-second[1].ExportWh, wrong.wh))
+	t.law("who was made whole by mistake gave it back", expect(after.SoldWh > before.SoldWh && after.MakeWholePaidUcoin == 0 && before.MakeWholePaidUcoin > 0,
+		"sold %d, then %d Wh; made whole with %d, then %d ucoin", before.SoldWh, after.SoldWh, before.MakeWholePaidUcoin, after.MakeWholePaidUcoin))
+	t.law("credit values stay as they were", expect(before.Outcome == after.Outcome && second[0].Outcome == second[1].Outcome,
+		"outcomes %d and %d became %d and %d", before.Outcome, second[0].Outcome, after.Outcome, second[1].Outcome))
 }
 
 // heldUp tells who waited for late registers in each period: nobody but their

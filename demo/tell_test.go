@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,7 +201,7 @@ func (r *told) settled() []*settlementv1.Trade {
 func runLate(r *told) {
 	seller, buyer := r.plan.held[0].participant, r.plan.held[1].participant
 	other := 0
-	for other == seller || other == buyer {
+	for other == seller || other == buyer || other == r.plan.misread[0].participant {
 		other++
 	}
 	s := r.statements[account{seller, silentPeriod}]
@@ -217,6 +218,24 @@ func runLate(r *told) {
 		r.delay(a, r.start(latePeriod+2)+100)
 	}
 	r.at(r.start(silentPeriod+2+lateDeadline)+400, &settlementv1.StatementMade{Statement: final}, &settlementv1.PeriodSettled{Root: root})
+	r.correct(r.plan.misread[0])
+}
+
+// correct makes statements by a register that was too low, and their next versions.
+func (r *told) correct(wrong misreading) {
+	var corrected []proto.Message
+	for period, missed := range map[int]int64{misreadPeriod: wrong.wh, misreadPeriod + 1: -wrong.wh} {
+		s := r.statements[account{wrong.participant, period}]
+		s.SoldWh, s.ReceivedUcoin = s.ExportWh, 1000
+		after := proto.Clone(s).(*settlementv1.Statement)
+		after.Version = 2
+		s.ExportWh -= missed
+		if missed > 0 {
+			s.SoldWh, s.MakeWholePaidUcoin, s.PaidUcoin = s.ExportWh, 7, 7
+		}
+		corrected = append(corrected, &settlementv1.StatementMade{Statement: after})
+	}
+	r.at(r.start(wrong.until)+100, corrected...)
 }
 
 // delay makes a statement later.
@@ -244,8 +263,25 @@ var lateCases = []breaking{
 	{"passed to it", func(r *told) { r.bills()[account{r.plan.held[0].participant, silentPeriod}][1].ReceivedUcoin-- }},
 	{"charged once", func(r *told) { r.statements[account{r.plan.held[0].participant, silentPeriod}].PenaltyUcoin++ }},
 	{"second version", func(r *told) { r.bills()[account{r.plan.held[0].participant, silentPeriod}][1].Version = 3 }},
+	{"it moved", func(r *told) { r.misreadBills(misreadPeriod)[0].ExportWh++ }},
+	{"made whole with 7, then 1 ucoin", func(r *told) { r.misreadBills(misreadPeriod)[1].MakeWholePaidUcoin = 1 }},
+	{"outcomes 0 and 0 became 0 and -10", func(r *told) { r.misreadBills(misreadPeriod + 1)[1].Outcome = -10 }},
+	{"they have 2 and 1", func(r *told) {
+		for i := range r.moments {
+			r.moments[i].events = slices.DeleteFunc(r.moments[i].events, func(e proto.Message) bool {
+				made, ok := e.(*settlementv1.StatementMade)
+				return ok && made.Statement.Version == 2 && made.Statement.Period == r.start(misreadPeriod+1)
+			})
+		}
+		r.statements[account{r.plan.misread[0].participant, misreadPeriod + 1}].ExportWh -= r.plan.misread[0].wh
+	}},
 	{"waited in period 5 without a match", func(r *told) { r.delay(account{r.stranger(), latePeriod}, r.start(latePeriod+2)+100) }},
 	{"the silent one is charged one violation", func(r *told) { r.statements[account{r.stranger(), 3}].Outcome = -10 }},
+}
+
+// misreadBills are the statements of a period of whose register was wrong.
+func (r *told) misreadBills(period int) []bill {
+	return r.bills()[account{r.plan.misread[0].participant, period}]
 }
 
 // stranger is somebody who neither trades nor is cast.

@@ -22,6 +22,7 @@ func (d *driver) trade(ctx context.Context) error {
 	if err := d.chooseFirstPeriod(ctx); err != nil {
 		return err
 	}
+	d.awaitCorrections()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
@@ -220,7 +221,7 @@ func (d *driver) readAll(ctx context.Context) error {
 			}
 			m.sequence++
 			reading := &meteringv1.Reading{
-				Meter: m.meter, Sequence: m.sequence, TimeMs: at, ImportWh: m.imported, ExportWh: m.exported,
+				Meter: m.meter, Sequence: m.sequence, TimeMs: at, ImportWh: m.imported, ExportWh: m.exported - d.plan.misses(n, i),
 				Quality: meteringv1.Quality_QUALITY_MEASURED,
 			}
 			if err := d.gateways[m.gateway].SignReading(d.sender.ChainID, reading); err != nil {
@@ -241,6 +242,9 @@ func (d *driver) readAll(ctx context.Context) error {
 		})
 		if err != nil {
 			return fmt.Errorf("readings of %d: %w", at, err)
+		}
+		if err := d.correct(ctx, i); err != nil {
+			return fmt.Errorf("corrections at %d: %w", at, err)
 		}
 	}
 	return nil

@@ -58,6 +58,9 @@ func (o *options) bill(cmd *cobra.Command, f billFlags) error {
 	if f.proof && f.csv {
 		return usage("--csv: expected only one of it and --proof")
 	}
+	if f.csv && o.json() {
+		return usage("--csv: expected only one of it and --output json")
+	}
 	if f.proof && f.byMonth {
 		return usage("--by-month: expected only one of it and --proof")
 	}

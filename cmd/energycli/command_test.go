@@ -252,6 +252,7 @@ func TestFailures(t *testing.T) {
 		{"bill --account member0 --from noon", exitUsage, "--from: expected a time"},
 		{"bill --account member0 --from 2000 --to 1000", exitUsage, "--to: "},
 		{"bill --account member0 --proof --csv", exitUsage, "--csv: "},
+		{"bill --account member0 --csv --output json", exitUsage, "--csv: expected only one of it and --output json"},
 		{"reading", exitUsage, "--meter: "},
 		{"reading --meter none", exitRejected, "code metering/"},
 		{"reading --meter meter-member0", exitError, "no such signed reading"},

@@ -20,6 +20,7 @@ type arrival struct {
 	// matches by id, and s_k or g_k of each; of s_k what the meter shows
 	// (certificates).
 	matches          []*matchingv1.Match
+	ids              []protocol.ID
 	parts, certified []int64
 	selling          bool
 	params           *registryv1.Params
@@ -39,7 +40,7 @@ func (a *arrival) alone() bool { return len(a.Component) == 0 && !a.Estimated }
 
 // place is where an account's matches have one.
 func (a *arrival) place(match []byte) (int, bool) {
-	return slices.BinarySearchFunc(a.matches, match, func(m *matchingv1.Match, id []byte) int { return bytes.Compare(m.Id, id) })
+	return slices.BinarySearchFunc(a.ids, match, func(id protocol.ID, match []byte) int { return bytes.Compare(id[:], match) })
 }
 
 // settle notes that a match became a trade.
@@ -180,11 +181,12 @@ func (a *arrival) measure(ctx *module.Ctx, energy *meteringv1.Energy) (err error
 	obligations := make([]obligation, len(a.matches))
 	for i, match := range a.matches {
 		obligations[i] = obligation{match.EnergyWh, match.LossPpm}
+		a.ids = append(a.ids, protocol.ID(match.Id))
 	}
 	if a.parts, err = measure(ctx, a.params, a.Tally, energy, a.selling, obligations); err != nil {
 		return err
 	}
-	a.certified, err = certifyExport(ctx.Store, a.Tally, a.selling, a.parts)
+	a.certified, err = certifyExport(ctx.Store, a.params, a.Tally, a.selling, a.parts)
 	return err
 }
 

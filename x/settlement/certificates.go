@@ -11,17 +11,18 @@ import (
 	"github.com/energyd/energyd/units"
 	"github.com/energyd/energyd/x/metering"
 	"github.com/energyd/energyd/x/origin"
+	"github.com/energyd/energyd/x/registry"
 )
 
 // certifyExport takes down as what an account's export is certified, and returns
 // what its meter shows of each match: what the tolerance made up for was not
 // measured.
-func certifyExport(r state.Reader, tally *settlementv1.Tally, selling bool, parts []int64) ([]int64, error) {
+func certifyExport(r state.Reader, params *registryv1.Params, tally *settlementv1.Tally, selling bool, parts []int64) ([]int64, error) {
 	none := make([]int64, len(parts))
 	if tally.Estimated || tally.ExportWh == 0 {
 		return none, nil
 	}
-	tally.CertifiedType = certifiedType(r, tally.Account, tally.Period)
+	tally.CertifiedType = certifiedType(r, params, tally.Account, tally.Period)
 	if !selling || tally.CertifiedType == 0 {
 		return none, nil
 	}
@@ -42,8 +43,8 @@ func meteredParts(exportWh int64, parts []int64) ([]int64, error) {
 // not certified or they differ: registers are the account's, and do not say which
 // of its meters the energy came from. Meters that only measure consumption have
 // no type and do not count. It is storage for an account that has a stock.
-func certifiedType(r state.Reader, account []byte, period int64) registryv1.EnergyType {
-	if hasStock(r, account, period) {
+func certifiedType(r state.Reader, params *registryv1.Params, account []byte, period int64) registryv1.EnergyType {
+	if hasStock(r, params, account, period) {
 		return ofStorage
 	}
 	var found registryv1.EnergyType
@@ -142,7 +143,7 @@ func (w *resettlement) recertify(seller, buyer *party, trade *settlementv1.Trade
 	if seller.Estimated || buyer.Estimated || trade.SellerMissing || trade.BuyerMissing {
 		return nil
 	}
-	energyType := certifiedType(w.ctx.Store, seller.Account, w.period.Period)
+	energyType := certifiedType(w.ctx.Store, registry.ParamsAt(w.ctx.Store, w.period.Period), seller.Account, w.period.Period)
 	if !origin.Certified(energyType) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
@@ -94,7 +95,7 @@ func (b *block) termsAt(ctx *module.Ctx, period int64) []*settlementv1.ContractT
 		}
 		t := &settlementv1.ContractTerms{
 			Contract: c.Id, Period: period, Seller: c.Seller, Buyer: c.Buyer, PriceUcoinPerKwh: c.PriceUcoinPerKwh,
-			Priority: c.Priority, Rank: c.Rank, LossPpm: loss, Environment: environmentOf(ctx.Store, c.Seller, period),
+			Priority: c.Priority, Rank: c.Rank, LossPpm: loss, Environment: environmentOf(ctx.Store, params, c.Seller, period),
 			FeeUcoinPerKwh: params.FeeUcoinPerKwh + fees.Between(from, to), // both bounded
 		}
 		if fee := fees.Between(from, to); fee > 0 {
@@ -112,8 +113,8 @@ func nodeOf(r state.Reader, account []byte) string {
 
 // environmentOf is the environmental index of what an account exports: that of its
 // stock, or the least of its billing meters', which a contract does not tell apart.
-func environmentOf(r state.Reader, account []byte, period int64) int64 {
-	if hasStock(r, account, period) {
+func environmentOf(r state.Reader, params *registryv1.Params, account []byte, period int64) int64 {
+	if hasStock(r, params, account, period) {
 		return origin.Environment(r, protocol.Address(account), 1)
 	}
 	index := int64(0)

@@ -36,8 +36,8 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 	for i, trade := range matched {
 		obligations[i] = obligation{trade.ContractedWh, trade.LossPpm}
 	}
-	tally := &settlementv1.Tally{}
-	parts, err := measure(ctx, registry.ParamsAt(ctx.Store, energy.Period), tally, energy, selling, obligations)
+	tally, params := &settlementv1.Tally{}, registry.ParamsAt(ctx.Store, energy.Period)
+	parts, err := measure(ctx, params, tally, energy, selling, obligations)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func settleLate(ctx *module.Ctx, energy *meteringv1.Energy) error {
 			return err
 		}
 	}
-	if err := keepStock(ctx, statement, false); err != nil { // as late registers certify nothing
+	if err := keepStock(ctx, params, statement, false); err != nil { // as late registers certify nothing
 		return err
 	}
 	missing.Delete(ctx.Store, missingKey(energy.Account, energy.Period))

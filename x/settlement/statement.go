@@ -73,7 +73,7 @@ func closeAccount(ctx *module.Ctx, params *registryv1.Params, period *settlement
 		return err
 	}
 	if !statement.Missing {
-		if err := keepStock(ctx, statement, !statement.Estimated); err != nil {
+		if err := keepStock(ctx, params, statement, !statement.Estimated); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,8 @@ const ofStorage = registryv1.EnergyType_ENERGY_TYPE_STORAGE
 // hasStock says whether a stock is kept of what an account imports and exports:
 // all of its billing meters are of storage. Beside one that only consumes nobody
 // knows what of its import was charged.
-func hasStock(r state.Reader, account []byte, period int64) bool {
-	if registry.ParamsAt(r, period).StorageEfficiencyPpm == 0 {
+func hasStock(r state.Reader, params *registryv1.Params, account []byte, period int64) bool {
+	if params.StorageEfficiencyPpm == 0 {
 		return false
 	}
 	meters := metering.BillingMeters(r, protocol.Address(account), period)
@@ -67,14 +67,13 @@ func deliveriesOfStock(trade *settlementv1.Trade) []origin.Delivery {
 // takes out of it what it discharged beyond what trades took. If it is certified,
 // certificates are cancelled that the account holds by now, those of its purchases
 // in the period included.
-func keepStock(ctx *module.Ctx, statement *settlementv1.Statement, certified bool) error {
-	if !hasStock(ctx.Store, statement.Account, statement.Period) {
+func keepStock(ctx *module.Ctx, params *registryv1.Params, statement *settlementv1.Statement, certified bool) error {
+	if !hasStock(ctx.Store, params, statement.Account, statement.Period) {
 		return nil
 	}
 	account := protocol.Address(statement.Account)
-	efficiency := registry.ParamsAt(ctx.Store, statement.Period).StorageEfficiencyPpm
 	var err error
-	if statement.CertificatesStoredWh, err = origin.Charge(ctx, account, statement.ImportWh, efficiency, certified); err != nil {
+	if statement.CertificatesStoredWh, err = origin.Charge(ctx, account, statement.ImportWh, params.StorageEfficiencyPpm, certified); err != nil {
 		return err
 	}
 	var sums adder
@@ -96,11 +95,11 @@ func keepStock(ctx *module.Ctx, statement *settlementv1.Statement, certified boo
 // correctStock changes an account's stock by what corrected registers say. What
 // trades took of it stays as it is, and so do the certificates of that.
 func correctStock(ctx *module.Ctx, statement *settlementv1.Statement, correction *meteringv1.Correction) error {
-	if !hasStock(ctx.Store, statement.Account, statement.Period) {
+	params := registry.ParamsAt(ctx.Store, statement.Period)
+	if !hasStock(ctx.Store, params, statement.Account, statement.Period) {
 		return nil
 	}
-	account := protocol.Address(statement.Account)
-	efficiency := registry.ParamsAt(ctx.Store, statement.Period).StorageEfficiencyPpm
+	account, efficiency := protocol.Address(statement.Account), params.StorageEfficiencyPpm
 	var sums adder
 	if correction.ImportWh > 0 {
 		cancelled, err := origin.Charge(ctx, account, correction.ImportWh, efficiency, !statement.Estimated)
