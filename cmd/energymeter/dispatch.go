@@ -50,10 +50,13 @@ func dispatchStatusCommand() *cobra.Command {
 	return cmd
 }
 
+// toTheMinute is as exact as the status file is.
+const toTheMinute = "2006-01-02T15:04Z07:00"
+
 func printDispatch(out io.Writer, status *gateway.DispatchStatus) error {
 	schedule := "none"
 	if !status.PlanOf.IsZero() {
-		schedule = "of " + status.PlanOf.Format(time.RFC3339)
+		schedule = "of " + status.PlanOf.Format(toTheMinute)
 	}
 	if status.Problem != "" {
 		schedule += ", not renewed: " + status.Problem
@@ -63,7 +66,7 @@ func printDispatch(out io.Writer, status *gateway.DispatchStatus) error {
 		device := status.Devices[name]
 		set := "not known"
 		if device.Set != nil {
-			set = fmt.Sprintf("%d W, written at %s", device.Set.PowerW, device.WrittenAt.Format(time.RFC3339))
+			set = fmt.Sprintf("%d W, written at %s", device.Set.PowerW, device.WrittenAt.Format(toTheMinute))
 		}
 		if device.Reason != "" {
 			device.Outcome += ": " + device.Reason

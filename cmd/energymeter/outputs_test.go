@@ -148,10 +148,10 @@ func TestDispatchStatusCommand(t *testing.T) {
 "duties":[{"period":1774008000000,"version":3,"power_w":-200},{"period":1774008900000,"version":3,"power_w":5,"command":{"number":8,"switch":"OFF","reason":"work"}}]},
 "c":{"outcome":"failed","reason":"no answer"}}}`)
 	out, code, text := try(t.Context(), "dispatch", "status", "--home", home)
-	want := `schedule          of 2026-03-20T12:00:00Z, not renewed: no route
+	want := `schedule          of 2026-03-20T12:00Z, not renewed: no route
 acknowledgements  2 wait
 b
-  set      1500 W, written at 2026-03-20T12:01:00Z
+  set      1500 W, written at 2026-03-20T12:01Z
   outcome  limited: its power changes step by step
   planned  2026-03-20T12:00:00Z  -200 W (schedule, version 3)
   planned  2026-03-20T12:15:00Z  switch off (command 8, "work")

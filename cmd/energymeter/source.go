@@ -135,6 +135,8 @@ func openMQTT(m gateway.Meter) (device.Source, error) {
 	})
 }
 
-func openCSV(m gateway.Meter) (device.Source, error) { return replay.Open(m.File, m.MaxAge, time.Now) }
+func openCSV(m gateway.Meter) (device.Source, error) {
+	return replay.New(m.File, m.MaxAge, time.Now), nil
+}
 
 var errLooseFile = errors.New("others may read it: expected mode 0600")

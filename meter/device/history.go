@@ -19,7 +19,9 @@ type Limits struct {
 // History judges the snapshots of one meter in the order of time. It compares
 // with the last that it found Measured or after a Gap, so a meter whose
 // registers went back stays so until somebody looks at it and starts a new
-// History: which of the two values is right nobody can tell from here.
+// History: which of the two values is right nobody can tell from here. A snapshot
+// may come again and is judged as before: a meter that speaks by itself says
+// something new less often than it is polled.
 type History struct {
 	limits Limits
 	last   Snapshot
@@ -67,7 +69,7 @@ func (h *History) compare(now Snapshot) (Quality, error) {
 	switch {
 	case now.Serial != last.Serial:
 		return Replaced, fmt.Errorf("the meter's serial number is %q, it was %q", now.Serial, last.Serial)
-	case elapsed <= 0:
+	case elapsed < 0, elapsed == 0 && (now.ImportWh != last.ImportWh || now.ExportWh != last.ExportWh):
 		return ClockWentBack, fmt.Errorf("the clock shows %v, it had shown %v", now.At.UTC(), last.At.UTC())
 	}
 	for _, r := range []struct {

@@ -29,6 +29,8 @@ func TestHistory(t *testing.T) {
 		{"no roll-over known", []Snapshot{with(at(0, 999990, 0), func(s *Snapshot) { s.RolloverWh = 0 }), at(1, 10, 0)}, []Quality{Measured, WentBack}},
 		{"replaced", []Snapshot{at(0, 5, 0), with(at(1, 6, 0), func(s *Snapshot) { s.Serial = "B2" })}, []Quality{Measured, Replaced}},
 		{"the clock went back", []Snapshot{at(9, 5, 0), at(8, 6, 0), at(9, 6, 0), at(10, 6, 0)}, []Quality{Measured, ClockWentBack, ClockWentBack, Measured}},
+		{"the same again", []Snapshot{at(9, 5, 0), at(9, 5, 0), at(10, 6, 0), at(10, 6, 0)}, []Quality{Measured, Measured, Measured, Measured}},
+		{"two values at one time", []Snapshot{at(9, 5, 0), at(9, 5, 1), at(9, 6, 0)}, []Quality{Measured, ClockWentBack, ClockWentBack}},
 		{"gap, and on", []Snapshot{at(0, 5, 0), at(61, 6, 0), at(62, 7, 0)}, []Quality{Measured, Gap, Measured}},
 		{"standing still under load", []Snapshot{at(0, 5, 0), at(9, 5, 0), at(10, 5, 0), at(11, 5, 0), at(12, 6, 0)}, []Quality{Measured, Measured, Stale, Stale, Measured}},
 		{"standing still without", []Snapshot{at(0, 5, 0), with(at(30, 5, 0), func(s *Snapshot) { s.PowerW = 0 }), at(39, 5, 0)}, []Quality{Measured, Measured, Measured}},

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/energyd/energyd/meter/modbus"
 )
@@ -49,8 +50,11 @@ type check struct {
 //go:embed maps/*.yaml
 var embedded embed.FS
 
-// Maps returns the maps that are built in, by model.
-func Maps() ([]*Map, error) {
+// Maps returns the maps that are built in, by model. They are shared: a gateway
+// has many meters of a model.
+var Maps = sync.OnceValues(readMaps)
+
+func readMaps() ([]*Map, error) {
 	names, err := fs.Glob(embedded, "maps/*.yaml")
 	if err != nil {
 		return nil, err

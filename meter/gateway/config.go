@@ -1,7 +1,11 @@
 package gateway
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +14,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/energyd/energyd/client"
+	"github.com/energyd/energyd/meter/device"
 	"github.com/energyd/energyd/meter/dispatch"
+	"github.com/energyd/energyd/meter/mqtt"
 	"github.com/energyd/energyd/meter/spool"
 	"github.com/energyd/energyd/protocol"
 )
@@ -50,7 +56,8 @@ type Meter struct {
 	Source string
 	// URL of the bus or the broker.
 	URL string
-	// Unit and Model of a Modbus device.
+	// Unit and Model of a Modbus device; a map in a file relative to the
+	// configuration's folder.
 	Unit  int
 	Model string
 	// File of a CSV replay, relative to the configuration's folder.
@@ -149,6 +156,9 @@ func ReadConfig(path string) (*Config, error) {
 	for i := range config.Meters {
 		m := &config.Meters[i]
 		m.File, m.PasswordFile = within(folder, m.File), within(folder, m.PasswordFile)
+		if strings.HasSuffix(m.Model, ".yaml") {
+			m.Model = within(folder, m.Model)
+		}
 	}
 	return config, nil
 }
@@ -164,12 +174,19 @@ func within(folder, path string) string {
 }
 
 func parseConfig(file string, data []byte) (*Config, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
+	var document, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	if err := documents.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(file, err)
+	}
+	switch err := documents.Decode(&second); {
+	case err == nil:
+		return nil, &ConfigError{file, second.Line, "", "expected one document, got a second one"}
+	case !errors.Is(err, io.EOF):
 		return nil, syntaxError(file, err)
 	}
 	c := &Config{Poll: defaultPoll, Batch: defaultBatch, SpoolBytes: spool.DefaultMaxBytes, Key: "gateway", Discover: true}
-	d := decoder{file}
+	d := decoder{file, make(map[string]string)}
 	if len(document.Content) != 1 {
 		return nil, &ConfigError{file, 1, "", "expected a mapping with chain_id, nodes and meters, got nothing"}
 	}
@@ -256,11 +273,36 @@ func (d decoder) meter(n *yaml.Node, path string, m *Meter) error {
 		return err
 	}
 	m.Step, m.RatingW = int64(max(step, 1)), int64(rating)
-	return d.require(n, path, required[m.Source]...)
+	if err := d.require(n, path, required[m.Source]...); err != nil {
+		return err
+	}
+	at := func(name string, err error) error {
+		if err == nil {
+			return nil
+		}
+		return &ConfigError{d.file, lineOf(n, name), join(path, name), err.Error()}
+	}
+	switch m.Source {
+	case "modbus":
+		return errors.Join(at("url", d.checkBus(m.URL)), at("model", checkModel(m.Model)))
+	case "mqtt":
+		return at("url", mqtt.CheckURL(m.URL))
+	}
+	return nil
+}
+
+// checkModel looks for the map of a model; one in a file is read when the meter
+// is opened.
+func checkModel(model string) error {
+	if model == "sunspec" || strings.HasSuffix(model, ".yaml") {
+		return nil
+	}
+	_, err := device.FindMap(model)
+	return err
 }
 
 func checkListen(address string) error {
-	if !strings.Contains(address, ":") {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return fmt.Errorf("expected HOST:PORT, got %q", address)
 	}
 	return nil

@@ -40,6 +40,10 @@ func TestConfig(t *testing.T) {
 	if m := c.Meters[0]; m.Unit != 7 || m.Timeout != defaultTimeout || m.EnergyUnit != "kWh" {
 		t.Errorf("%+v", m)
 	}
+	must(t, os.WriteFile(path, []byte(strings.Replace(goodConfig, "eastron-sdm630", "own.yaml", 1)), 0o640))
+	if own, err := ReadConfig(path); err != nil || own.Meters[0].Model != filepath.Join(filepath.Dir(path), "own.yaml") {
+		t.Errorf("a map of one's own: %+v, %v", own, err)
+	}
 	if m := c.Meters[2]; m.File != filepath.Join(filepath.Dir(path), "m3.csv") || c.Meters[1].EnergyUnit != "Wh" {
 		t.Errorf("%+v", m)
 	}
@@ -71,6 +75,14 @@ func TestConfigRefuses(t *testing.T) {
 		{"source", "source: csv", "source: cvs", `c.yaml:18: meters[2].source: expected modbus, mqtt, csv, got "cvs"`},
 		{"without a model", "    model: eastron-sdm630\n", "", "c.yaml:7: meters[0].model: missing"},
 		{"without a topic", "    topic: a/b\n", "", "meters[1].topic: missing"},
+		{"no address", "tcp://127.0.0.1:502", "tcp:/127.0.0.1:502", "c.yaml:9: meters[0].url: expected tcp://HOST:PORT, got"},
+		{"no model", "eastron-sdm630", "eastron-sdm63", "c.yaml:10: meters[0].model: expected one of abb-b23"},
+		{"no broker", "tcp://127.0.0.1:1883", "mqtt://127.0.0.1", "c.yaml:14: meters[1].url: expected tcp://HOST:PORT or ssl"},
+		{
+			"two URLs of one bus", "  - {name: m-3, source: csv, file: m3.csv}",
+			"  - {name: m-3, source: modbus, model: sunspec, url: \"tcp://127.0.0.1:502?timeout=2s\"}",
+			`c.yaml:18: meters[2].url: expected "tcp://127.0.0.1:502" as before`,
+		},
 		{"a topic of many", "a/b", "a/#", "c.yaml:15: meters[1].topic: expected the topic of one meter"},
 		{"the same meter", "m-2", "m-1", "c.yaml:12: meters[1].name: expected each meter once"},
 		{"a bad name", "m-2", "M 2", "c.yaml:12: meters[1].name"},
@@ -78,6 +90,8 @@ func TestConfigRefuses(t *testing.T) {
 		{"empty value", "poll: 5s", "poll:", "c.yaml:5: poll: expected a duration"},
 		{"a unit of energy", "energy_unit: Wh", "energy_unit: MWh", "c.yaml:17: meters[1].energy_unit: expected Wh, kWh"},
 		{"batch", "poll: 5s", "batch: 1001", "c.yaml:5: batch: expected a whole number from 1 to 1000"},
+		{"a second document", "poll: 5s", "poll: 5s\n---", "c.yaml:6: expected one document"},
+		{"listen without a host", "poll: 5s", "listen: \"9464:x:y\"", "c.yaml:5: listen: expected HOST:PORT"},
 		{"listen", "poll: 5s", "listen: here", "c.yaml:5: listen: expected HOST:PORT"},
 		{"a meter that is none", "  - {name: m-3, source: csv, file: m3.csv}", "  - m-3", "c.yaml:18: meters[2]: expected fields"},
 		{"alias", "model: eastron-sdm630", "model: *x", "c.yaml"},

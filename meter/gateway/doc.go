@@ -56,7 +56,10 @@
 // chain knows of a swap (MsgSwapMeter) after its last reading. Nothing is signed
 // before the clock shows 2020, and nothing at or before the time of the meter's
 // last reading: when the clock was set back, the meter waits until it has passed
-// that time again.
+// that time again. A meter's own time may be 30 s ahead of the clock, as the chain
+// allows. A reading that the chain refused as implausible or as of the future is
+// none to compare with: if the registers or the clock fall back after it, the next
+// snapshot is signed, and the chain compares it with what it has.
 //
 // # What the chain refuses
 //

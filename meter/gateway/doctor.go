@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -68,6 +69,9 @@ func (d *doctor) add(what string, err error, found string, args ...any) {
 
 func (d *doctor) spool() {
 	status, _, err := spool.Inspect(SpoolDir(d.options.Home))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // the first run makes it
+	}
 	if err == nil && status.Bytes > d.config.SpoolBytes*9/10 {
 		err = fmt.Errorf("%d of %d bytes are used: raise spool_mib, or see why readings wait", status.Bytes, d.config.SpoolBytes)
 	}
@@ -216,7 +220,7 @@ func (d *doctor) account(ctx context.Context, c *client.Client) {
 	case !slices.Contains(answer.Account.Roles, registryv1.Role_ROLE_GATEWAY):
 		err = errors.New("it lacks the role gateway")
 	}
-	d.add("account "+d.address.String(), err, "active, with %d meters", len(answer.Meters))
+	d.add("account "+d.address.String(), err, "an active gateway")
 }
 
 func (d *doctor) bound(ctx context.Context, c *client.Client, m Meter) {

@@ -184,6 +184,7 @@ func TestNeverSigned(t *testing.T) {
 		{name: "jumped", edit: func(s *device.Snapshot) { s.ImportWh *= 1000 }},
 		{name: "another device", edit: func(s *device.Snapshot) { s.Serial = "other" }},
 		{name: "a clock that was never set", edit: func(s *device.Snapshot) { s.At = time.UnixMilli(5000) }},
+		{name: "a time to come", edit: func(s *device.Snapshot) { s.At = s.At.Add(time.Minute) }},
 		{name: "a clock that was set back", edit: func(s *device.Snapshot) { s.At = s.At.Add(-time.Hour) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

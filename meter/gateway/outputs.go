@@ -49,7 +49,7 @@ func (d decoder) device(n *yaml.Node, path string, o *dispatch.Output) error {
 	var out, in, ramp, safe int
 	err := d.mapping(n, path, fields{
 		"name":           text(&o.Name, protocol.CheckName),
-		"url":            text(&o.URL, checkBus),
+		"url":            text(&o.URL, d.checkBus),
 		"unit":           whole(&o.Unit, 1, 247),
 		"timeout":        duration(&o.Timeout, 50*time.Millisecond, time.Minute),
 		"max_out_w":      whole(&out, 0, maxPowerW),
@@ -89,9 +89,18 @@ func lineOf(n *yaml.Node, name string) int {
 	return n.Line
 }
 
-func checkBus(url string) error {
-	_, err := modbus.ParseAddress(url)
-	return err
+// checkBus demands one URL for each bus: two connections to one line would
+// disturb each other, and many a device takes only one.
+func (d decoder) checkBus(url string) error {
+	address, err := modbus.ParseAddress(url)
+	if err != nil {
+		return err
+	}
+	if known, ok := d.buses[address.String()]; ok && known != url {
+		return fmt.Errorf("expected %q as before: it is the same bus", known)
+	}
+	d.buses[address.String()] = url
+	return nil
 }
 
 // register reads a register with a power. Only one for both directions says

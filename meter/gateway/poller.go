@@ -102,24 +102,50 @@ func (p *poller) judge(snapshot device.Snapshot) (device.Snapshot, error) {
 	if snapshot.At.Before(firstCredible) {
 		return snapshot, &device.QualityError{Quality: device.ClockWentBack, Err: fmt.Errorf("the clock shows %v: it was never set", snapshot.At.UTC())}
 	}
+	if ahead := snapshot.At.Sub(p.now()); ahead > clockSlack {
+		return snapshot, &device.QualityError{Quality: device.OutOfRange, Err: fmt.Errorf("the meter's time is %v ahead of the gateway's clock", ahead.Round(time.Second))}
+	}
 	if p.history == nil {
 		p.history = p.begin(snapshot)
 	}
-	return p.history.Judge(snapshot)
+	judged, err := p.history.Judge(snapshot)
+	if fellBack[device.QualityOf(err)] && neverOnChain[p.spool.LastRefused(p.meter.Name)] {
+		p.log.Info("the chain refused the value that the meter is compared with; it is compared anew", "meter", p.meter.Name)
+		p.startOver()
+		return p.history.Judge(snapshot)
+	}
+	return judged, err
+}
+
+// fellBack are the states that one reading which was far too high, or too late,
+// makes of all that follow.
+var fellBack = map[device.Quality]bool{device.WentBack: true, device.RolledOver: true, device.ClockWentBack: true}
+
+// neverOnChain are the refusals of readings that were far too high, or too late:
+// nothing that follows has to fit to them. The chain compares it with what it has.
+var neverOnChain = map[string]bool{"metering/implausible": true, "metering/future_time": true}
+
+// startOver begins a new history, with a reading at once.
+func (p *poller) startOver() {
+	p.history = device.NewHistory(p.limits(), nil)
+	p.lastMs = 0
+}
+
+func (p *poller) limits() device.Limits {
+	return device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}
 }
 
 // begin starts a meter's history at its latest reading that was signed.
 func (p *poller) begin(now device.Snapshot) *device.History {
-	limits := device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}
 	last := p.spool.Last(p.meter.Name)
 	if last == nil {
-		return device.NewHistory(limits, nil)
+		return device.NewHistory(p.limits(), nil)
 	}
 	serial, known := p.serials.get(p.meter.Name)
 	if !known {
 		serial = now.Serial
 	}
-	return device.NewHistory(limits, &device.Snapshot{
+	return device.NewHistory(p.limits(), &device.Snapshot{
 		ImportWh: last.ImportWh, ExportWh: last.ExportWh, StepWh: now.StepWh, RolloverWh: now.RolloverWh,
 		Quality: device.Measured, At: time.UnixMilli(last.TimeMs), Serial: serial,
 	})
@@ -131,7 +157,7 @@ func (p *poller) swapped(atMs int64) {
 		return
 	}
 	p.log.Info("the chain knows of the meter's swap", "meter", p.meter.Name)
-	p.history = device.NewHistory(device.Limits{RatingW: p.meter.RatingW, StaleAfter: p.meter.StaleAfter}, nil)
+	p.history = device.NewHistory(p.limits(), nil)
 }
 
 // due says whether the first reading of an interval, or of a period, is still

@@ -120,7 +120,11 @@ func (g *Gateway) follow(ctx context.Context) {
 				at++
 			}
 			if news := g.state.planned(err); news && ctx.Err() == nil {
-				g.log.Warn("renewing the schedule", "error", err)
+				if err == nil {
+					g.log.Info("the schedule is renewed again")
+				} else {
+					g.log.Warn("the schedule is not renewed", "error", err)
+				}
 			}
 			g.refuseStrangers(refused)
 			due = time.Now().Add(planPause(devices))

@@ -15,7 +15,11 @@ import (
 
 // decoder reads YAML so that each mistake is reported with file, line and
 // field.
-type decoder struct{ file string }
+type decoder struct {
+	file string
+	// buses are the URLs of Modbus buses seen so far, by where they lead.
+	buses map[string]string
+}
 
 // field reads the value of one field. Its error says what was expected; a
 // *ConfigError knows its place already.

@@ -52,7 +52,7 @@ var errNothingYet = errors.New("no message yet")
 func CheckURL(text string) error {
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Port() == "" || parsed.Scheme != "tcp" && parsed.Scheme != "ssl" || parsed.User != nil {
-		return fmt.Errorf("url: expected tcp://HOST:PORT or ssl://HOST:PORT, got %q", text)
+		return fmt.Errorf("expected tcp://HOST:PORT or ssl://HOST:PORT, got %q", text)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func CheckURL(text string) error {
 // it does, reads fail.
 func Open(o Options) (*Source, error) {
 	if err := CheckURL(o.URL); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("url: %w", err)
 	}
 	s := &Source{options: o, err: errNothingYet}
 	settings := paho.NewClientOptions().AddBroker(o.URL).SetCleanSession(true).SetOrderMatters(true).
@@ -99,8 +99,10 @@ func (s *Source) Read(context.Context) (device.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
-		quality := device.QualityOf(s.err)
-		return device.Snapshot{Quality: quality}, &device.QualityError{Quality: quality, Err: s.err}
+		if known, ok := errors.AsType[*device.QualityError](s.err); ok {
+			return device.Snapshot{Quality: known.Quality}, known
+		}
+		return device.Snapshot{Quality: device.Unreachable}, &device.QualityError{Quality: device.Unreachable, Err: s.err}
 	}
 	if age := s.options.Now().Sub(s.snapshot.At); age > s.options.MaxAge {
 		return device.Snapshot{Quality: device.Stale}, &device.QualityError{

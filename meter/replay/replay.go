@@ -40,10 +40,10 @@ type Source struct {
 	rows   []device.Snapshot
 }
 
-// Open reads a file.
-func Open(path string, maxAge time.Duration, now func() time.Time) (*Source, error) {
-	s := &Source{path: path, maxAge: maxAge, now: now}
-	return s, s.load()
+// New returns the source of a file, which is first opened when it is read: one
+// that is missing or broken must not keep a gateway's other meters from starting.
+func New(path string, maxAge time.Duration, now func() time.Time) *Source {
+	return &Source{path: path, maxAge: maxAge, now: now}
 }
 
 // load reads the file again if it was changed.

@@ -18,12 +18,12 @@ const file = `time_ms,import_wh,export_wh,power_w,serial
 
 func TestReplay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.csv")
-	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var now time.Time
-	s, err := Open(path, 5*time.Second, func() time.Time { return now })
-	if err != nil {
+	s := New(path, 5*time.Second, func() time.Time { return now })
+	if _, err := s.Read(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("before there is a file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {

@@ -32,6 +32,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -42,7 +43,7 @@ import (
 // Errors of the spool.
 var (
 	// ErrFull: there is no room. Nothing was appended.
-	ErrFull = errors.New("spool full: readings wait for the chain and none of them may be dropped; free room on the disk or raise spool.max_bytes")
+	ErrFull = errors.New("spool full: readings wait for the chain and none of them may be dropped; free room on the disk or raise spool_mib")
 	// ErrInUse: another process writes.
 	ErrInUse = errors.New("another process uses this spool")
 )
@@ -325,6 +326,19 @@ func (s *Spool) Refused() []Refused {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Refused(nil), s.refused.entries...)
+}
+
+// LastRefused returns the code with which the latest reading of a meter was set
+// aside, empty if it was not.
+func (s *Spool) LastRefused(meter string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range slices.Backward(s.refused.entries) {
+		if last := s.last[meter]; r.Reading.Meter == meter && r.Reading.Sequence == last.Sequence {
+			return r.Code
+		}
+	}
+	return ""
 }
 
 // Retry puts readings that were set aside, and that choose picks, behind those

@@ -45,19 +45,24 @@ const endMark = 0xFFFF
 
 var bases = []uint16{0, 40000, 50000}
 
-// Discover finds the models of the device with an address on a bus.
+// Discover finds the models of the device with an address on a bus. A device may
+// refuse what lies at other places, or not answer at all.
 func Discover(ctx context.Context, bus device.Bus, unit byte) (*Device, error) {
+	var silent error
 	for _, base := range bases {
 		mark, err := read(ctx, bus, unit, base, 2)
-		if device.QualityOf(err) == device.Refused {
-			continue
-		}
 		if err != nil {
-			return nil, err
+			if device.QualityOf(err) != device.Refused && silent == nil {
+				silent = err
+			}
+			continue
 		}
 		if mark[0] == 0x5375 && mark[1] == 0x6E53 { // SunS
 			return walk(ctx, bus, unit, base+2)
 		}
+	}
+	if silent != nil {
+		return nil, silent
 	}
 	return nil, wrong("no SunSpec device: no mark SunS at 0, 40000 or 50000")
 }

@@ -3,6 +3,7 @@ package sunspec
 import (
 	"context"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,28 @@ func TestNoValue(t *testing.T) {
 		if device.QualityOf(err) != tc.want || got.Quality != tc.want || !strings.Contains(err.Error(), tc.words) || got.ImportWh != 0 || got.ExportWh != 0 {
 			t.Errorf("%s: got %+v, %v; want %v with %q", tc.name, got, err, tc.want, tc.words)
 		}
+	}
+}
+
+// silentBus does not answer where others refuse.
+type silentBus struct{ *registers }
+
+func (b silentBus) Read(ctx context.Context, unit byte, table modbus.Table, address, count uint16) ([]uint16, error) {
+	raw, err := b.registers.Read(ctx, unit, table, address, count)
+	if err != nil {
+		return nil, os.ErrDeadlineExceeded
+	}
+	return raw, nil
+}
+
+// TestSilentElsewhere: a device that does not answer at 0 is found at 40000; one
+// that answers nowhere is not there.
+func TestSilentElsewhere(t *testing.T) {
+	if _, err := read1(t, silentBus{deviceOf(40000, commonPart, meter203)}); err != nil {
+		t.Errorf("silent at 0: %v", err)
+	}
+	if s, err := read1(t, silentBus{&registers{base: 70000}}); s.Quality != device.Unreachable {
+		t.Errorf("silent everywhere: %v, %v", s.Quality, err)
 	}
 }
 
