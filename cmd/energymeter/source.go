@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -45,6 +46,14 @@ type busMeter struct {
 
 // Close closes the bus with the last that is on it.
 func (m busMeter) Close() error { return m.leave() }
+
+// Fits says whether the device is of the model, as far as that can be asked.
+func (m busMeter) Fits(ctx context.Context) error {
+	if known, ok := m.Source.(device.Fitter); ok {
+		return known.Fits(ctx)
+	}
+	return nil
+}
 
 func (b *buses) meter(m gateway.Meter) (device.Source, error) {
 	b.mu.Lock()

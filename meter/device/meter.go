@@ -124,6 +124,15 @@ func reason(err error) error {
 // returns nil if all is as expected; an error that is not of the bus says what
 // speaks against it.
 func (d *Meter) Fits(ctx context.Context) error {
+	if err := d.check(ctx); err != nil {
+		return err
+	}
+	_, err := d.Read(ctx)
+	return err
+}
+
+// check asks the unit for what the map's probe expects.
+func (d *Meter) check(ctx context.Context) error {
 	for _, c := range d.m.checks {
 		raw, err := d.block(ctx, c.block)
 		if err != nil {
@@ -137,8 +146,7 @@ func (d *Meter) Fits(ctx context.Context) error {
 			return &QualityError{WrongDevice, fmt.Errorf("%s at %#04x shows %s, expected %s to %s", c.name, c.at, short(n.value), short(c.from), short(c.to))}
 		}
 	}
-	_, err := d.Read(ctx)
-	return err
+	return nil
 }
 
 func short(v *big.Rat) string {

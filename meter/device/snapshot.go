@@ -15,6 +15,23 @@ type Source interface {
 	Read(ctx context.Context) (Snapshot, error)
 }
 
+// Fitter is a Source that can tell a device of another model, whose registers mean
+// something else.
+type Fitter interface {
+	Fits(ctx context.Context) error
+}
+
+// ReadNew reads a meter of which nobody has seen a value yet: one of another model
+// than said is an error.
+func ReadNew(ctx context.Context, source Source) (Snapshot, error) {
+	if known, ok := source.(Fitter); ok {
+		if err := known.Fits(ctx); err != nil {
+			return Snapshot{Quality: QualityOf(err)}, err
+		}
+	}
+	return source.Read(ctx)
+}
+
 // Snapshot is what a meter showed at one moment.
 type Snapshot struct {
 	// ImportWh and ExportWh are the cumulative registers, OBIS 1.8.0 and

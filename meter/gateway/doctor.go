@@ -13,6 +13,7 @@ import (
 	"github.com/energyd/energyd/client"
 	dispatchv1 "github.com/energyd/energyd/gen/energy/dispatch/v1"
 	registryv1 "github.com/energyd/energyd/gen/energy/registry/v1"
+	"github.com/energyd/energyd/meter/device"
 	"github.com/energyd/energyd/meter/dispatch"
 	"github.com/energyd/energyd/meter/spool"
 	"github.com/energyd/energyd/protocol"
@@ -115,7 +116,7 @@ func (d *doctor) meter(ctx context.Context, m Meter) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.config.timeout(m))
 	defer cancel()
-	snapshot, err := source.Read(ctx)
+	snapshot, err := device.ReadNew(ctx, source)
 	// A topic's first message may take a while.
 	for err != nil && m.Source == "mqtt" && pause(ctx, 100*time.Millisecond) {
 		snapshot, err = source.Read(ctx)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,14 +84,20 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 // open opens a gateway whose csv meters are the dials.
 func open(t testing.TB, home string, dials map[string]*dial) *Gateway {
 	t.Helper()
+	return openWith(t, home, func(m Meter) (device.Source, error) {
+		if d := dials[m.Name]; d != nil {
+			return d, nil
+		}
+		return nil, errors.New("no such dial")
+	})
+}
+
+// openWith is open with sources of another kind.
+func openWith(t testing.TB, home string, source Opener) *Gateway {
+	t.Helper()
 	g, err := New(Options{
 		Home: home, ConfigFile: filepath.Join(home, "energymeter.yaml"), Key: testkit.NewKey("gateway"), Log: quiet, Now: clockOf(began),
-		Open: map[string]Opener{"csv": func(m Meter) (device.Source, error) {
-			if d := dials[m.Name]; d != nil {
-				return d, nil
-			}
-			return nil, errors.New("no such dial")
-		}},
+		Open: map[string]Opener{"csv": source},
 	})
 	must(t, err)
 	t.Cleanup(func() { _ = g.Close() })
@@ -167,6 +174,40 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
+}
+
+// strange is a dial on which the model can be asked for.
+type strange struct {
+	*dial
+	is atomic.Bool
+}
+
+func (s *strange) Fits(context.Context) error {
+	if s.is.Load() {
+		return &device.QualityError{Quality: device.WrongDevice, Err: errors.New("another model")}
+	}
+	return nil
+}
+
+// TestAnotherModel: nothing is signed of a device that is not of its model, however
+// well its numbers look.
+func TestAnotherModel(t *testing.T) {
+	source := &strange{dial: &dial{now: clockOf(began)}}
+	source.is.Store(true)
+	home := t.TempDir()
+	writeConfig(t, home, []string{"tcp://127.0.0.1:1"}, "", "m")
+	g := openWith(t, home, func(Meter) (device.Source, error) { return source, nil })
+	run(t, g)
+	eventually(t, "its problem", func() bool {
+		h := g.Health()
+		return len(h.Problems) == 1 && strings.Contains(h.Problems[0], "another model")
+	})
+	time.Sleep(1200 * time.Millisecond)
+	if g.spool.Pending() != 0 {
+		t.Error("a reading was signed")
+	}
+	source.is.Store(false)
+	eventually(t, "a reading", func() bool { return g.spool.Pending() > 0 })
 }
 
 // TestNeverSigned: what is not measured is not signed, and the meter recovers

@@ -19,6 +19,9 @@ type poller struct {
 	meter  Meter
 	source device.Source
 
+	// known says that the device was found to be of its model, or has been read by
+	// it before.
+	known   bool
 	history *device.History
 	// lastMs is the time of the latest reading that was signed, 0 without one.
 	lastMs   int64
@@ -30,7 +33,7 @@ type poller struct {
 func (g *Gateway) newPoller(m Meter, source device.Source) *poller {
 	p := &poller{Gateway: g, meter: m, source: source, swaps: make(chan int64, 1)}
 	if last := g.spool.Last(m.Name); last != nil {
-		p.lastMs, p.sequence = last.TimeMs, last.Sequence
+		p.lastMs, p.sequence, p.known = last.TimeMs, last.Sequence, true
 	}
 	return p
 }
@@ -77,7 +80,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // poll reads the meter once and hands a reading on if one is due.
 func (p *poller) poll(ctx context.Context) {
 	reading, cancel := context.WithTimeout(ctx, p.config().timeout(p.meter))
-	snapshot, err := p.source.Read(reading)
+	snapshot, err := p.read(reading)
 	cancel()
 	if ctx.Err() != nil {
 		return
@@ -95,6 +98,17 @@ func (p *poller) poll(ctx context.Context) {
 	if err := p.sign(ctx, snapshot); err != nil && ctx.Err() == nil {
 		p.log.Error("a reading could not be kept; the next one includes its energy", "meter", p.meter.Name, "error", err)
 	}
+}
+
+// read reads the meter, the first time with a look at whether it is of its model:
+// the numbers of another one may look like energy.
+func (p *poller) read(ctx context.Context) (device.Snapshot, error) {
+	if p.known {
+		return p.source.Read(ctx)
+	}
+	snapshot, err := device.ReadNew(ctx, p.source)
+	p.known = err == nil
+	return snapshot, err
 }
 
 // judge compares a snapshot with those before it.

@@ -192,11 +192,15 @@ func (s *state) devicesNow() (map[string]dispatch.State, error) {
 const sendPatience = 15 * time.Minute
 
 // Health says how the gateway is. A meter whose value cannot be signed, or that
-// was not polled for three polls and a time-out, is a problem; refused readings
-// are shown but are not the gateway's illness.
+// was not polled for three polls and a time-out, is a problem, and so is one whose
+// latest reading the chain refused; older refusals are shown only.
 func (g *Gateway) Health() Health {
 	pending, refused := g.spool.Pending(), len(g.spool.Refused())
 	config := g.config()
+	lastRefused := make(map[string]string)
+	for _, m := range config.Meters {
+		lastRefused[m.Name] = g.spool.LastRefused(m.Name)
+	}
 	s := g.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,6 +220,8 @@ func (g *Gateway) Health() Health {
 			h.Problems = append(h.Problems, "meter "+m.Name+": last polled at "+found.PolledAt.UTC().Format(time.RFC3339))
 		case found.code != device.Measured && found.code != device.Gap:
 			h.Problems = append(h.Problems, "meter "+m.Name+": "+found.Reason)
+		case lastRefused[m.Name] != "":
+			h.Problems = append(h.Problems, "meter "+m.Name+": the chain refused its latest reading: "+lastRefused[m.Name])
 		}
 	}
 	for _, o := range config.Devices {

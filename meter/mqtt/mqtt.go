@@ -66,12 +66,34 @@ func Open(o Options) (*Source, error) {
 	s := &Source{options: o, err: errNothingYet}
 	settings := paho.NewClientOptions().AddBroker(o.URL).SetCleanSession(true).SetOrderMatters(true).
 		SetConnectRetry(true).SetConnectRetryInterval(2 * time.Second).SetMaxReconnectInterval(30 * time.Second).
-		SetConnectTimeout(10 * time.Second).SetUsername(o.User).SetPassword(o.Password)
-	settings.SetOnConnectHandler(func(c paho.Client) { c.Subscribe(o.Mapping.Topic, 1, s.receive) })
+		SetConnectTimeout(10 * time.Second).SetProtocolVersion(4).SetUsername(o.User).SetPassword(o.Password)
+	settings.SetOnConnectHandler(s.subscribe)
+	settings.SetConnectionNotificationHandler(func(_ paho.Client, n paho.ConnectionNotification) {
+		if failed, ok := n.(paho.ConnectionNotificationFailed); ok {
+			s.set(device.Snapshot{}, fmt.Errorf("the broker: %w", failed.Reason))
+		}
+	})
 	settings.SetConnectionLostHandler(func(_ paho.Client, err error) { s.set(device.Snapshot{}, err) })
 	s.client = paho.NewClient(settings)
 	s.client.Connect()
 	return s, nil
+}
+
+// refusedTopic is the broker's answer to a topic that it does not let one read.
+const refusedTopic = 0x80
+
+// subscribe asks for the topic on a connection that was just made.
+func (s *Source) subscribe(c paho.Client) {
+	topic := s.options.Mapping.Topic
+	s.set(device.Snapshot{}, errNothingYet)
+	token := c.Subscribe(topic, 1, s.receive)
+	if !token.WaitTimeout(10 * time.Second) {
+		return
+	}
+	subscribed, ok := token.(*paho.SubscribeToken)
+	if err := token.Error(); err != nil || ok && subscribed.Result()[topic] == refusedTopic {
+		s.set(device.Snapshot{}, fmt.Errorf("the broker does not let us read the topic %s", topic))
+	}
 }
 
 // Close ends the subscription.

@@ -88,7 +88,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // broker runs mosquitto on a free port of loopback.
-func broker(t *testing.T) (address string) {
+func broker(t *testing.T, settings ...string) (address string) {
 	t.Helper()
 	for _, program := range []string{"mosquitto", "mosquitto_pub"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -102,15 +102,15 @@ func broker(t *testing.T) (address string) {
 	address = l.Addr().String()
 	_ = l.Close()
 	_, port, _ := net.SplitHostPort(address)
-	start(t, port)
+	start(t, port, append(settings, "allow_anonymous true")[0])
 	return address
 }
 
 // start runs the broker until stop is called or the test ends.
-func start(t *testing.T, port string) (stop func()) {
+func start(t *testing.T, port, settings string) (stop func()) {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n", port), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, "listener %s 127.0.0.1\n%s\npersistence false\n", port, settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("mosquitto", "-c", config)
@@ -182,6 +182,19 @@ func TestBroker(t *testing.T) {
 	}
 }
 
+// TestRefusedLogin: a broker that wants a password says why nothing comes.
+func TestRefusedLogin(t *testing.T) {
+	address := broker(t, "allow_anonymous false")
+	s, err := Open(Options{URL: "tcp://" + address, Mapping: mapping, MaxAge: time.Minute, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	until(t, s, func(_ device.Snapshot, err error) bool {
+		return err != nil && strings.Contains(err.Error(), "ot Authorized")
+	})
+}
+
 // TestNoBroker: without a broker a read fails at once.
 func TestNoBroker(t *testing.T) {
 	s, err := Open(Options{URL: "tcp://127.0.0.1:1", Mapping: mapping, MaxAge: time.Minute, Now: time.Now})
@@ -192,6 +205,7 @@ func TestNoBroker(t *testing.T) {
 	if got, err := s.Read(t.Context()); device.QualityOf(err) != device.Unreachable || got.Quality != device.Unreachable {
 		t.Errorf("%+v, %v", got, err)
 	}
+	until(t, s, func(_ device.Snapshot, err error) bool { return err != nil && strings.Contains(err.Error(), "refused") })
 	for _, bad := range []string{"", "127.0.0.1:1883", "http://h:1", "tcp://h", "tcp://u:p@h:1"} {
 		if _, err := Open(Options{URL: bad}); err == nil || !strings.Contains(err.Error(), "url: expected tcp://HOST:PORT") {
 			t.Errorf("%q: %v", bad, err)

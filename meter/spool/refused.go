@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/energyd/energyd/client"
 	meteringv1 "github.com/energyd/energyd/gen/energy/metering/v1"
@@ -20,6 +21,10 @@ type Refused struct {
 	Reason  string
 	Reading *meteringv1.Reading
 }
+
+// keepRefused is how many refused readings are kept; then the older half goes: a
+// meter that the chain refuses for ever must not fill the disk.
+const keepRefused = 2000
 
 // refusedLine is a line of refused.jsonl.
 type refusedLine struct {
@@ -93,6 +98,11 @@ func (r *refusedFile) add(refused Refused) error {
 	for _, known := range r.entries {
 		if known.Reading.Meter == refused.Reading.Meter && known.Reading.Sequence == refused.Reading.Sequence {
 			return nil
+		}
+	}
+	if len(r.entries) >= keepRefused {
+		if err := r.replace(slices.Clone(r.entries[keepRefused/2:])); err != nil {
+			return err
 		}
 	}
 	line, err := refused.line()

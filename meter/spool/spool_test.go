@@ -389,6 +389,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedBounded: a meter that is refused for ever does not fill the disk; the
+// latest stay.
+func TestRefusedBounded(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	for i := range uint64(keepRefused + 10) {
+		must(t, s.refused.add(Refused{Code: "metering/unbound", Reading: reading("a", i+1)}))
+	}
+	left := s.Refused()
+	if len(left) > keepRefused || len(left) < keepRefused/2 || left[len(left)-1].Reading.Sequence != keepRefused+10 {
+		t.Errorf("%d are left, the latest %d", len(left), left[len(left)-1].Reading.Sequence)
+	}
+}
+
 // FuzzScan: any bytes are read without a panic, and what was appended whole is
 // found behind them.
 func FuzzScan(f *testing.F) {
