@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -104,13 +105,38 @@ func (m mutant) run(t *testing.T, changed string) error {
 	return nil
 }
 
-// TestMutants: every bug is found by its test.
+// sound runs tests without a bug, each once.
+type sound struct {
+	mu   sync.Mutex
+	runs map[string]func() error
+}
+
+// passes runs a mutant's test, unless another mutant had it run.
+func (s *sound) passes(m mutant) error {
+	s.mu.Lock()
+	test := strings.Join(m.test, " ")
+	if s.runs[test] == nil {
+		s.runs[test] = sync.OnceValue(func() error {
+			text, err := m.goTest()
+			if err != nil {
+				return fmt.Errorf("fails without the bug: %w\n%s", err, text)
+			}
+			return nil
+		})
+	}
+	run := s.runs[test]
+	s.mu.Unlock()
+	return run()
+}
+
+// TestMutants: every bug is found by its test. As many at a time as there are
+// cores: linking takes one only.
 func TestMutants(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.mutant")
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d mutants, %v; want 20 at least", len(files), err)
 	}
-	passes := map[string]bool{} // tests, without a bug
+	healthy := &sound{runs: make(map[string]func() error)}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".mutant"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
@@ -132,11 +158,9 @@ func TestMutants(t *testing.T) {
 			if testing.Short() {
 				return
 			}
-			if test := strings.Join(m.test, " "); !passes[test] {
-				if text, err := m.goTest(); err != nil {
-					t.Fatalf("fails without the bug: %v\n%s", err, text)
-				}
-				passes[test] = true
+			t.Parallel()
+			if err := healthy.passes(m); err != nil {
+				t.Fatal(err)
 			}
 			began := time.Now()
 			if err := m.run(t, changed); err != nil {
