@@ -173,8 +173,9 @@ func emptied(t *testing.T, d *driver, sidecar *testnet.Sidecar, home string) {
 	t.Fatal("readings wait in the spool")
 }
 
-// late is how long after a reading's time the meter may have been asked.
-const late = 3 * time.Second
+// answering is how long before a reading's time, that of its answer, the meter may
+// have been asked.
+const answering = 3 * time.Second
 
 // exact demands that blocks hold every sequence of a meter once up to the last
 // that was signed, each with what the meter showed, that the latest boundary has
@@ -217,7 +218,7 @@ func exact(t *testing.T, d *driver, events []proto.Message, m *member, c *counte
 		if i > 0 && (r.Sequence != readings[i-1].Sequence+1 || r.TimeMs <= readings[i-1].TimeMs) {
 			t.Errorf("%s: sequence %d at %d follows %d at %d", m.meter, r.Sequence, r.TimeMs, readings[i-1].Sequence, readings[i-1].TimeMs)
 		}
-		low, high := c.at(r.TimeMs), c.at(r.TimeMs+late.Milliseconds())
+		low, high := c.at(r.TimeMs-answering.Milliseconds()), c.at(r.TimeMs)
 		if r.ImportWh < low.ImportWh || r.ImportWh > high.ImportWh || r.ExportWh < low.ExportWh || r.ExportWh > high.ExportWh {
 			t.Errorf("%s at %d: blocks hold %d and %d, the meter showed %+v to %+v", m.meter, r.TimeMs, r.ImportWh, r.ExportWh, low, high)
 		}
