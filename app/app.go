@@ -33,18 +33,20 @@ type Options struct {
 
 // App implements abci.Application. CometBFT calls it on four connections;
 // everything that one connection writes and another reads is either an
-// immutable view of committed state or guarded in pending.go, rules.go and verify.go.
+// immutable view of committed state or guarded in outcomes.go, pending.go, rules.go and
+// verify.go.
 type App struct {
 	abci.BaseApplication
 
-	db      *state.DB
-	modules []module.Module
-	routes  map[string]module.Route
-	queries map[string]module.Query
-	checked *checkedCache
-	pending *pending
-	latest  latestRules
-	log     *slog.Logger
+	db       *state.DB
+	modules  []module.Module
+	routes   map[string]module.Route
+	queries  map[string]module.Query
+	checked  *checkedCache
+	pending  *pending
+	latest   latestRules
+	log      *slog.Logger
+	outcomes outcomes
 
 	// genesis is the state of InitChain, which the first block's Commit
 	// stores; nil afterwards. Only the consensus connection touches it.

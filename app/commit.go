@@ -13,6 +13,7 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if err := a.db.Commit(a.staged); err != nil {
 		return nil, err
 	}
+	a.outcomes.commit()
 	a.genesis = nil
 	a.pending.reset()
 	// Blocks are kept: bills are proved against their headers.

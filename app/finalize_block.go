@@ -53,6 +53,7 @@ func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 		return nil, err
 	}
 	response.AppHash, a.staged = a.stage(block), req.Height
+	a.outcomes.stage(req.Height, req.Txs, results)
 	return response, nil
 }
 

@@ -70,6 +70,7 @@ func (a *App) wire() {
 	for _, query := range []module.Query{
 		module.Answer(queryWindow),
 		module.Answer(a.queryInvariants),
+		module.Answer(a.queryOutcomes),
 	} {
 		a.queries[query.Type] = query
 	}

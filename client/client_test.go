@@ -96,12 +96,30 @@ func TestNewRefusesAddresses(t *testing.T) {
 	}
 }
 
+// query answers queries: for a window with this value, for outcomes that the chain
+// stands at block 5.
+func query(t *testing.T, window []byte) *server.RPCFunc {
+	t.Helper()
+	head, err := protocol.Marshal(&txv1.QueryOutcomesResponse{Height: 5, First: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server.NewRPCFunc(func(_ *rpctypes.Context, path string, _ bytes.HexBytes, _ int64, _ bool) (*coretypes.ResultABCIQuery, error) {
+		value := window
+		if path == "/energy.tx.v1.QueryOutcomesRequest" {
+			value = head
+		}
+		return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: value}}, nil
+	}, "path,data,height,prove")
+}
+
 // TestSendReplayed: when another envelope took the sequence, the sender hears
 // of it long before the expiry height.
 func TestSendReplayed(t *testing.T) {
 	var calls, offers atomic.Int64
 	node := rpcNode(t, map[string]*server.RPCFunc{
-		"status": statusOf("chain", &calls),
+		"status":     statusOf("chain", &calls),
+		"abci_query": query(t, nil),
 		"broadcast_tx_sync": server.NewRPCFunc(func(_ *rpctypes.Context, tx types.Tx) (*coretypes.ResultBroadcastTx, error) {
 			if offers.Add(1) == 1 {
 				return &coretypes.ResultBroadcastTx{}, nil
@@ -143,9 +161,7 @@ func TestSendAfterExpiry(t *testing.T) {
 		"broadcast_tx_sync": server.NewRPCFunc(func(*rpctypes.Context, types.Tx) (*coretypes.ResultBroadcastTx, error) {
 			return nil, errors.New("tx already exists in cache")
 		}, "tx"),
-		"abci_query": server.NewRPCFunc(func(*rpctypes.Context, string, bytes.HexBytes, int64, bool) (*coretypes.ResultABCIQuery, error) {
-			return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: window}}, nil
-		}, "path,data,height,prove"),
+		"abci_query": query(t, window),
 	})
 	c, err := New(node.URL)
 	if err != nil {

@@ -18,7 +18,10 @@ import (
 type Outcome struct {
 	Hash   [32]byte
 	Height int64
-	Result *Result
+	// Code is 0 for success; it stands in its codespace, and Log says it in words.
+	Code      uint32
+	Codespace string
+	Log       string
 	// Latency from the first submission until the commit was seen.
 	Latency time.Duration
 }
@@ -42,8 +45,6 @@ var ErrExpired = errors.New("expired: no block up to its expiry height holds it"
 var errUsedBefore = errors.New("its sequence was used, perhaps by a block before the sender began to follow")
 
 const (
-	// pollEvery is how often a follower looks for the next block.
-	pollEvery = 25 * time.Millisecond
 	// resendEvery is how often an envelope that is not in a block is offered
 	// again, to the next node: the one that took it may have died. Its replay
 	// window makes that harmless.
@@ -57,9 +58,13 @@ const (
 type Sender struct {
 	*Client
 	ChainID string
-	// OnBlock, if set before Run, sees every block in order.
+	// OnBlock, if set before Run, sees every block in order. Run fetches them whole
+	// for it, which costs the node many times what outcomes cost.
 	OnBlock func(*Block)
-	// PollEvery is how often Run looks for the next block, if set before it; 0 is
+	// OnOutcomes, if set before Run, sees what became of the transactions of every
+	// block in order.
+	OnOutcomes func(*txv1.BlockOutcomes)
+	// PollEvery is how often Run asks for the next block, if set before it; 0 is
 	// 25 ms.
 	PollEvery time.Duration
 
@@ -76,82 +81,6 @@ func NewSender(c *Client, chainID string) *Sender {
 		Client: c, ChainID: chainID,
 		waiting: make(map[[32]byte]chan Outcome), next: make(map[protocol.Address]uint64),
 		ready: make(chan struct{}),
-	}
-}
-
-// Run follows the chain until ctx ends. A node that stops answering is
-// replaced by the next; while none answers, Run keeps trying.
-func (s *Sender) Run(ctx context.Context) error {
-	for {
-		head, err := s.Height(ctx)
-		if err == nil {
-			s.follow(head)
-			break
-		}
-		if !sleep(ctx, s.pollEvery()) {
-			return ctx.Err()
-		}
-	}
-	close(s.ready)
-	for {
-		head, err := s.Height(ctx)
-		for h := s.Head() + 1; err == nil && h <= head; h++ {
-			var block *Block
-			if block, err = s.Block(ctx, h); err == nil {
-				s.deliver(block)
-			}
-		}
-		if !sleep(ctx, s.pollEvery()) {
-			return ctx.Err()
-		}
-	}
-}
-
-func (s *Sender) pollEvery() time.Duration {
-	if s.PollEvery > 0 {
-		return s.PollEvery
-	}
-	return pollEvery
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// Head returns the latest height that Run has seen.
-func (s *Sender) Head() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.height
-}
-
-func (s *Sender) follow(height int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.height = height
-}
-
-// deliver tells those who wait what became of their envelopes.
-func (s *Sender) deliver(block *Block) {
-	s.mu.Lock()
-	for i, tx := range block.Txs {
-		hash := protocol.TxHash(tx)
-		if wait, ok := s.waiting[hash]; ok {
-			wait <- Outcome{Hash: hash, Height: block.Height, Result: block.Results[i]}
-			delete(s.waiting, hash)
-		}
-	}
-	s.height = block.Height
-	s.mu.Unlock()
-	if s.OnBlock != nil {
-		s.OnBlock(block)
 	}
 }
 
@@ -311,8 +240,8 @@ func (s *Sender) sequenceUsed(ctx context.Context, tx []byte) (bool, error) {
 // since completes an outcome that a block holds; a code makes it an error.
 func (o Outcome) since(begin time.Time) (Outcome, error) {
 	o.Latency = time.Since(begin)
-	if r := o.Result; r.Code != 0 {
-		return o, &Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log, Height: o.Height}
+	if o.Code != 0 {
+		return o, &Rejected{Codespace: o.Codespace, Code: o.Code, Log: o.Log, Height: o.Height}
 	}
 	return o, nil
 }

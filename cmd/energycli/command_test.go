@@ -282,6 +282,32 @@ func TestOutcomeUnknown(t *testing.T) {
 	}
 }
 
+// TestEventsMissing: a node that has no blocks to fetch still says that a transaction
+// is in one.
+func TestEventsMissing(t *testing.T) {
+	n := newNode(t)
+	u := newUser(t, n)
+	n.With(func() { n.Pruned = true })
+	const transfer = "tx bank transfer --from member0 --to member1 --amount 1"
+	out := u.must(transfer)
+	contains(t, "transfer", out, fmt.Sprintf("block        %d\n", n.Chain.Height), "events       not known, the transaction stands: ", "not available")
+	if strings.Contains(out, "transferred") {
+		t.Errorf("events of a block that could not be fetched:\n%s", out)
+	}
+	got := readReceipt(t, u.must("propose bank recharge --from authority --account member0 --amount 2 --reference r1 --output json"))
+	if got.Height != n.Chain.Height || got.Events != nil || got.Executed != nil || len(got.Created) != 1 || !strings.Contains(got.EventsMissing, "not available") {
+		t.Errorf("receipt %+v", got)
+	}
+	if out := u.must(transfer + " --quiet"); len(strings.TrimSpace(out)) != 64 {
+		t.Errorf("quiet: %s", out)
+	}
+	n.With(func() { n.Pruned = false })
+	got = readReceipt(t, u.must(transfer+" --output json"))
+	if got.Height != n.Chain.Height || len(got.Events) != 1 || got.EventsMissing != "" {
+		t.Errorf("receipt %+v", got)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	n := newNode(t)
 	u := newUser(t, n)

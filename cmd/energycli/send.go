@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,8 +28,10 @@ type receipt struct {
 	// Created are the ids of what the messages made.
 	Created  []created `json:"created,omitempty"`
 	Executed *bool     `json:"executed,omitempty"`
-	// Events are absent where the block was not waited for.
-	Events []eventJSON `json:"events,omitempty"`
+	// Events are absent where the block was not waited for, and where it could not be
+	// fetched: EventsMissing says why.
+	Events        []eventJSON `json:"events,omitempty"`
+	EventsMissing string      `json:"events_missing,omitempty"`
 }
 
 type created struct {
@@ -113,20 +116,36 @@ func (o *options) deliver(cmd *cobra.Command, sender *client.Sender, tx []byte, 
 	if err != nil {
 		return err
 	}
-	events, err := client.DecodeEvents(outcome.Result.Events)
+	r.Height = outcome.Height
+	events, err := r.fetchEvents(ctx, sender.Client, hash)
+	if err != nil { // the transaction stands all the same
+		r.EventsMissing = err.Error()
+	}
+	return o.printReceipt(cmd, r, events)
+}
+
+// fetchEvents completes a receipt with the transaction's events, which stand in
+// its block's results only.
+func (r *receipt) fetchEvents(ctx context.Context, c *client.Client, hash [32]byte) ([]proto.Message, error) {
+	block, err := c.Block(ctx, r.Height)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	at := slices.IndexFunc(block.Txs, func(tx []byte) bool { return protocol.TxHash(tx) == hash })
+	if at < 0 {
+		return nil, fmt.Errorf("block %d: expected the transaction in it", r.Height)
+	}
+	events, err := client.DecodeEvents(block.Results[at].Events)
+	if err != nil {
+		return nil, err
 	}
 	for _, event := range events {
 		if approved, ok := event.(*registryv1.ProposalApproved); ok {
 			r.Executed = &approved.Executed
 		}
 	}
-	if r.Events, err = eventsJSON(events); err != nil {
-		return err
-	}
-	r.Height = outcome.Height
-	return o.printReceipt(cmd, r, events)
+	r.Events, err = eventsJSON(events)
+	return events, err
 }
 
 func (o *options) printReceipt(cmd *cobra.Command, r receipt, events []proto.Message) error {
@@ -151,6 +170,9 @@ func (o *options) printReceipt(cmd *cobra.Command, r receipt, events []proto.Mes
 	}
 	for _, event := range events {
 		lines = append(lines, line{"event", describeMessage(event)})
+	}
+	if r.EventsMissing != "" {
+		lines = append(lines, line{"events", "not known, the transaction stands: " + r.EventsMissing})
 	}
 	return writeLines(cmd.OutOrStdout(), lines)
 }

@@ -28,8 +28,8 @@ type Node struct {
 	// URL is where it answers.
 	URL string
 	// Faults, changed within With: it refuses connections, keeps envelopes out of
-	// blocks, says it is of another chain, says it is behind.
-	Down, Silent, Foreign, Syncing bool
+	// blocks, says it is of another chain, says it is behind, has no blocks to fetch.
+	Down, Silent, Foreign, Syncing, Pruned bool
 
 	asked int
 }
@@ -166,9 +166,12 @@ func (l *Ledger) produce(after time.Duration, txs ...[]byte) *Block {
 	return made
 }
 
-func (l *Ledger) at(height int64) (*Block, error) {
-	if found := l.Blocks[height]; found != nil {
+func (n *Node) at(height int64) (*Block, error) {
+	if n.Pruned {
+		return nil, fmt.Errorf("height %d is not available, lowest height is %d", height, n.Chain.Height+1)
+	}
+	if found := n.Blocks[height]; found != nil {
 		return found, nil
 	}
-	return nil, fmt.Errorf("height %d must be less than or equal to the current blockchain height %d", height, l.Chain.Height)
+	return nil, fmt.Errorf("height %d must be less than or equal to the current blockchain height %d", height, n.Chain.Height)
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/cometbft/cometbft/version"
 
 	"github.com/energyd/energyd/app"
+	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/internal/testkit"
+	"github.com/energyd/energyd/protocol"
 )
 
 func (n *Node) status(*rpctypes.Context) (*coretypes.ResultStatus, error) {
@@ -39,11 +41,33 @@ func (n *Node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 			return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: value, Height: height}}, nil
 		}
 	}
+	if n.Execute != nil && path == "/energy.tx.v1.QueryOutcomesRequest" {
+		return n.outcomes(data)
+	}
 	answer, err := n.Chain.App().Query(context.Background(), &abci.RequestQuery{Path: path, Data: data, Height: height})
 	if err != nil {
 		return nil, err
 	}
 	return &coretypes.ResultABCIQuery{Response: *answer}, nil
+}
+
+// outcomes answers for the application, which has not seen what Execute executed.
+func (n *Node) outcomes(data []byte) (*coretypes.ResultABCIQuery, error) {
+	request := new(txv1.QueryOutcomesRequest)
+	if err := protocol.Unmarshal(data, request); err != nil {
+		return nil, err
+	}
+	answer := &txv1.QueryOutcomesResponse{Height: n.Chain.Height, First: 1}
+	for height := request.AfterHeight + 1; height > 0 && height <= answer.Height; height++ {
+		block := &txv1.BlockOutcomes{Height: height}
+		for i, tx := range n.Blocks[height].Txs {
+			r := n.Blocks[height].Results[i]
+			block.Txs = append(block.Txs, &txv1.TxOutcome{Hash: tx.Hash(), Code: uint64(r.Code), Codespace: r.Codespace, Log: r.Log})
+		}
+		answer.Blocks = append(answer.Blocks, block)
+	}
+	value, err := protocol.Marshal(answer)
+	return &coretypes.ResultABCIQuery{Response: abci.ResponseQuery{Value: value, Height: n.Chain.Height}}, err
 }
 
 func (n *Node) broadcast(_ *rpctypes.Context, tx types.Tx) (*coretypes.ResultBroadcastTx, error) {
