@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/energyd/energyd/client"
+	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
 	"github.com/energyd/energyd/meter/spool"
 	"github.com/energyd/energyd/testnet"
 )
@@ -57,8 +60,12 @@ type CatchUp struct {
 	options CatchUpOptions
 }
 
-// patience is how long the gateways may take.
-const patience = 2 * time.Minute
+const (
+	// patience is how long the gateways may take.
+	patience = 2 * time.Minute
+	// askEvery is how often it is asked whether all is settled.
+	askEvery = time.Second / 2
+)
 
 // RunCatchUp starts a network, registers the accounts, lets their meters be
 // silent for the missed periods and starts the gateways then, with the readings
@@ -152,7 +159,6 @@ func (c *catchUp) measure(ctx context.Context) (*CatchUp, error) {
 	}
 	r := &CatchUp{Readings: c.missed * c.Accounts}
 	c.watch.begin()
-	defer c.watch.end()
 	c.Say(fmt.Sprintf("the gateways are back with %d readings", r.Readings))
 	before, err := c.usage()
 	if err != nil {
@@ -164,15 +170,10 @@ func (c *catchUp) measure(ctx context.Context) (*CatchUp, error) {
 			return nil, err
 		}
 	}
-	for at := began; r.Settled == 0; at = at.Add(time.Second) {
-		if time.Since(began) > patience {
-			return nil, fmt.Errorf("expected %d readings in blocks and %d periods settled within %s: %s", r.Readings, c.missed, patience, c.sidecars[0].LastWords())
-		}
-		if err := c.order(ctx, at, at.Add(time.Second), with); err != nil {
-			return nil, err
-		}
-		r.Committed, r.Settled = c.watch.reached(began, r.Readings, periods)
+	if err := c.orderUntilSettled(ctx, began, periods, with); err != nil {
+		return nil, err
 	}
+	c.watch.end()
 	after, err := c.usage()
 	if err != nil {
 		return nil, err
@@ -186,11 +187,65 @@ func (c *catchUp) measure(ctx context.Context) (*CatchUp, error) {
 			return nil, err
 		}
 	}
+	if r.Committed, r.Settled, err = c.reached(ctx, began, periods); err != nil {
+		return nil, err
+	}
 	r.Without, r.Failed = sent(without)
 	var failed int
 	r.With, failed = sent(with)
 	r.Orders, r.Failed = len(without.all)+len(with.all), r.Failed+failed
 	return r, nil
+}
+
+// orderUntilSettled sends orders until all the periods are settled and the watch has
+// seen the blocks that did it.
+func (c *catchUp) orderUntilSettled(ctx context.Context, began time.Time, periods []int64, into *orders) error {
+	for at := began; ; at = at.Add(askEvery) {
+		if time.Since(began) > patience {
+			return fmt.Errorf("expected %d periods settled within %s: %s", c.missed, patience, c.sidecars[0].LastWords())
+		}
+		if err := c.order(ctx, at, at.Add(askEvery), into); err != nil {
+			return err
+		}
+		settled, err := c.settledBy(ctx, periods)
+		if err != nil {
+			return err
+		}
+		if settled > 0 {
+			return c.watch.sees(ctx, settled)
+		}
+	}
+}
+
+// settledBy returns a height by which all the periods were settled, 0 if some are
+// not yet. The last one, which mostly is the last to settle, is asked for first.
+func (c *catchUp) settledBy(ctx context.Context, periods []int64) (height int64, err error) {
+	for _, period := range slices.Backward(periods) {
+		answer := new(settlementv1.QueryPeriodResponse)
+		at, err := c.setup.Query(ctx, &settlementv1.QueryPeriodRequest{Period: period}, answer, 0)
+		if _, unknown := errors.AsType[*client.Rejected](err); unknown || err == nil && answer.Root == nil {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		height = max(height, at)
+	}
+	return height, nil
+}
+
+// reached reads the measured blocks and returns how long after a time they held all
+// readings, and the periods were settled.
+func (c *catchUp) reached(ctx context.Context, began time.Time, periods []int64) (committed, settled time.Duration, err error) {
+	if err := c.watch.read(ctx, c.setup.Block); err != nil {
+		return 0, 0, err
+	}
+	readings := c.missed * c.Accounts
+	committed, settled = c.watch.reached(began, readings, periods)
+	if committed == 0 || settled == 0 {
+		return 0, 0, fmt.Errorf("expected %d readings and the settlement of %d periods in the blocks of the measured time", readings, c.missed)
+	}
+	return committed, settled, nil
 }
 
 // sent returns the latencies of orders that were committed and counts others.

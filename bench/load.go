@@ -138,7 +138,7 @@ func (l *load) connect(ctx context.Context) (stop func(), err error) {
 	}
 	l.watch = newWatch()
 	l.setup = client.NewSender(all, chainID)
-	l.setup.OnBlock = l.watch.onBlock
+	l.setup.OnOutcomes = l.watch.onOutcomes
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -184,6 +184,9 @@ func (l *load) run(ctx context.Context) (*Report, error) {
 	stopReading()
 	if err := <-readings; err != nil && !errors.Is(err, context.Canceled) {
 		return nil, fmt.Errorf("readings: %w", err)
+	}
+	if err := l.watch.read(ctx, l.setup.Block); err != nil {
+		return nil, err
 	}
 	return l.report(sent, before, after), nil
 }

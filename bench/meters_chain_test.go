@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -46,16 +47,15 @@ func (c *quietChain) answer(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		Method string `json:"method"`
 		Params struct {
-			Height string `json:"height"`
-			Path   string `json:"path"`
-			Tx     []byte `json:"tx"`
+			Path string `json:"path"`
+			Data string `json:"data"`
+			Tx   []byte `json:"tx"`
 		} `json:"params"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	height, _ := strconv.ParseInt(request.Params.Height, 10, 64) // other methods have none
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var result any
@@ -69,25 +69,19 @@ func (c *quietChain) answer(w http.ResponseWriter, r *http.Request) {
 		next := c.height() + 1
 		c.txs[next] = append(c.txs[next], request.Params.Tx)
 		result = object{"code": 0}
-	case "block":
-		result = object{"block": object{"header": object{"time": c.at(height)}, "data": object{"txs": c.txs[height]}}}
-	case "block_results":
-		results := make([]object, len(c.txs[height]))
-		for i := range results {
-			results[i] = object{"code": 0}
-		}
-		result = object{"txs_results": results}
 	case "abci_query":
-		result = object{"response": c.query(request.Params.Path)}
+		result = object{"response": c.query(request.Params.Path, request.Params.Data)}
 	}
 	_ = json.NewEncoder(w).Encode(object{"jsonrpc": "2.0", "id": 1, "result": result}) // the gateway is gone
 }
 
 type object = map[string]any
 
-func (c *quietChain) query(path string) object {
+func (c *quietChain) query(path, data string) object {
 	var answer proto.Message
 	switch path {
+	case "/energy.tx.v1.QueryOutcomesRequest":
+		answer = c.outcomes(data)
 	case "/energy.tx.v1.QueryWindowRequest":
 		answer = &txv1.QueryWindowResponse{Window: &txv1.Window{}}
 	case "/energy.registry.v1.QueryParamsRequest":
@@ -100,4 +94,22 @@ func (c *quietChain) query(path string) object {
 		return object{"code": 1, "log": err.Error(), "height": "1"}
 	}
 	return object{"height": strconv.FormatInt(c.height(), 10), "value": base64.StdEncoding.EncodeToString(value)}
+}
+
+// outcomes are those of the blocks after a height: everything succeeds.
+func (c *quietChain) outcomes(data string) proto.Message {
+	request, answer := new(txv1.QueryOutcomesRequest), &txv1.QueryOutcomesResponse{Height: c.height(), First: 1}
+	raw, err := hex.DecodeString(data)
+	if err != nil || protocol.Unmarshal(raw, request) != nil || request.AfterHeight < 0 {
+		return answer
+	}
+	for height := request.AfterHeight + 1; height <= answer.Height; height++ {
+		block := &txv1.BlockOutcomes{Height: height}
+		for _, tx := range c.txs[height] {
+			hash := protocol.TxHash(tx)
+			block.Txs = append(block.Txs, &txv1.TxOutcome{Hash: hash[:]})
+		}
+		answer.Blocks = append(answer.Blocks, block)
+	}
+	return answer
 }

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -10,21 +12,30 @@ import (
 	"github.com/energyd/energyd/client"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
-	"github.com/energyd/energyd/protocol"
+	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 )
 
-// watch follows the blocks: it tells orders their fate and counts what the
-// chain did while it was measured.
+// watch follows the chain by outcomes: it tells orders their fate and notes when
+// which block was seen. What the events of those blocks say is read afterwards,
+// from the whole blocks: fetching them meanwhile would be a load of its own.
 type watch struct {
 	mu        sync.Mutex
 	waiting   map[[32]byte]*order
 	measuring bool
-	last      time.Time // when the latest block was seen
+	height    int64     // of the latest block that was seen
+	last      time.Time // when it was
 	seen      Chain
+	measured  []sighting
 	// accepted are the readings of the measured time by when their block was
-	// seen, settled the periods.
+	// seen, settled the periods. Both are empty before read.
 	accepted []time.Time
 	settled  map[int64]time.Time
+}
+
+// sighting is when a block of the measured time was seen.
+type sighting struct {
+	height int64
+	at     time.Time
 }
 
 // Chain is what the chain did in the measured time.
@@ -73,13 +84,14 @@ func (w *watch) measure(on bool) {
 	w.measuring = on
 }
 
-// onBlock is called with every block in order.
-func (w *watch) onBlock(block *client.Block) {
+// onOutcomes is called with what became of the transactions of every block in
+// order.
+func (w *watch) onOutcomes(block *txv1.BlockOutcomes) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, tx := range block.Txs {
-		hash := protocol.TxHash(tx)
+	for _, tx := range block.Txs {
+		hash := [32]byte(tx.Hash)
 		o := w.waiting[hash]
 		if o == nil {
 			continue
@@ -87,32 +99,68 @@ func (w *watch) onBlock(block *client.Block) {
 		delete(w.waiting, hash)
 		o.settle(func() {
 			o.latency, o.err, o.done = now.Sub(o.intended), nil, true
-			if r := block.Results[i]; r.Code != 0 {
-				o.refused = &client.Rejected{Codespace: r.Codespace, Code: r.Code, Log: r.Log, Height: block.Height}
+			if tx.Code != 0 {
+				o.refused = &client.Rejected{Codespace: tx.Codespace, Code: uint32(tx.Code), Log: tx.Log, Height: block.Height}
 			}
 		})
 	}
 	if w.measuring {
-		w.seen.count(block)
+		w.seen.Blocks++
+		w.seen.Txs += int64(len(block.Txs))
+		w.seen.MostTxs = max(w.seen.MostTxs, int64(len(block.Txs)))
 		w.seen.intervals = append(w.seen.intervals, now.Sub(w.last))
-		w.note(block, now)
+		w.measured = append(w.measured, sighting{block.Height, now})
 	}
-	w.last = now
+	w.height, w.last = block.Height, now
+}
+
+// sees returns once the block at a height was seen.
+func (w *watch) sees(ctx context.Context, height int64) error {
+	for {
+		w.mu.Lock()
+		seen := w.height >= height
+		w.mu.Unlock()
+		if seen {
+			return nil
+		}
+		if err := sleepUntil(ctx, time.Now().Add(10*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// read adds what the events of the measured blocks say; it is called once, after
+// the measured time. What happened in a block counts as of when it was seen.
+func (w *watch) read(ctx context.Context, fetch func(ctx context.Context, height int64) (*client.Block, error)) error {
+	w.mu.Lock()
+	measured := w.measured
+	w.mu.Unlock()
+	for _, m := range measured {
+		block, err := fetch(ctx, m.height)
+		if err != nil {
+			return fmt.Errorf("events of the measured time: %w", err)
+		}
+		w.mu.Lock()
+		w.seen.count(block)
+		w.note(block, m.at)
+		w.mu.Unlock()
+	}
+	return nil
 }
 
 // note remembers when readings were accepted and which periods settled when.
-func (w *watch) note(block *client.Block, now time.Time) {
+func (w *watch) note(block *client.Block, at time.Time) {
 	for _, result := range block.Results {
 		for _, event := range result.Events {
 			if event.Type == "energy.metering.v1.ReadingAccepted" {
-				w.accepted = append(w.accepted, now)
+				w.accepted = append(w.accepted, at)
 			}
 		}
 	}
 	for _, event := range block.Events {
 		found := new(settlementv1.PeriodSettled)
 		if event.Type == "energy.settlement.v1.PeriodSettled" && readEvent(event.Attributes[0].Value, found) {
-			w.settled[found.Root.Period] = now
+			w.settled[found.Root.Period] = at
 		}
 	}
 }
@@ -135,10 +183,8 @@ func (w *watch) reached(began time.Time, readings int, periods []int64) (committ
 	return committed, settled
 }
 
+// count adds what the hooks of a block did.
 func (c *Chain) count(block *client.Block) {
-	c.Blocks++
-	c.Txs += int64(len(block.Txs))
-	c.MostTxs = max(c.MostTxs, int64(len(block.Txs)))
 	for _, event := range block.Events {
 		switch event.Type {
 		case "energy.matching.v1.PeriodFinal":

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"time"
 
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
@@ -76,12 +78,20 @@ func (s *Sender) advance(ctx context.Context) (more bool, err error) {
 }
 
 // outcomes asks a node what became of the transactions of the blocks after a
-// height. Before its first block it knows of none.
+// height. Before its first block it knows of none. Each hash in an answer has 32
+// bytes.
 func (s *Sender) outcomes(ctx context.Context, after int64) (*txv1.QueryOutcomesResponse, error) {
 	answer := new(txv1.QueryOutcomesResponse)
 	_, err := s.Query(ctx, &txv1.QueryOutcomesRequest{AfterHeight: after}, answer, 0)
 	if isNotReady(err) {
 		return answer, nil
+	}
+	for _, block := range answer.Blocks {
+		for _, tx := range block.Txs {
+			if len(tx.Hash) != sha256.Size {
+				return nil, fmt.Errorf("outcomes of block %d: expected hashes of %d bytes, got %d", block.Height, sha256.Size, len(tx.Hash))
+			}
+		}
 	}
 	return answer, err
 }
@@ -100,10 +110,7 @@ func outcomesOf(block *Block) *txv1.BlockOutcomes {
 func (s *Sender) deliver(block *txv1.BlockOutcomes) {
 	s.mu.Lock()
 	for _, tx := range block.Txs {
-		if len(tx.Hash) != 32 {
-			continue // nobody's
-		}
-		hash := [32]byte(tx.Hash)
+		hash := [sha256.Size]byte(tx.Hash)
 		if wait, ok := s.waiting[hash]; ok {
 			wait <- Outcome{Hash: hash, Height: block.Height, Code: uint32(tx.Code), Codespace: tx.Codespace, Log: tx.Log}
 			delete(s.waiting, hash)

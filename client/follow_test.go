@@ -143,7 +143,7 @@ func (n *fakeNode) outcomes(data string) any {
 func blockOutcomes(height int64) *txv1.BlockOutcomes {
 	hash := protocol.TxHash(transaction(height))
 	return &txv1.BlockOutcomes{Height: height, Txs: []*txv1.TxOutcome{
-		{Hash: []byte("no hash")}, {Hash: hash[:], Code: uint64(height % 3), Codespace: "app", Log: "why"},
+		{Hash: make([]byte, 32)}, {Hash: hash[:], Code: uint64(height % 3), Codespace: "app", Log: "why"},
 	}}
 }
 
@@ -187,29 +187,29 @@ func span(from, to int64) (heights []int64) {
 func TestFollow(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
-		node      fakeNode
+		node      *fakeNode
 		at        int64
 		delivered []int64
 		fetched   []int64
 		questions int
 	}{
-		{"nothing new", fakeNode{height: 5, first: 1}, 5, nil, nil, 1},
-		{"the next block", fakeNode{height: 6, first: 1}, 5, span(6, 6), nil, 1},
-		{"from the beginning", fakeNode{height: 3, first: 1}, 0, span(1, 3), nil, 1},
-		{"one answer is full", fakeNode{height: 69, first: 1}, 5, span(6, 69), nil, 1},
-		{"more than an answer holds", fakeNode{height: 200, first: 1}, 5, span(6, 200), nil, 4},
-		{"the first is the next", fakeNode{height: 9, first: 6}, 5, span(6, 9), nil, 1},
-		{"one is forgotten", fakeNode{height: 9, first: 7}, 5, span(6, 9), span(6, 6), 1},
-		{"asleep for long", fakeNode{height: 300, first: 45}, 5, span(6, 300), span(6, 44), 4},
-		{"the node was restarted", fakeNode{height: 9, first: 10}, 5, span(6, 9), span(6, 9), 1},
-		{"restarted, nothing new", fakeNode{height: 5, first: 6}, 5, nil, nil, 1},
-		{"the node is behind", fakeNode{height: 4, first: 1}, 5, nil, nil, 1},
-		{"behind and restarted", fakeNode{height: 4, first: 5}, 5, nil, nil, 1},
-		{"the node has no block yet", fakeNode{}, 5, nil, nil, 1},
-		{"a block is missing", fakeNode{height: 9, first: 10, lost: 8}, 5, span(6, 7), span(6, 7), 1},
+		{"nothing new", &fakeNode{height: 5, first: 1}, 5, nil, nil, 1},
+		{"the next block", &fakeNode{height: 6, first: 1}, 5, span(6, 6), nil, 1},
+		{"from the beginning", &fakeNode{height: 3, first: 1}, 0, span(1, 3), nil, 1},
+		{"one answer is full", &fakeNode{height: 69, first: 1}, 5, span(6, 69), nil, 1},
+		{"more than an answer holds", &fakeNode{height: 200, first: 1}, 5, span(6, 200), nil, 4},
+		{"the first is the next", &fakeNode{height: 9, first: 6}, 5, span(6, 9), nil, 1},
+		{"one is forgotten", &fakeNode{height: 9, first: 7}, 5, span(6, 9), span(6, 6), 1},
+		{"asleep for long", &fakeNode{height: 300, first: 45}, 5, span(6, 300), span(6, 44), 4},
+		{"the node was restarted", &fakeNode{height: 9, first: 10}, 5, span(6, 9), span(6, 9), 1},
+		{"restarted, nothing new", &fakeNode{height: 5, first: 6}, 5, nil, nil, 1},
+		{"the node is behind", &fakeNode{height: 4, first: 1}, 5, nil, nil, 1},
+		{"behind and restarted", &fakeNode{height: 4, first: 5}, 5, nil, nil, 1},
+		{"the node has no block yet", &fakeNode{}, 5, nil, nil, 1},
+		{"a block is missing", &fakeNode{height: 9, first: 10, lost: 8}, 5, span(6, 7), span(6, 7), 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := newFollower(t, tc.at, &tc.node)
+			f := newFollower(t, tc.at, tc.node)
 			if questions := f.run(t); questions != tc.questions {
 				t.Errorf("%d questions, want %d", questions, tc.questions)
 			}
@@ -288,12 +288,15 @@ func TestFollowNonsense(t *testing.T) {
 		{"one twice", &txv1.QueryOutcomesResponse{Height: 9, First: 1, Blocks: blocks(6, 6, 7)}, span(6, 7), nil},
 		{"a gap", &txv1.QueryOutcomesResponse{Height: 9, First: 1, Blocks: blocks(6, 8, 9)}, span(6, 6), nil},
 		{"none though it remembers", &txv1.QueryOutcomesResponse{Height: 9, First: 1}, nil, nil},
+		{"no hash", &txv1.QueryOutcomesResponse{Height: 9, First: 1, Blocks: []*txv1.BlockOutcomes{
+			blockOutcomes(6), {Height: 7, Txs: []*txv1.TxOutcome{{Hash: []byte("short")}}},
+		}}, nil, nil},
 		{"it remembers the future", &txv1.QueryOutcomesResponse{Height: 7, First: 1 << 62}, span(6, 7), span(6, 7)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFollower(t, 5, &fakeNode{height: 9, answer: tc.answer})
-			if _, err := f.advance(t.Context()); err != nil {
-				t.Fatal(err)
+			if more, err := f.advance(t.Context()); (err != nil) != (tc.name == "no hash") {
+				t.Fatalf("%v, %v", more, err)
 			}
 			f.expect(t, tc.delivered, tc.fetched)
 		})
