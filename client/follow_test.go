@@ -348,6 +348,29 @@ func TestSendLearnsOutcome(t *testing.T) {
 	}
 }
 
+// TestRunFromGenesis: who follows a chain before its first block sees that one.
+func TestRunFromGenesis(t *testing.T) {
+	node := new(fakeNode)
+	f := newFollower(t, 0, node)
+	seen := make(chan int64, 10)
+	f.OnOutcomes, f.PollEvery = func(block *txv1.BlockOutcomes) { seen <- block.Height }, time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+	if err := f.following(ctx); err != nil {
+		t.Fatal(err)
+	}
+	node.change(func() { node.height, node.first = 2, 1 })
+	if first, second := <-seen, <-seen; first != 1 || second != 2 {
+		t.Errorf("blocks %d and %d", first, second)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 // waits is how many wait for an outcome.
 func (s *Sender) waits() int {
 	s.mu.Lock()

@@ -115,10 +115,13 @@ func TestNetwork(t *testing.T) {
 	network := start(t, Options{Manifest: Simple()})
 	reach(t, network, 5, 30*time.Second)
 	same(t, network, 4)
+	followed := follow(t, network)
 
+	t.Run("results are there", func(t *testing.T) { resultsAreThere(t, network) })
 	t.Run("kill one", func(t *testing.T) { killOne(t, network) })
 	t.Run("kill all", func(t *testing.T) { killAll(t, network) })
 	t.Run("roll one back", func(t *testing.T) { rollOneBack(t, network) })
+	followed()
 	t.Run("home in use", func(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), energyd(t), "start", "--home", network.Nodes()[0].Home).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "another process uses this home") {
