@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -50,8 +51,7 @@ func (o *outcomes) stage(height int64, txs [][]byte, results []*abci.ExecTxResul
 // commit shows the staged block and forgets the oldest ones beyond the bounds. A
 // block that is larger than all that may be remembered is forgotten at once.
 func (o *outcomes) commit() {
-	blocks := append(make([]*txv1.BlockOutcomes, 0, rememberedBlocks+1), o.latest()...)
-	blocks = append(blocks, o.staged)
+	blocks := append(slices.Clone(o.latest()), o.staged) // of its own, so that those forgotten are let go
 	o.size += proto.Size(o.staged)
 	for len(blocks) > rememberedBlocks || o.size > rememberedBytes {
 		o.size -= proto.Size(blocks[0])
