@@ -35,17 +35,14 @@ func (a *App) Query(_ context.Context, req *abci.RequestQuery) (*abci.ResponseQu
 }
 
 func (a *App) query(req *abci.RequestQuery) (*abci.ResponseQuery, error) {
+	if req.Path == RootPath {
+		return a.queryRoot(req.Height)
+	}
 	view, err := a.db.View(req.Height)
-	if errors.Is(err, state.ErrNoView) {
-		return nil, ErrNoSuchHeight.With("height: expected one of the latest heights, got %d", req.Height)
-	}
 	if err != nil {
-		return nil, err
+		return nil, noSuchHeight(err, req.Height)
 	}
-	switch req.Path {
-	case RootPath:
-		return &abci.ResponseQuery{Value: view.Root(), Height: view.Height()}, nil
-	case StorePath:
+	if req.Path == StorePath {
 		return queryStore(view, req.Data)
 	}
 	query, ok := a.queries[strings.TrimPrefix(req.Path, "/")]
@@ -69,6 +66,25 @@ func (a *App) query(req *abci.RequestQuery) (*abci.ResponseQuery, error) {
 		return nil, err
 	}
 	return &abci.ResponseQuery{Value: value, Height: view.Height()}, nil
+}
+
+// queryRoot answers with the root of a height, of which there are more than views.
+func (a *App) queryRoot(height int64) (*abci.ResponseQuery, error) {
+	if height == 0 {
+		height, _ = a.db.Version()
+	}
+	root, err := a.db.Root(height)
+	if err != nil {
+		return nil, noSuchHeight(err, height)
+	}
+	return &abci.ResponseQuery{Value: root, Height: height}, nil
+}
+
+func noSuchHeight(err error, height int64) error {
+	if errors.Is(err, state.ErrNoView) {
+		return ErrNoSuchHeight.With("height: expected one of the latest heights, got %d", height)
+	}
+	return err
 }
 
 // queryStore answers with a key's value and the proof of its presence or

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-
-	"github.com/google/btree"
 )
 
 // change is what a branch does to a key; a nil value is a deletion.
@@ -15,12 +13,6 @@ type change struct {
 	value []byte
 }
 
-func changeLess(a, b *change) bool { return a.key < b.key }
-
-// btreeDegree is the fan-out of a branch's order: flat for a block's thousands
-// of changes.
-const btreeDegree = 16
-
 // Branch is a Store that keeps its changes to itself until they are written to
 // the parent or discarded. It is used by one goroutine at a time, and so is its
 // parent while it has branches.
@@ -28,9 +20,10 @@ type Branch struct {
 	base   Reader
 	parent Store // nil for a branch of the database, which DB.Stage takes
 	// The changes twice: hashed for the many reads of a block, most of which
-	// find nothing here, and in order for ranges.
+	// find nothing here, and table by table for ranges.
 	changes map[string]*change
-	order   *btree.BTreeG[*change]
+	tables  []*table
+	unused  []change
 	// journal has what Atomic needs to take changes back, the latest last.
 	journal []taken
 	atomic  int // how many calls of Atomic are running
@@ -51,7 +44,7 @@ func NewBranch(parent Store) *Branch {
 }
 
 func newBranch(base Reader) *Branch {
-	return &Branch{base: base, changes: make(map[string]*change), order: btree.NewG(btreeDegree, changeLess)}
+	return &Branch{base: base, changes: make(map[string]*change)}
 }
 
 // Get implements Reader.
@@ -81,14 +74,26 @@ func (b *Branch) Delete(key []byte) {
 func (b *Branch) put(key, value []byte) {
 	c, known := b.changes[string(key)]
 	if !known {
-		c = &change{key: string(key)}
+		c = b.newChange()
+		c.key = string(key)
 		b.changes[c.key] = c
-		b.order.ReplaceOrInsert(c)
+		b.tableOf(c.key).add(c)
 	}
 	if b.atomic > 0 {
 		b.journal = append(b.journal, taken{c, c.value, !known})
 	}
 	c.value = value
+}
+
+// newChange returns an empty change. Changes are made many at a time: a block has
+// thousands.
+func (b *Branch) newChange() *change {
+	if len(b.unused) == 0 {
+		b.unused = make([]change, min(16+len(b.changes), 512))
+	}
+	c := &b.unused[0]
+	b.unused = b.unused[1:]
+	return c
 }
 
 // Atomic implements Store.
@@ -115,7 +120,7 @@ func (b *Branch) takeBack(mark int) {
 		was.change.value = was.value
 		if was.made {
 			delete(b.changes, was.change.key)
-			b.order.Delete(was.change)
+			b.tableOf(was.change.key).remove(was.change)
 		}
 	}
 	b.journal = b.journal[:mark]
@@ -127,21 +132,20 @@ func (b *Branch) Write() {
 	if b.parent == nil {
 		panic("state: Write of a branch of the database: use DB.Stage and DB.Commit")
 	}
-	b.order.Ascend(func(c *change) bool {
+	for c := range b.all() {
 		if c.value == nil {
 			b.parent.Delete(bytesOf(c.key))
 		} else {
 			b.parent.Set(bytesOf(c.key), c.value)
 		}
-		return true
-	})
+	}
 	b.Discard()
 }
 
 // Discard forgets the changes.
 func (b *Branch) Discard() {
 	clear(b.changes)
-	b.order = btree.NewG(btreeDegree, changeLess)
+	b.tables = nil
 }
 
 // Range implements Reader: the merge of a copy of the branch's own changes with
@@ -176,13 +180,18 @@ func (b *Branch) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 func (b *Branch) under(prefix, from []byte) []change {
 	var own []change
 	start := string(prefix)
-	b.order.AscendGreaterOrEqual(&change{key: string(from)}, func(c *change) bool {
-		if !strings.HasPrefix(c.key, start) {
-			return false
+	for _, t := range b.tables {
+		if !t.mayHave(prefix) {
+			continue
 		}
-		own = append(own, *c)
-		return true
-	})
+		t.inOrder().AscendGreaterOrEqual(&change{key: string(from)}, func(c *change) bool {
+			if !strings.HasPrefix(c.key, start) {
+				return false
+			}
+			own = append(own, *c)
+			return true
+		})
+	}
 	return own
 }
 

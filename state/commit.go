@@ -80,11 +80,10 @@ func (db *DB) Stage(b *Branch) (root []byte) {
 		panic("state: Stage of a branch that is not DB.Branch of this database")
 	}
 	v := latest{db}.view()
-	ups := make([]update, 0, b.order.Len())
-	b.order.Ascend(func(c *change) bool {
+	ups := make([]update, 0, len(b.changes))
+	for c := range b.all() {
 		ups = append(ups, newUpdate(c.key, c.value))
-		return true
-	})
+	}
 	db.staged = newStage(v, ups)
 	return bytes.Clone(digestOf(db.staged.tree)[:])
 }
@@ -150,6 +149,7 @@ func (db *DB) write(batch *pebble.Batch, height int64, s *stage) error {
 		return err
 	}
 	db.staged = nil
+	db.reindex(s.ups)
 	db.keep(v)
 	return nil
 }

@@ -26,7 +26,9 @@ var (
 
 const (
 	defaultUndo  = 256
-	defaultViews = 64
+	defaultViews = 16
+	// keptRoots are those of the latest heights, the views' included.
+	keptRoots = 64
 
 	// A validator shall fit into 250 MB. All reads are served from memory: the
 	// database is read at the start, by compactions and for undo records.
@@ -37,19 +39,24 @@ const (
 // Options of Open; the zero value is right for a validator.
 type Options struct {
 	Undo  int64  // heights that can be rolled back; 0: 256
-	Views int    // committed heights kept for View, the last included; 0: 64
+	Views int    // committed heights kept for View, the last included; 0: 16
 	FS    vfs.FS // file system; nil: the machine's
 }
 
 // DB is the store on disk. One goroutine at a time writes (Stage, Commit,
-// Rollback, Close); any number may read through views and branches meanwhile.
+// Rollback, Close) and reads through branches; any number may read through views
+// meanwhile.
 type DB struct {
 	opt    Options
 	pebble *pebble.DB
-	staged *stage // the writer's only
+	// The writer's only: what Commit will write, and the leaves of the last
+	// committed tree by key, nil once closed.
+	staged *stage
+	index  map[string]*leaf
 
 	mu    sync.Mutex // guards what follows
 	views []*View    // ascending, the last committed one last; empty once closed
+	roots []meta     // the same, but more of them: a view keeps what changed since
 }
 
 // stage is what Commit will write.
@@ -113,20 +120,36 @@ func (db *DB) load() error {
 			return err
 		}
 	}
-	v, err := readPairs(db.pebble)
+	pairs, err := readPairs(db.pebble)
 	if err != nil {
 		return err
 	}
+	v := newView(pairs)
 	v.height = m.height
 	if root := v.root(); root != m.root {
 		return fmt.Errorf("%w: height %d, stored root %x, root of the pairs %x", ErrRootMismatch, m.height, m.root, root)
 	}
+	db.index = make(map[string]*leaf, len(pairs))
+	db.reindex(pairs)
 	db.keep(v)
 	return nil
 }
 
-// readPairs builds the tree and the order of the stored pairs.
-func readPairs(r pebble.Reader) (*View, error) {
+// reindex brings updates that were applied to the tree into the index.
+func (db *DB) reindex(ups []update) {
+	for i := range ups {
+		switch u := &ups[i]; {
+		case u.idle():
+		case u.leaf == nil:
+			delete(db.index, u.old.key)
+		default:
+			db.index[u.leaf.key] = u.leaf
+		}
+	}
+}
+
+// readPairs returns the stored pairs as updates of an empty tree.
+func readPairs(r pebble.Reader) ([]update, error) {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: pairKey(nil), UpperBound: prefixEnd(pairKey(nil))})
 	if err != nil {
 		return nil, fmt.Errorf("read the pairs: %w", err)
@@ -138,7 +161,7 @@ func readPairs(r pebble.Reader) (*View, error) {
 	if err := errors.Join(it.Error(), it.Close()); err != nil {
 		return nil, fmt.Errorf("read the pairs: %w", err)
 	}
-	return newView(ups), nil
+	return ups, nil
 }
 
 // newView is a view of exactly the leaves in ups.
@@ -185,6 +208,22 @@ func (db *DB) View(height int64) (*View, error) {
 	return nil, fmt.Errorf("%w: height %d, kept are %d to %d", ErrNoView, height, db.views[0].height, last.height)
 }
 
+// Root returns the 32-byte root of one of the latest 64 committed heights, 0 for
+// the last, or ErrNoView.
+func (db *DB) Root(height int64) ([]byte, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if len(db.views) == 0 {
+		return nil, ErrClosed
+	}
+	for _, m := range slices.Backward(db.roots) {
+		if m.height == height || height == 0 {
+			return bytes.Clone(m.root[:]), nil
+		}
+	}
+	return nil, fmt.Errorf("%w: height %d, the roots kept begin with %d", ErrNoView, height, db.roots[0].height)
+}
+
 // Close closes the database; a second Close is harmless. Views that were taken
 // can still be read.
 func (db *DB) Close() error {
@@ -193,7 +232,7 @@ func (db *DB) Close() error {
 	if len(db.views) == 0 {
 		return nil
 	}
-	db.views = nil
+	db.views, db.index = nil, nil
 	return db.pebble.Close()
 }
 
@@ -208,6 +247,12 @@ func (db *DB) keep(v *View) {
 	}
 	first := max(0, last+1-db.opt.Views)
 	db.views = append(slices.Clone(db.views[first:last]), v)
+
+	known := slices.IndexFunc(db.roots, func(m meta) bool { return m.height >= v.height })
+	if known < 0 {
+		known = len(db.roots)
+	}
+	db.roots = append(db.roots[max(0, known+1-keptRoots):known], meta{v.height, v.root()})
 }
 
 // lockFS marks a failure to lock, which pebble reports like any other.

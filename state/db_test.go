@@ -333,7 +333,6 @@ func readView(db *DB, key []byte) error {
 	if err := p.GetExist().Verify(spec, v.Root(), key, []byte(want)); err != nil {
 		return fmt.Errorf("height %d: %w", v.Height(), err)
 	}
-	db.Branch().Get(key)
 	return nil
 }
 

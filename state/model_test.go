@@ -88,6 +88,7 @@ type machine struct {
 	history []pairs // by height; history[0] is the empty store
 	undo    int     // heights that can be rolled back
 	views   int     // heights below the last that View must know
+	roots   int     // and those that Root must know
 	held    []*View
 }
 
@@ -102,7 +103,7 @@ func (m *machine) open(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.db, m.views = db, 0
+	m.db, m.views, m.roots = db, 0, 0
 	m.reset()
 }
 
@@ -213,6 +214,7 @@ func (m *machine) commit(t *rapid.T) {
 		m.undo = min(m.undo+1, modelUndo)
 	}
 	m.views = min(m.views+1, modelViews-1)
+	m.roots = min(m.roots+1, keptRoots-1)
 	m.history = append(m.history, m.pending)
 	m.reset()
 }
@@ -230,6 +232,7 @@ func (m *machine) rollback(t *rapid.T) {
 	}
 	m.undo--
 	m.views = max(m.views-1, 0)
+	m.roots = max(m.roots-1, 0)
 	m.history = m.history[:m.height()]
 	m.reset()
 }
@@ -275,6 +278,18 @@ func (m *machine) check(t *rapid.T) {
 			t.Fatal(err)
 		}
 		checkView(t, v, m.history[h])
+	}
+	for h := height; h >= 1; h-- {
+		root, err := m.db.Root(h)
+		if h < height-int64(m.roots) {
+			if !errors.Is(err, ErrNoView) {
+				t.Fatalf("root of height %d: got %v, want ErrNoView", h, err)
+			}
+			break
+		}
+		if want := m.history[h].root(); err != nil || !bytes.Equal(root, want) {
+			t.Fatalf("root of height %d: got %x, %v, want %x", h, root, err, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	ics23 "github.com/cosmos/ics23/go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/energyd/energyd/client"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
@@ -324,24 +325,12 @@ func (b *Bill) sum() (BillTotals, error) {
 // FetchBill fetches an account's statements of the periods in [from, to] that are
 // settled, and with proof all that Verify needs.
 func FetchBill(ctx context.Context, c *client.Client, chainID string, account protocol.Address, from, to int64, proof bool) (*Bill, error) {
-	head, err := c.Height(ctx)
-	if err != nil {
-		return nil, err
-	}
 	bill := &Bill{ChainID: chainID, Account: account}
-	if proof {
-		if head < 2 {
-			return nil, errors.New("the chain has no state to prove yet: expected height 2 or later")
-		}
-		// The state after one height, whose hash the next header holds, is the
-		// newest that can be proved.
-		bill.Height = head - 1
-	}
 	roots := new(settlementv1.QueryRootsResponse)
 	for next := from; next <= to; next = roots.Roots[len(roots.Roots)-1].Period + 1 {
 		request := &settlementv1.QueryRootsRequest{FromPeriod: next, Limit: 1000}
 		roots = new(settlementv1.QueryRootsResponse)
-		if _, err := c.Query(ctx, request, roots, bill.Height); err != nil {
+		if _, err := c.Query(ctx, request, roots, 0); err != nil {
 			return nil, err
 		}
 		if len(roots.Roots) == 0 {
@@ -351,26 +340,25 @@ func FetchBill(ctx context.Context, c *client.Client, chainID string, account pr
 			if root.Period > to {
 				break
 			}
-			if err := bill.fetchSection(ctx, c, root.Period, proof); err != nil {
+			if err := bill.fetchSection(ctx, c, root.Period); err != nil {
 				return nil, err
 			}
 		}
 	}
+	var err error
 	if bill.Totals, err = bill.sum(); err != nil {
 		return nil, err
 	}
 	if proof {
-		if bill.Header, err = FetchHeader(ctx, c, bill.Height+1); err != nil {
-			return nil, err
-		}
+		return bill, bill.prove(ctx, c)
 	}
 	return bill, nil
 }
 
 // fetchSection adds a period, unless the account has no statement in it.
-func (b *Bill) fetchSection(ctx context.Context, c *client.Client, period int64, proof bool) error {
+func (b *Bill) fetchSection(ctx context.Context, c *client.Client, period int64) error {
 	answer := new(settlementv1.QueryStatementResponse)
-	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: b.Account[:], Period: period}, answer, b.Height)
+	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: b.Account[:], Period: period}, answer, 0)
 	var rejected *client.Rejected
 	if errors.As(err, &rejected) && rejected.Codespace == "settlement" {
 		b.Without = append(b.Without, period)
@@ -379,20 +367,50 @@ func (b *Bill) fetchSection(ctx context.Context, c *client.Client, period int64,
 	if err != nil {
 		return err
 	}
-	section := BillSection{Statement: answer.Statement, Root: answer.Root, Index: answer.Index, Aunts: answer.Aunts}
-	if proof {
-		stored, err := c.RawQuery(ctx, "/store", protocol.StatementsRootKey(period), b.Height)
-		if err != nil {
-			return err
-		}
-		if stored.Proof == nil {
-			return fmt.Errorf("period %d: the node gave no proof", period)
-		}
-		section.Proof = new(ics23.CommitmentProof)
-		if err := section.Proof.Unmarshal(stored.Proof); err != nil {
-			return fmt.Errorf("period %d: proof: %w", period, err)
-		}
+	b.Sections = append(b.Sections, BillSection{Statement: answer.Statement, Root: answer.Root, Index: answer.Index, Aunts: answer.Aunts})
+	return nil
+}
+
+// provenAtOnce is how many proofs are asked for at a time: a node remembers the
+// state of a height for seconds only, and all proofs are of one height.
+const provenAtOnce = 8
+
+// prove adds to each section the proof of its root, all under one header.
+func (b *Bill) prove(ctx context.Context, c *client.Client) error {
+	head, err := c.Height(ctx)
+	if err != nil {
+		return err
 	}
-	b.Sections = append(b.Sections, section)
+	if head < 2 {
+		return errors.New("the chain has no state to prove yet: expected height 2 or later")
+	}
+	// The state after one height, whose hash the next header holds, is the
+	// newest that can be proved.
+	b.Height = head - 1
+	proving, ctx := errgroup.WithContext(ctx)
+	proving.SetLimit(provenAtOnce)
+	for i := range b.Sections {
+		proving.Go(func() error { return b.Sections[i].prove(ctx, c, b.Height) })
+	}
+	proving.Go(func() (err error) {
+		b.Header, err = FetchHeader(ctx, c, b.Height+1)
+		return err
+	})
+	return proving.Wait()
+}
+
+func (s *BillSection) prove(ctx context.Context, c *client.Client, height int64) error {
+	period := s.Statement.Period
+	stored, err := c.RawQuery(ctx, "/store", protocol.StatementsRootKey(period), height)
+	if err != nil {
+		return fmt.Errorf("period %d: %w", period, err)
+	}
+	if stored.Proof == nil {
+		return fmt.Errorf("period %d: the node gave no proof", period)
+	}
+	s.Proof = new(ics23.CommitmentProof)
+	if err := s.Proof.Unmarshal(stored.Proof); err != nil {
+		return fmt.Errorf("period %d: proof: %w", period, err)
+	}
 	return nil
 }
