@@ -6,9 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/energyd/energyd/client"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	settlementv1 "github.com/energyd/energyd/gen/energy/settlement/v1"
@@ -159,7 +156,7 @@ func (w *watch) note(block *client.Block, at time.Time) {
 	}
 	for _, event := range block.Events {
 		found := new(settlementv1.PeriodSettled)
-		if event.Type == "energy.settlement.v1.PeriodSettled" && readEvent(event.Attributes[0].Value, found) {
+		if event.Type == "energy.settlement.v1.PeriodSettled" && event.Decode(found) == nil {
 			w.settled[found.Root.Period] = at
 		}
 	}
@@ -189,7 +186,7 @@ func (c *Chain) count(block *client.Block) {
 		switch event.Type {
 		case "energy.matching.v1.PeriodFinal":
 			found := new(matchingv1.PeriodFinal)
-			if !readEvent(event.Attributes[0].Value, found) {
+			if event.Decode(found) != nil {
 				continue
 			}
 			c.Cleared++
@@ -200,14 +197,10 @@ func (c *Chain) count(block *client.Block) {
 			c.MatchedWh += found.Book.MatchedWh
 		case "energy.settlement.v1.PeriodSettled":
 			found := new(settlementv1.PeriodSettled)
-			if readEvent(event.Attributes[0].Value, found) {
+			if event.Decode(found) == nil {
 				c.Settled++
 				c.SettledWh += found.Root.Totals.GetSoldWh()
 			}
 		}
 	}
-}
-
-func readEvent(text string, event proto.Message) bool {
-	return protojson.Unmarshal([]byte(text), event) == nil
 }

@@ -2,13 +2,13 @@ package bench
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/client"
@@ -21,11 +21,11 @@ import (
 func events(t *testing.T, all ...proto.Message) (found []client.Event) {
 	t.Helper()
 	for _, m := range all {
-		text, err := protojson.Marshal(m)
+		encoded, err := proto.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		found = append(found, client.Event{Type: string(m.ProtoReflect().Descriptor().FullName()), Attributes: []client.Attribute{{Key: "json", Value: string(text)}}})
+		found = append(found, client.Event{Type: string(m.ProtoReflect().Descriptor().FullName()), Attributes: []client.Attribute{{Key: "proto", Value: base64.StdEncoding.EncodeToString(encoded)}}})
 	}
 	return found
 }

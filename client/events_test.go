@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/base64"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -9,20 +10,27 @@ import (
 )
 
 func TestDecodeEvents(t *testing.T) {
-	event := func(name, text string) Event {
-		return Event{Type: name, Attributes: []Attribute{{Key: "json", Value: text}}}
+	event := func(name, value string) Event {
+		return Event{Type: name, Attributes: []Attribute{{Key: "proto", Value: value}}}
 	}
-	got, err := DecodeEvents([]Event{
-		event("tx", "x"),
-		event("energy.bank.v1.Recharged", `{"account":"AQI=","amount_ucoin":"5","reference":"r","later":1}`),
-		{Type: "energy.bank.v1.Recharged"},
-		event("energy.later.v1.Unheard", `{}`),
-	})
 	want := &bankv1.Recharged{Account: []byte{1, 2}, AmountUcoin: 5, Reference: "r"}
+	encoded, err := proto.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "energy.bank.v1.Recharged"
+	good := base64.StdEncoding.EncodeToString(encoded)
+	got, err := DecodeEvents([]Event{event("tx", "x"), event(name, good), event("energy.later.v1.Unheard", "")})
 	if err != nil || len(got) != 1 || !proto.Equal(got[0], want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if got, err := DecodeEvents([]Event{event("energy.bank.v1.Recharged", `{"amount_ucoin":true}`)}); err == nil {
-		t.Errorf("a broken event was read as %v", got)
+	for what, broken := range map[string]Event{
+		"no attribute":    {Type: name},
+		"not base64":      event(name, "{}"),
+		"not a Recharged": event(name, base64.StdEncoding.EncodeToString([]byte{0x0a, 0xff})),
+	} {
+		if got, err := DecodeEvents([]Event{broken}); err == nil {
+			t.Errorf("%s: read as %v", what, got)
+		}
 	}
 }

@@ -1,15 +1,17 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/energyd/energyd/app"
+	"github.com/energyd/energyd/client"
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/internal/testkit"
 )
@@ -74,9 +76,6 @@ func TestAuditClearing(t *testing.T) {
 	}
 }
 
-// matchedWh is the energy of a match of 1 kWh in an event.
-var matchedWh = regexp.MustCompile(`("energy_?[wW]h": *)"1000"`)
-
 // forge changes what the node says of the energy of matches.
 func (n *node) forge(t *testing.T) {
 	t.Helper()
@@ -84,10 +83,21 @@ func (n *node) forge(t *testing.T) {
 	n.With(func() {
 		for _, block := range n.Blocks {
 			for i, event := range block.Events {
-				if value := event.Attributes[0].Value; event.Type == "energy.matching.v1.Matched" && matchedWh.MatchString(value) {
-					block.Events[i].Attributes = []abci.EventAttribute{{Key: event.Attributes[0].Key, Value: matchedWh.ReplaceAllString(value, `$1"999"`)}}
-					forged++
+				matched := new(matchingv1.Matched)
+				if event.Type != string(matched.ProtoReflect().Descriptor().FullName()) {
+					continue
 				}
+				seen := client.Event{Type: event.Type, Attributes: []client.Attribute{{Value: event.Attributes[0].Value}}}
+				if err := seen.Decode(matched); err != nil {
+					t.Fatal(err)
+				}
+				matched.Match.EnergyWh = 999
+				encoded, err := proto.Marshal(matched)
+				if err != nil {
+					t.Fatal(err)
+				}
+				block.Events[i].Attributes = []abci.EventAttribute{{Key: event.Attributes[0].Key, Value: base64.StdEncoding.EncodeToString(encoded)}}
+				forged++
 			}
 		}
 	})
