@@ -82,6 +82,9 @@ func (db *DB) Stage(b *Branch) (root []byte) {
 	v := latest{db}.view()
 	ups := make([]update, 0, len(b.changes))
 	for c := range b.all() {
+		if _, known := db.index[c.key]; c.value == nil && !known {
+			continue // made and deleted in this block
+		}
 		ups = append(ups, newUpdate(c.key, c.value))
 	}
 	db.staged = newStage(v, ups)
