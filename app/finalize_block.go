@@ -95,6 +95,7 @@ func (a *App) executeAll(ctx *module.Ctx, admission *admission, txs [][]byte) []
 		windows.Set(ctx.Store, windows.Key().Bytes(key[:]), admission.windows[key])
 		results[i] = a.execute(ctx, from, checked[i])
 	}
+	a.checked.forget(checked)
 	return results
 }
 

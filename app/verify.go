@@ -114,13 +114,13 @@ const (
 	checkedCacheBytes = 8 << 20
 )
 
-// checkedCache remembers passed checks by the hash of the whole transaction,
-// the oldest going first. It only saves work: what it answers, check would
-// answer again.
+// checkedCache remembers passed checks by the hash of the whole transaction until
+// a block has executed it, the oldest going first where there are too many. It
+// only saves work: what it answers, check would answer again.
 type checkedCache struct {
 	mu    sync.Mutex
 	txs   map[[32]byte]*checkedTx
-	order []*checkedTx // oldest first
+	order [][32]byte // oldest first, the executed ones among them
 	bytes int
 }
 
@@ -141,13 +141,28 @@ func (c *checkedCache) put(tx *checkedTx) {
 		return
 	}
 	c.txs[tx.hash] = tx
-	c.order = append(c.order, tx)
+	c.order = append(c.order, tx.hash)
 	c.bytes += tx.size
 	for len(c.order) > checkedCacheSize || c.bytes > checkedCacheBytes {
-		oldest := c.order[0]
-		c.order[0] = nil
+		c.remove(c.order[0])
 		c.order = c.order[1:]
-		c.bytes -= oldest.size
-		delete(c.txs, oldest.hash)
+	}
+}
+
+// forget lets go of transactions that a block has executed.
+func (c *checkedCache) forget(txs []*checkedTx) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tx := range txs {
+		if tx != nil {
+			c.remove(tx.hash)
+		}
+	}
+}
+
+func (c *checkedCache) remove(hash [32]byte) {
+	if tx, ok := c.txs[hash]; ok {
+		c.bytes -= tx.size
+		delete(c.txs, hash)
 	}
 }

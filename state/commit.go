@@ -120,11 +120,10 @@ func (db *DB) commit(height int64) error {
 	if height <= 0 || v.height != 0 && height != v.height+1 {
 		return fmt.Errorf("the last height is %d: want the next one", v.height)
 	}
-	batch := db.pebble.NewBatch()
+	batch := db.pebble.NewBatchWithSize(batchSize(db.staged.ups))
 	defer batch.Close()
 	if v.height != 0 { // below the first height there is nothing to return to
-		undo := appendUndo(meta{v.height, v.root()}.encode(), db.staged.ups)
-		if err := batch.Set(undoKey(height), undo, nil); err != nil {
+		if err := putUndo(batch, height, meta{v.height, v.root()}, db.staged.ups); err != nil {
 			return err
 		}
 	}
@@ -134,6 +133,22 @@ func (db *DB) commit(height int64) error {
 		}
 	}
 	return db.write(batch, height, db.staged)
+}
+
+// batchSize is about how long the batch of a height with these changes gets, which
+// then need not grow.
+func batchSize(ups []update) int {
+	const header, perChange = 1 << 10, 24
+	size := header
+	for i := range ups {
+		if u := &ups[i]; u.leaf != nil {
+			size += perChange + len(u.leaf.key) + len(u.leaf.value)
+		}
+		if u := &ups[i]; u.old != nil {
+			size += perChange + 2*len(u.old.key) + len(u.old.value)
+		}
+	}
+	return size
 }
 
 // write adds the changes and the record of the last height to the batch, syncs

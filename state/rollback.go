@@ -4,28 +4,58 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // An undo record is the meta record of the height before, then for each pair
 // that the height changed its key and its old value, each behind its length as
 // a uvarint; length 0 says that there was none.
 
-func appendUndo(b []byte, ups []update) []byte {
+// putUndo adds the undo record of a height to the batch, in place: a block's record
+// is about as long as its changes.
+func putUndo(batch *pebble.Batch, height int64, before meta, ups []update) error {
+	key, header := undoKey(height), before.encode()
+	size := len(header)
 	for i := range ups {
-		u := &ups[i]
-		switch {
-		case u.idle():
-		case u.old == nil:
-			b = appendPart(appendPart(b, u.leaf.key), "")
-		default:
-			b = appendPart(appendPart(b, u.old.key), u.old.value)
+		if k, old, changed := ups[i].undo(); changed {
+			size += partSize(k) + partSize(old)
 		}
 	}
-	return b
+	op := batch.SetDeferred(len(key), size)
+	copy(op.Key, key)
+	record := append(op.Value[:0], header...)
+	for i := range ups {
+		if k, old, changed := ups[i].undo(); changed {
+			record = appendPart(appendPart(record, k), old)
+		}
+	}
+	return op.Finish()
+}
+
+// undo returns what brings back the pair that an applied update replaced: an empty
+// value says that there was none.
+func (u *update) undo() (key, old string, changed bool) {
+	switch {
+	case u.idle():
+		return "", "", false
+	case u.old == nil:
+		return u.leaf.key, "", true
+	default:
+		return u.old.key, u.old.value, true
+	}
 }
 
 func appendPart(b []byte, part string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+func partSize(part string) int {
+	size := 1 + len(part)
+	for n := len(part); n >= 0x80; n >>= 7 {
+		size++
+	}
+	return size
 }
 
 // nextUndo splits the first change off the record.

@@ -179,18 +179,18 @@ func (e *entry) checkCaps(r state.Reader) error {
 // one more order, where a side of the book has so many. Each sealed order may be
 // of that side.
 func (e *entry) checkRoom(r state.Reader, side int64) error {
-	p, mine, period := e.params, e.presence, units.FormatTime(e.book.Period)
-	if load, _ := loads.Get(r, loadKey(e.book.Period)); load.GetOrders() >= p.MaxOrders {
-		return ErrBookFull.With("period: expected fewer than %d orders in the books of %s", p.MaxOrders, period)
+	p, mine, period := e.params, e.presence, e.book.Period
+	if load, _ := loads.Get(r, loadKey(period)); load.GetOrders() >= p.MaxOrders {
+		return ErrBookFull.With("period: expected fewer than %d orders in the books of %s", p.MaxOrders, units.FormatTime(period))
 	}
 	if most := e.market.MaxOrders; most > 0 && e.book.Orders >= most {
-		return ErrBookFull.With("period: expected fewer than %d orders in the market's book of %s", most, period)
+		return ErrBookFull.With("period: expected fewer than %d orders in the market's book of %s", most, units.FormatTime(period))
 	}
 	if most := perSide(e.market); most > 0 && side+e.book.Seals >= most {
-		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, period)
+		return ErrBookFull.With("period: expected fewer than %d orders of a side in the book of %s", most, units.FormatTime(period))
 	}
 	if mine.Sells+mine.Buys+mine.Seals >= p.MaxOrdersPerAccount {
-		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, period)
+		return ErrTooManyOrders.With("period: expected fewer than %d orders of the account in %s", p.MaxOrdersPerAccount, units.FormatTime(period))
 	}
 	return nil
 }
