@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -80,6 +81,9 @@ func (b *Branch) put(key, value []byte) {
 		b.tableOf(c.key).add(c)
 	}
 	if b.atomic > 0 {
+		if len(b.journal) == cap(b.journal) { // append would grow a long one by a quarter
+			b.journal = slices.Grow(b.journal, max(64, len(b.journal)))
+		}
 		b.journal = append(b.journal, taken{c, c.value, !known})
 	}
 	c.value = value
