@@ -1,8 +1,11 @@
 package proof
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -21,10 +24,37 @@ import (
 )
 
 // node serves a world by the engine's own RPC, two validators a page.
-type node struct{ *world }
+type node struct {
+	*world
+	// heads are the heights that it says it has, one at a time, then the last.
+	heads []int64
+	// corrected is the period whose root has changed since it told of it.
+	corrected int64
+}
 
 func (n *node) status(*rpctypes.Context) (*coretypes.ResultStatus, error) {
-	return &coretypes.ResultStatus{SyncInfo: coretypes.SyncInfo{LatestBlockHeight: 2}}, nil
+	head := n.heads[0]
+	if len(n.heads) > 1 {
+		n.heads = n.heads[1:]
+	}
+	return &coretypes.ResultStatus{SyncInfo: coretypes.SyncInfo{LatestBlockHeight: head}}, nil
+}
+
+func (n *node) client(t *testing.T) *client.Client {
+	t.Helper()
+	mux := http.NewServeMux()
+	server.RegisterRPCFuncs(mux, map[string]*server.RPCFunc{
+		"status": server.NewRPCFunc(n.status, ""), "commit": server.NewRPCFunc(n.commit, "height"),
+		"validators": server.NewRPCFunc(n.validators, "height,page,per_page"),
+		"abci_query": server.NewRPCFunc(n.query, "path,data,height,prove"),
+	}, log.NewNopLogger())
+	serving := httptest.NewServer(mux)
+	t.Cleanup(serving.Close)
+	c, err := client.New(serving.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func (n *node) commit(_ *rpctypes.Context, _ *int64) (*coretypes.ResultCommit, error) {
@@ -43,6 +73,9 @@ func (n *node) validators(_ *rpctypes.Context, _ *int64, page, _ *int) (*coretyp
 
 func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, height int64, prove bool) (*coretypes.ResultABCIQuery, error) {
 	answer := abci.ResponseQuery{Height: height}
+	if height == 0 {
+		answer.Height = n.bill.Height
+	}
 	var value proto.Message
 	switch path {
 	case "/energy.settlement.v1.QueryRootsRequest":
@@ -69,9 +102,16 @@ func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 		}
 	case "/store":
 		for _, s := range n.bill.Sections {
-			if prove && string(protocol.StatementsRootKey(s.Root.Period)) == string(data) {
+			if prove && height == n.bill.Height && string(protocol.StatementsRootKey(s.Root.Period)) == string(data) {
 				proof, err := s.Proof.Marshal()
 				if err != nil {
+					return nil, err
+				}
+				root := proto.CloneOf(s.Root)
+				if root.Period == n.corrected {
+					root.Version++
+				}
+				if answer.Value, err = protocol.Marshal(root); err != nil {
 					return nil, err
 				}
 				answer.ProofOps = &cmtcrypto.ProofOps{Ops: []cmtcrypto.ProofOp{{Type: "ics23:smt", Key: data, Data: proof}}}
@@ -87,19 +127,8 @@ func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 // TestFetchBill: a bill fetched from a node proves itself, its file too, and its
 // header is the one that all validators signed.
 func TestFetchBill(t *testing.T) {
-	n := &node{newWorld(t)}
-	mux := http.NewServeMux()
-	server.RegisterRPCFuncs(mux, map[string]*server.RPCFunc{
-		"status": server.NewRPCFunc(n.status, ""), "commit": server.NewRPCFunc(n.commit, "height"),
-		"validators": server.NewRPCFunc(n.validators, "height,page,per_page"),
-		"abci_query": server.NewRPCFunc(n.query, "path,data,height,prove"),
-	}, log.NewNopLogger())
-	serving := httptest.NewServer(mux)
-	defer serving.Close()
-	c, err := client.New(serving.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := &node{world: newWorld(t), heads: []int64{2}}
+	c := n.client(t)
 	bill, err := FetchBill(t.Context(), c, worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +142,40 @@ func TestFetchBill(t *testing.T) {
 	plain, err := FetchBill(t.Context(), c, worldChain, n.account, worldPeriod, worldPeriod, false)
 	if err != nil || plain.Header != nil || len(plain.Sections) != 1 {
 		t.Errorf("without proof: %+v, %v", plain, err)
+	}
+}
+
+// TestFetchBillOfTheLatestBlock: what the latest block settled is proved under the
+// next header, for which FetchBill waits.
+func TestFetchBillOfTheLatestBlock(t *testing.T) {
+	n := &node{world: newWorld(t), heads: []int64{2, 2, 3}}
+	n.bill.Height = 2
+	n.bill.Header = n.signers.header(t, 3, n.bill.Header.Signed.AppHash, nil, n.signers.set)
+	bill, err := FetchBill(t.Context(), n.client(t), worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bill.Height != 2 {
+		t.Errorf("height %d, want 2", bill.Height)
+	}
+	if err := check(marshal(t, bill), &Trusted{Height: 3, Hash: n.bill.Header.Signed.Hash()}); err != nil {
+		t.Errorf("the bill does not verify: %v", err)
+	}
+	n.heads = []int64{2} // and no other comes
+	ctx, cancel := context.WithTimeout(t.Context(), 4*headEvery)
+	defer cancel()
+	if _, err := FetchBill(ctx, n.client(t), worldChain, n.account, worldPeriod, worldPeriod, true); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without a next header: %v", err)
+	}
+}
+
+// TestFetchBillThatIsCorrected: a statement of before a correction has no proof in the
+// state after it, and is not handed out as if it had.
+func TestFetchBillThatIsCorrected(t *testing.T) {
+	n := &node{world: newWorld(t), heads: []int64{2}, corrected: worldPeriod + worldStep}
+	_, err := FetchBill(t.Context(), n.client(t), worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
+	if err == nil || !strings.Contains(err.Error(), "corrected while the bill was fetched") {
+		t.Errorf("got %v", err)
 	}
 }
 
