@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func (c *Client) Block(ctx context.Context, height int64) (*Block, error) {
 	if err != nil {
 		return nil, fmt.Errorf("block %d: %w", height, err)
 	}
-	if len(results.TxsResults) != len(block.Block.Data.Txs) {
+	if len(results.TxsResults) != len(block.Block.Data.Txs) || slices.Contains(results.TxsResults, nil) {
 		return nil, fmt.Errorf("block %d: expected a result for each of %d transactions, got %d", height, len(block.Block.Data.Txs), len(results.TxsResults))
 	}
 	return &Block{
