@@ -6,7 +6,6 @@ package clearing
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -88,23 +87,27 @@ func sortByService[O interface {
 	GetPriority() bool
 }](orders []O, period int64, appHash []byte) {
 	type ranked struct {
-		rank  [sha256.Size]byte
-		order O
+		priority bool
+		rank     [sha256.Size]byte
+		order    O
 	}
 	all := make([]ranked, len(orders))
+	data := append(binary.BigEndian.AppendUint64(nil, uint64(period)), appHash...)
 	for i, order := range orders {
-		data := binary.BigEndian.AppendUint64(nil, uint64(period))
-		data = append(append(data, appHash...), order.GetId()...)
-		all[i] = ranked{sha256.Sum256(data), order}
+		data = append(data[:8+len(appHash)], order.GetId()...)
+		all[i] = ranked{order.GetPriority(), sha256.Sum256(data), order}
 	}
 	slices.SortFunc(all, func(a, b ranked) int {
-		if a.order.GetPriority() != b.order.GetPriority() {
-			if a.order.GetPriority() {
-				return -1
-			}
+		switch {
+		case a.priority != b.priority && a.priority:
+			return -1
+		case a.priority != b.priority:
 			return 1
 		}
-		return cmp.Or(bytes.Compare(a.rank[:], b.rank[:]), bytes.Compare(a.order.GetId(), b.order.GetId()))
+		if by := bytes.Compare(a.rank[:], b.rank[:]); by != 0 {
+			return by
+		}
+		return bytes.Compare(a.order.GetId(), b.order.GetId())
 	})
 	for i := range all {
 		orders[i] = all[i].order
