@@ -185,6 +185,9 @@ func (m *machine) atomic(t *rapid.T) {
 				return nil
 			})
 		})
+		if panicked != nil && panicked != failed {
+			panic(panicked) // rapid's own, which ends a run
+		}
 		switch {
 		case fate == "stands" && (err != nil || panicked != nil), fate == "fails" && err != failed, fate == "panics" && panicked != failed:
 			t.Fatalf("Atomic that %s: error %v, panic %v", fate, err, panicked)
