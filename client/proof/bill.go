@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	ics23 "github.com/cosmos/ics23/go"
 	"golang.org/x/sync/errgroup"
@@ -324,11 +324,9 @@ func (b *Bill) sum() (BillTotals, error) {
 }
 
 // FetchBill fetches an account's statements of the periods in [from, to] that are
-// settled, and with proof all that Verify needs: it waits for the block whose header
-// has the hash of the state that they were read from.
+// settled, and with proof all that Verify needs.
 func FetchBill(ctx context.Context, c *client.Client, chainID string, account protocol.Address, from, to int64, proof bool) (*Bill, error) {
 	bill := &Bill{ChainID: chainID, Account: account}
-	var latest int64 // height of a state that the statements were read from
 	roots := new(settlementv1.QueryRootsResponse)
 	for next := from; next <= to; next = roots.Roots[len(roots.Roots)-1].Period + 1 {
 		request := &settlementv1.QueryRootsRequest{FromPeriod: next, Limit: 1000}
@@ -343,96 +341,96 @@ func FetchBill(ctx context.Context, c *client.Client, chainID string, account pr
 			if root.Period > to {
 				break
 			}
-			at, err := bill.fetchSection(ctx, c, root.Period)
+			section, err := fetchSection(ctx, c, account, root.Period, 0)
 			if err != nil {
 				return nil, err
 			}
-			latest = max(latest, at)
+			if section == nil {
+				bill.Without = append(bill.Without, root.Period)
+				continue
+			}
+			bill.Sections = append(bill.Sections, *section)
+		}
+	}
+	if proof {
+		if err := bill.prove(ctx, c); err != nil {
+			return nil, err
 		}
 	}
 	var err error
-	if bill.Totals, err = bill.sum(); err != nil {
-		return nil, err
-	}
-	if proof {
-		return bill, bill.prove(ctx, c, latest)
-	}
-	return bill, nil
+	bill.Totals, err = bill.sum()
+	return bill, err
 }
 
-// fetchSection adds a period, unless the account has no statement in it. It returns
-// the height of the state that it was read from.
-func (b *Bill) fetchSection(ctx context.Context, c *client.Client, period int64) (height int64, err error) {
+// fetchSection returns a period as of a height, 0 for the latest; nil if the account
+// has no statement in it.
+func fetchSection(ctx context.Context, c *client.Client, account protocol.Address, period, height int64) (*BillSection, error) {
 	answer := new(settlementv1.QueryStatementResponse)
-	height, err = c.Query(ctx, &settlementv1.QueryStatementRequest{Account: b.Account[:], Period: period}, answer, 0)
+	_, err := c.Query(ctx, &settlementv1.QueryStatementRequest{Account: account[:], Period: period}, answer, height)
 	var rejected *client.Rejected
 	if errors.As(err, &rejected) && rejected.Codespace == "settlement" {
-		b.Without = append(b.Without, period)
-		return 0, nil
+		return nil, nil
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	b.Sections = append(b.Sections, BillSection{Statement: answer.Statement, Root: answer.Root, Index: answer.Index, Aunts: answer.Aunts})
-	return height, nil
+	return &BillSection{Statement: answer.Statement, Root: answer.Root, Index: answer.Index, Aunts: answer.Aunts}, nil
 }
 
-const (
-	// provenAtOnce is how many proofs are asked for at a time: a node remembers the
-	// state of a height for seconds only, and all proofs are of one height.
-	provenAtOnce = 8
-	// headEvery is how often a node is asked for the next header.
-	headEvery = 50 * time.Millisecond
-)
+// provenAtOnce is how many proofs are asked for at a time: a node remembers the
+// state of a height for seconds only, and all proofs are of one height.
+const provenAtOnce = 8
 
-// prove adds to each section the proof of its root, all under one header: of the
-// newest state that can be proved, which is not before latest.
-func (b *Bill) prove(ctx context.Context, c *client.Client, latest int64) (err error) {
-	if b.Height, err = provable(ctx, c, latest); err != nil {
+// prove adds to each section the proof of its root, all under one header. A period
+// that was settled or corrected after that header's state is in the bill as it was
+// before: not at all, or not corrected.
+func (b *Bill) prove(ctx context.Context, c *client.Client) error {
+	head, err := c.Height(ctx)
+	if err != nil {
 		return err
 	}
+	if head < 2 {
+		return errors.New("the chain has no state to prove yet: expected height 2 or later")
+	}
+	// The state after one height, whose hash the next header holds, is the
+	// newest that can be proved.
+	b.Height = head - 1
 	proving, ctx := errgroup.WithContext(ctx)
 	proving.SetLimit(provenAtOnce)
 	for i := range b.Sections {
-		proving.Go(func() error { return b.Sections[i].prove(ctx, c, b.Height) })
+		proving.Go(func() error { return b.Sections[i].prove(ctx, c, b.Account, b.Height) })
 	}
 	proving.Go(func() (err error) {
 		b.Header, err = FetchHeader(ctx, c, b.Height+1)
 		return err
 	})
-	return proving.Wait()
-}
-
-// provable returns the newest height whose state can be proved, once that is at least
-// a height above 0: the state's hash stands in the next header.
-func provable(ctx context.Context, c *client.Client, least int64) (int64, error) {
-	for {
-		head, err := c.Height(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if head > max(least, 1) {
-			return head - 1, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, fmt.Errorf("waiting for the header of height %d: %w", max(least, 1)+1, ctx.Err())
-		case <-time.After(headEvery):
-		}
+	if err := proving.Wait(); err != nil {
+		return err
 	}
+	b.Sections = slices.DeleteFunc(b.Sections, func(s BillSection) bool { return s.Proof == nil })
+	return nil
 }
 
-func (s *BillSection) prove(ctx context.Context, c *client.Client, height int64) error {
+// prove adds the proof of the section's root in the state after a height; none if the
+// period had no root then.
+func (s *BillSection) prove(ctx context.Context, c *client.Client, account protocol.Address, height int64) error {
 	period := s.Statement.Period
 	stored, err := c.RawQuery(ctx, "/store", protocol.StatementsRootKey(period), height)
 	if err != nil {
 		return fmt.Errorf("period %d: %w", period, err)
 	}
-	if stored.Proof == nil {
-		return fmt.Errorf("period %d: the node gave no proof", period)
+	if len(stored.Value) == 0 {
+		return nil
 	}
 	if root, err := protocol.Marshal(s.Root); err != nil || !bytes.Equal(root, stored.Value) {
-		return errors.Join(fmt.Errorf("period %d: its statements were corrected while the bill was fetched: fetch it again", period), err)
+		then, err := fetchSection(ctx, c, account, period, height)
+		if err != nil || then == nil {
+			return err
+		}
+		*s = *then
+	}
+	if stored.Proof == nil {
+		return fmt.Errorf("period %d: the node gave no proof", period)
 	}
 	s.Proof = new(ics23.CommitmentProof)
 	if err := s.Proof.Unmarshal(stored.Proof); err != nil {

@@ -1,11 +1,8 @@
 package proof
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -26,18 +23,13 @@ import (
 // node serves a world by the engine's own RPC, two validators a page.
 type node struct {
 	*world
-	// heads are the heights that it says it has, one at a time, then the last.
-	heads []int64
-	// corrected is the period whose root has changed since it told of it.
-	corrected int64
+	// settled and corrected are periods that the latest block settled and corrected:
+	// the state after height 1, which can be proved, has not seen it.
+	settled, corrected int64
 }
 
 func (n *node) status(*rpctypes.Context) (*coretypes.ResultStatus, error) {
-	head := n.heads[0]
-	if len(n.heads) > 1 {
-		n.heads = n.heads[1:]
-	}
-	return &coretypes.ResultStatus{SyncInfo: coretypes.SyncInfo{LatestBlockHeight: head}}, nil
+	return &coretypes.ResultStatus{SyncInfo: coretypes.SyncInfo{LatestBlockHeight: 2}}, nil
 }
 
 func (n *node) client(t *testing.T) *client.Client {
@@ -73,9 +65,6 @@ func (n *node) validators(_ *rpctypes.Context, _ *int64, page, _ *int) (*coretyp
 
 func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, height int64, prove bool) (*coretypes.ResultABCIQuery, error) {
 	answer := abci.ResponseQuery{Height: height}
-	if height == 0 {
-		answer.Height = n.bill.Height
-	}
 	var value proto.Message
 	switch path {
 	case "/energy.settlement.v1.QueryRootsRequest":
@@ -97,22 +86,24 @@ func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 		}
 		for _, s := range n.bill.Sections {
 			if s.Statement.Period == request.Period {
-				value = &settlementv1.QueryStatementResponse{Statement: s.Statement, Root: s.Root, Index: s.Index, Aunts: s.Aunts}
+				root := proto.CloneOf(s.Root)
+				if root.Period == n.corrected && height == 0 {
+					root.Version++
+				}
+				value = &settlementv1.QueryStatementResponse{Statement: s.Statement, Root: root, Index: s.Index, Aunts: s.Aunts}
 			}
 		}
 	case "/store":
 		for _, s := range n.bill.Sections {
-			if prove && height == n.bill.Height && string(protocol.StatementsRootKey(s.Root.Period)) == string(data) {
+			if prove && string(protocol.StatementsRootKey(s.Root.Period)) == string(data) {
 				proof, err := s.Proof.Marshal()
 				if err != nil {
 					return nil, err
 				}
-				root := proto.CloneOf(s.Root)
-				if root.Period == n.corrected {
-					root.Version++
-				}
-				if answer.Value, err = protocol.Marshal(root); err != nil {
-					return nil, err
+				if s.Root.Period != n.settled {
+					if answer.Value, err = protocol.Marshal(s.Root); err != nil {
+						return nil, err
+					}
 				}
 				answer.ProofOps = &cmtcrypto.ProofOps{Ops: []cmtcrypto.ProofOp{{Type: "ics23:smt", Key: data, Data: proof}}}
 			}
@@ -127,7 +118,7 @@ func (n *node) query(_ *rpctypes.Context, path string, data cmtbytes.HexBytes, h
 // TestFetchBill: a bill fetched from a node proves itself, its file too, and its
 // header is the one that all validators signed.
 func TestFetchBill(t *testing.T) {
-	n := &node{world: newWorld(t), heads: []int64{2}}
+	n := &node{world: newWorld(t)}
 	c := n.client(t)
 	bill, err := FetchBill(t.Context(), c, worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
 	if err != nil {
@@ -145,37 +136,26 @@ func TestFetchBill(t *testing.T) {
 	}
 }
 
-// TestFetchBillOfTheLatestBlock: what the latest block settled is proved under the
-// next header, for which FetchBill waits.
-func TestFetchBillOfTheLatestBlock(t *testing.T) {
-	n := &node{world: newWorld(t), heads: []int64{2, 2, 3}}
-	n.bill.Height = 2
-	n.bill.Header = n.signers.header(t, 3, n.bill.Header.Signed.AppHash, nil, n.signers.set)
-	bill, err := FetchBill(t.Context(), n.client(t), worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bill.Height != 2 {
-		t.Errorf("height %d, want 2", bill.Height)
-	}
-	if err := check(marshal(t, bill), &Trusted{Height: 3, Hash: n.bill.Header.Signed.Hash()}); err != nil {
-		t.Errorf("the bill does not verify: %v", err)
-	}
-	n.heads = []int64{2} // and no other comes
-	ctx, cancel := context.WithTimeout(t.Context(), 4*headEvery)
-	defer cancel()
-	if _, err := FetchBill(ctx, n.client(t), worldChain, n.account, worldPeriod, worldPeriod, true); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("without a next header: %v", err)
-	}
-}
-
-// TestFetchBillThatIsCorrected: a statement of before a correction has no proof in the
-// state after it, and is not handed out as if it had.
-func TestFetchBillThatIsCorrected(t *testing.T) {
-	n := &node{world: newWorld(t), heads: []int64{2}, corrected: worldPeriod + worldStep}
-	_, err := FetchBill(t.Context(), n.client(t), worldChain, n.account, worldPeriod, worldPeriod+worldStep, true)
-	if err == nil || !strings.Contains(err.Error(), "corrected while the bill was fetched") {
-		t.Errorf("got %v", err)
+// TestFetchBillMeanwhile: the latest block settled or corrected a period, of which the
+// newest header that there is knows nothing. The bill is as of that header.
+func TestFetchBillMeanwhile(t *testing.T) {
+	const second = worldPeriod + worldStep
+	for _, tc := range []struct {
+		name               string
+		settled, corrected int64
+		periods            int
+	}{{"settled", second, 0, 1}, {"corrected", 0, second, 2}} {
+		n := &node{world: newWorld(t), settled: tc.settled, corrected: tc.corrected}
+		bill, err := FetchBill(t.Context(), n.client(t), worldChain, n.account, worldPeriod, second, true)
+		if err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		if len(bill.Sections) != tc.periods || len(bill.Without) > 0 {
+			t.Errorf("%s: %d periods, want %d; without %v", tc.name, len(bill.Sections), tc.periods, bill.Without)
+		}
+		if err := check(marshal(t, bill), n.trusted()); err != nil {
+			t.Errorf("%s: the bill does not verify: %v", tc.name, err)
+		}
 	}
 }
 
