@@ -15,9 +15,10 @@ import (
 
 const (
 	// rememberedBlocks is how many blocks' outcomes a node remembers at most,
-	// rememberedBytes how much of them, as they are encoded.
+	// rememberedBytes how much of them, as they are encoded; in memory they take
+	// about four times as much.
 	rememberedBlocks = 256
-	rememberedBytes  = 8 << 20
+	rememberedBytes  = 2 << 20
 	// rememberedLog is how much of a log a node remembers, bytes.
 	rememberedLog = 1024
 	// outcomesPage is how many blocks an answer holds at most.

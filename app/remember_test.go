@@ -58,13 +58,13 @@ func TestOutcomesAreBounded(t *testing.T) {
 	for _, b := range got.Blocks {
 		remembered += proto.Size(b)
 	}
-	if got.Height != 320 || got.First != 314 || len(got.Blocks) != 7 || remembered > rememberedBytes || remembered != a.outcomes.size {
+	if got.Height != 320 || got.First != 320 || len(got.Blocks) != 1 || remembered > rememberedBytes || remembered != a.outcomes.size {
 		t.Errorf("%d bytes of %d blocks from %d, counted %d", remembered, len(got.Blocks), got.First, a.outcomes.size)
 	}
 	if log := got.Blocks[0].Txs[0].Log; len(log) != 1024 {
 		t.Errorf("a log of %d bytes", len(log))
 	}
-	block(9 * txs)
+	block(2 * txs)
 	if got := ask(0); len(got.Blocks) != 0 || got.First != got.Height+1 || a.outcomes.size != 0 {
 		t.Errorf("%d blocks from %d, %d bytes after a block that is too large", len(got.Blocks), got.First, a.outcomes.size)
 	}

@@ -26,6 +26,9 @@ func (s *Sender) Run(ctx context.Context) error {
 			s.follow(answer.Height)
 			break
 		}
+		s.mu.Lock()
+		s.unready = err
+		s.mu.Unlock()
 		if !sleep(ctx, s.pollEvery()) {
 			return ctx.Err()
 		}

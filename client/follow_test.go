@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -369,6 +370,23 @@ func TestRunFromGenesis(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+}
+
+// TestRunSaysWhy: a sender that no node lets follow tells what they said.
+func TestRunSaysWhy(t *testing.T) {
+	f := newFollower(t, 0, &fakeNode{height: 1, first: 1, answer: &txv1.QueryOutcomesResponse{
+		Height: 1, Blocks: []*txv1.BlockOutcomes{{Height: 1, Txs: []*txv1.TxOutcome{{Hash: []byte("short")}}}},
+	}})
+	f.PollEvery = time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+	err := f.following(ctx)
+	if !errors.Is(err, ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "expected hashes of 32 bytes, got 5") {
+		t.Errorf("got %v", err)
+	}
+	<-ended
 }
 
 // waits is how many wait for an outcome.

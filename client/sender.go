@@ -73,6 +73,8 @@ type Sender struct {
 	waiting map[[32]byte]chan Outcome
 	next    map[protocol.Address]uint64
 	ready   chan struct{}
+	// unready is why Run could not begin to follow when it last tried.
+	unready error
 }
 
 // NewSender returns a sender for a chain; its Run follows from the head on.
@@ -138,6 +140,11 @@ func (s *Sender) following(ctx context.Context) error {
 	case <-s.ready:
 		return nil
 	case <-ctx.Done():
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.unready != nil {
+			return fmt.Errorf("%w: %w: %w", ErrUnreachable, ctx.Err(), s.unready)
+		}
 		return fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
 	}
 }
