@@ -179,13 +179,14 @@ func (d *driver) registerMembers(ctx context.Context, from, to int) error {
 // application is what an aggregator says of a member. Its rating is that of
 // the data's interval times interval / period length: the same energy passes
 // in the shorter period (SPEC 4). It covers what a story lets it offer, and that
-// simulated meters count a period's energy between two readings.
+// simulated meters count a period's energy between two readings, which are as far
+// apart as their answers: at least two thirds of what was planned.
 func (d *driver) application(i int) *registryv1.MsgApply {
 	m := d.members[i]
 	home, gateway := d.aggregators[m.gateway].Address(), d.gateways[m.gateway].Address()
 	rating := (d.market.RatingW(i)*d.plan.mostOffered()/wholeOffer + 1) * d.market.Scenario.Interval.Milliseconds() / d.options.PeriodLength.Milliseconds()
 	if d.options.Meters == ModbusMeters {
-		rating *= readingsPerPeriod
+		rating *= readingsPerPeriod * 3 / 2
 	}
 	kind, environment := energyType(m.Energy)
 	return &registryv1.MsgApply{
