@@ -21,6 +21,8 @@ type Report struct {
 	Committed int       `json:"committed"`
 	Refused   []Refusal `json:"refused"`
 	Lost      int       `json:"lost"`
+	// LostAfter is what the sender of a lost order was told, if anything.
+	LostAfter string `json:"lost_after,omitempty"`
 	// Rate of Committed, per second of the measured time.
 	Rate float64 `json:"committed_per_second"`
 	// Latency of committed orders, from the time at which each should have been
@@ -71,6 +73,9 @@ func (l *load) report(sent *orders, before, after []Usage) *Report {
 		switch {
 		case !o.done:
 			r.Lost++
+			if o.err != nil {
+				r.LostAfter = o.err.Error()
+			}
 		case o.err != nil || o.refused != nil:
 			r.refuse(refused, o)
 		default:
@@ -136,6 +141,9 @@ func (r *Report) String() string {
 		o.Validators, o.TimeoutCommit, o.PeriodLength, o.Accounts, o.MaxOpenOrders)
 	fmt.Fprintf(&out, "orders       %d sent in %s (%d/s), %d committed with code 0 (%.1f/s), %d lost\n",
 		r.Sent, o.Duration, o.OrdersPerSecond, r.Committed, r.Rate, r.Lost)
+	if r.LostAfter != "" {
+		fmt.Fprintf(&out, "lost         after %s\n", r.LostAfter)
+	}
 	for _, refusal := range r.Refused {
 		fmt.Fprintf(&out, "refused      %d with %s: %s\n", refusal.Count, refusal.Code, refusal.Example)
 	}
