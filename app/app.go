@@ -53,6 +53,9 @@ type App struct {
 	genesis *state.Branch
 	// staged is the height that FinalizeBlock staged and Commit stores.
 	staged int64
+	// accepted is the proposal that this node accepted last, until it is executed or
+	// another block is.
+	accepted *judged
 }
 
 // State tables of the application itself.

@@ -38,10 +38,14 @@ func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	ctx.Height, ctx.TimeMs, ctx.Route = req.Height, req.Time.UnixMilli(), a.routeProposed
 	ctx.PrevAppHash = a.prevAppHash()
 
-	admission := newAdmission(base, req.Height, rulesOf(base, ctx.TimeMs))
-	ctx.ChainID = admission.chainID
+	judged := a.accepted
+	if !judged.is(req.Hash) { // it was never proposed to this node
+		judged = a.judge(base, req.Height, req.Time, req.Hash, req.Txs)
+	}
+	a.accepted = nil
+	ctx.ChainID = judged.chainID
 	a.punish(ctx, req.Misbehavior)
-	results := a.executeAll(ctx, admission, req.Txs)
+	results := a.executeAll(ctx, judged)
 	head.Set(block, &txv1.Head{Height: ctx.Height, TimeMs: ctx.TimeMs})
 	for _, hook := range hooks(a.modules) {
 		if err := hook.EndBlock(ctx); err != nil {
@@ -75,37 +79,30 @@ func (a *App) stage(block *state.Branch) []byte {
 	return a.db.Stage(a.genesis)
 }
 
-// executeAll admits and executes the block's transactions in order.
-func (a *App) executeAll(ctx *module.Ctx, admission *admission, txs [][]byte) []*abci.ExecTxResult {
-	checked, errs := a.checkAll(admission.chainID, txs, admission.knows)
-	results := make([]*abci.ExecTxResult, len(txs))
-	for i := range txs {
-		err := errs[i]
-		var from sender
-		if err == nil {
-			from, err = admission.admit(checked[i])
-		}
-		if err != nil {
-			results[i] = txResult(nil, err)
+// executeAll executes the block's admitted transactions in order.
+func (a *App) executeAll(ctx *module.Ctx, block *judged) []*abci.ExecTxResult {
+	results := make([]*abci.ExecTxResult, len(block.txs))
+	for i, tx := range block.txs {
+		if tx.err != nil {
+			results[i] = txResult(nil, tx.err)
 			continue
 		}
 		// The window is used outside the transaction's branch: a transaction
-		// that fails cannot be played again.
-		key := checked[i].key
-		windows.Set(ctx.Store, windows.Key().Bytes(key[:]), admission.windows[key])
-		results[i] = a.execute(ctx, from, checked[i])
+		// that fails cannot be played again. It is as after the whole block.
+		windows.Set(ctx.Store, windows.Key().Bytes(tx.key[:]), block.windows[tx.key])
+		results[i] = a.execute(ctx, tx)
 	}
-	a.checked.forget(checked)
+	a.checked.forget(block.txs)
 	return results
 }
 
 // execute runs an envelope's messages on one branch: all or none.
-func (a *App) execute(block *module.Ctx, from sender, tx *checkedTx) *abci.ExecTxResult {
+func (a *App) execute(block *module.Ctx, tx judgedTx) *abci.ExecTxResult {
 	var events []proto.Message
 	ctx := module.NewCtx(block.Store, &events)
 	ctx.ChainID, ctx.Height, ctx.TimeMs, ctx.PrevAppHash = block.ChainID, block.Height, block.TimeMs, block.PrevAppHash
 	ctx.Route = block.Route
-	ctx.Signer = module.Signer{Key: tx.envelope.Signer, Sequence: tx.envelope.Sequence, Account: from.account}
+	ctx.Signer = module.Signer{Key: tx.envelope.Signer, Sequence: tx.envelope.Sequence, Account: tx.from.account}
 	err := ctx.Atomic(func(ctx *module.Ctx) error {
 		for i, m := range tx.msgs {
 			ctx.MsgIndex = i

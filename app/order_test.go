@@ -27,3 +27,32 @@ func TestExecutedInTheirOrder(t *testing.T) {
 		}
 	}
 }
+
+// A node executes the block that was decided, and judges it itself, whatever it
+// accepted before: another proposal of the height, or the same one before the
+// height was decided otherwise.
+func TestExecutedIsWhatWasDecided(t *testing.T) {
+	c, first, second, _ := market(t)
+	to := second.Address()
+	pay := func(amount int64) []byte {
+		return c.Tx(first.Key, &bankv1.MsgTransfer{To: to[:], AmountUcoin: amount})
+	}
+	accepted, decided := pay(1), pay(2)
+	if !c.Accepts(accepted) {
+		t.Fatal("the first proposal is not accepted")
+	}
+	free := func() int64 { return balanceOf(c, to).FreeUcoin }
+	before := free()
+	if results := c.Force(time.Second, decided); results[0].Code != 0 || free() != before+2 {
+		t.Errorf("decided a transfer of 2: code %d, balance %d, before %d", results[0].Code, free(), before)
+	}
+	if !c.Accepts(accepted) {
+		t.Fatal("what was not executed is not accepted any more")
+	}
+	if results := c.Force(time.Second, accepted); results[0].Code != 0 || free() != before+3 {
+		t.Errorf("decided the transfer of 1: code %d, balance %d, before %d", results[0].Code, free(), before)
+	}
+	if results := c.Force(time.Second, accepted); results[0].Code == 0 || free() != before+3 {
+		t.Errorf("decided it again: code %d, balance %d, before %d", results[0].Code, free(), before)
+	}
+}

@@ -7,24 +7,21 @@ import (
 )
 
 // ProcessProposal rejects a block in which any transaction would not be
-// admitted: an honest proposer never makes one.
+// admitted: an honest proposer never makes one. What it found FinalizeBlock need not
+// find again.
 func (a *App) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
 	base, err := a.base()
 	if err != nil {
 		return nil, err
 	}
 
-	admission := newAdmission(base, req.Height, rulesOf(base, req.Time.UnixMilli()))
-	checked, errs := a.checkAll(admission.chainID, req.Txs, admission.knows)
-	for i := range req.Txs {
-		err := errs[i]
-		if err == nil {
-			_, err = admission.admit(checked[i])
-		}
-		if err != nil {
-			a.log.Warn("proposal: rejected", "height", req.Height, "tx", i, "err", err)
+	block := a.judge(base, req.Height, req.Time, req.Hash, req.Txs)
+	for i, tx := range block.txs {
+		if tx.err != nil {
+			a.log.Warn("proposal: rejected", "height", req.Height, "tx", i, "err", tx.err)
 			return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
 		}
 	}
+	a.accepted = block
 	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
 }

@@ -150,11 +150,11 @@ func (c *checkedCache) put(tx *checkedTx) {
 }
 
 // forget lets go of transactions that a block has executed.
-func (c *checkedCache) forget(txs []*checkedTx) {
+func (c *checkedCache) forget(txs []judgedTx) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, tx := range txs {
-		if tx != nil {
+		if tx.checkedTx != nil {
 			c.remove(tx.hash)
 		}
 	}

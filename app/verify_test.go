@@ -35,13 +35,13 @@ func TestCheckedCacheForgets(t *testing.T) {
 	first, second := &checkedTx{hash: [32]byte{1}, size: 10}, &checkedTx{hash: [32]byte{2}, size: 20}
 	c.put(first)
 	c.put(second)
-	c.forget([]*checkedTx{first, nil})
+	c.forget([]judgedTx{{checkedTx: first}, {err: ErrMalformed}})
 	if c.get(first.hash) != nil || c.get(second.hash) != second || c.bytes != second.size {
 		t.Errorf("first %v, second %v, %d bytes; want the second alone, %d bytes", c.get(first.hash), c.get(second.hash), c.bytes, second.size)
 	}
 	for range checkedCacheSize + 10 {
 		c.put(first)
-		c.forget([]*checkedTx{first})
+		c.forget([]judgedTx{{checkedTx: first}})
 	}
 	if len(c.order) > checkedCacheSize || len(c.txs) > 1 {
 		t.Errorf("%d in order, %d in the map after as many were executed", len(c.order), len(c.txs))

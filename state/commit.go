@@ -82,7 +82,7 @@ func (db *DB) Stage(b *Branch) (root []byte) {
 	v := latest{db}.view()
 	ups := make([]update, 0, len(b.changes))
 	for c := range b.all() {
-		if _, known := db.index[c.key]; c.value == nil && !known {
+		if c.value == nil && db.index.leaves[c.key] == nil {
 			continue // made and deleted in this block
 		}
 		ups = append(ups, newUpdate(c.key, c.value))
@@ -136,16 +136,18 @@ func (db *DB) commit(height int64) error {
 }
 
 // batchSize is about how long the batch of a height with these changes gets, which
-// then need not grow.
+// then need not grow: a change's key is in it twice, once for the undo record.
 func batchSize(ups []update) int {
-	const header, perChange = 1 << 10, 24
+	const header, perChange = 1 << 10, 24 // of a change: one byte and four lengths
 	size := header
 	for i := range ups {
-		if u := &ups[i]; u.leaf != nil {
-			size += perChange + len(u.leaf.key) + len(u.leaf.value)
-		}
-		if u := &ups[i]; u.old != nil {
-			size += perChange + 2*len(u.old.key) + len(u.old.value)
+		u := &ups[i]
+		switch key, old, changed := u.undo(); {
+		case !changed:
+		case u.leaf == nil:
+			size += perChange + 2*len(key) + len(old)
+		default:
+			size += perChange + 2*len(key) + len(old) + len(u.leaf.value)
 		}
 	}
 	return size
@@ -167,8 +169,7 @@ func (db *DB) write(batch *pebble.Batch, height int64, s *stage) error {
 		return err
 	}
 	db.staged = nil
-	db.reindex(s.ups)
-	db.keep(v)
+	db.show(v, s.ups)
 	return nil
 }
 

@@ -26,9 +26,13 @@ var (
 
 const (
 	defaultUndo  = 256
-	defaultViews = 16
+	defaultViews = 8
 	// keptRoots are those of the latest heights, the views' included.
 	keptRoots = 64
+	// heldViews are kept beyond the latest ones because they were asked for, as long
+	// as their roots: whoever asks for a height asks again, for one proof after the
+	// other, and what nobody asks for is not worth what changed since.
+	heldViews = 16
 
 	// A validator shall fit into 250 MB. All reads are served from memory: the
 	// database is read at the start, by compactions and for undo records.
@@ -39,7 +43,7 @@ const (
 // Options of Open; the zero value is right for a validator.
 type Options struct {
 	Undo  int64  // heights that can be rolled back; 0: 256
-	Views int    // committed heights kept for View, the last included; 0: 16
+	Views int    // latest heights kept for View, the last included; 0: 8
 	FS    vfs.FS // file system; nil: the machine's
 }
 
@@ -49,12 +53,10 @@ type Options struct {
 type DB struct {
 	opt    Options
 	pebble *pebble.DB
-	// The writer's only: what Commit will write, and the leaves of the last
-	// committed tree by key, nil once closed.
-	staged *stage
-	index  map[string]*leaf
+	staged *stage // the writer's only: what Commit will write
+	index  *index
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards what follows, and View.held
 	views []*View    // ascending, the last committed one last; empty once closed
 	roots []meta     // the same, but more of them: a view keeps what changed since
 }
@@ -83,7 +85,7 @@ func Open(dir string, opt Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state: open %s: %w", dir, err)
 	}
-	db := &DB{opt: opt, pebble: p}
+	db := &DB{opt: opt, pebble: p, index: new(index)}
 	if err := db.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("state: open %s: %w", dir, err), p.Close())
 	}
@@ -129,23 +131,16 @@ func (db *DB) load() error {
 	if root := v.root(); root != m.root {
 		return fmt.Errorf("%w: height %d, stored root %x, root of the pairs %x", ErrRootMismatch, m.height, m.root, root)
 	}
-	db.index = make(map[string]*leaf, len(pairs))
-	db.reindex(pairs)
-	db.keep(v)
+	db.index.leaves = make(map[string]*leaf, len(pairs))
+	db.show(v, pairs)
 	return nil
 }
 
-// reindex brings updates that were applied to the tree into the index.
-func (db *DB) reindex(ups []update) {
-	for i := range ups {
-		switch u := &ups[i]; {
-		case u.idle():
-		case u.leaf == nil:
-			delete(db.index, u.old.key)
-		default:
-			db.index[u.leaf.key] = u.leaf
-		}
-	}
+// show makes v, to which the updates led, the last committed height.
+func (db *DB) show(v *View, ups []update) {
+	v.index = db.index
+	db.index.update(v, ups)
+	db.keep(v)
 }
 
 // readPairs returns the stored pairs as updates of an empty tree.
@@ -189,7 +184,8 @@ func (db *DB) Version() (height int64, root []byte) {
 func (db *DB) Branch() *Branch { return newBranch(latest{db}) }
 
 // View returns a committed height, 0 for the last, or ErrNoView when that height
-// is not kept.
+// is not kept. One of the latest 8 that is asked for by its number is kept until 64
+// are later, unless 16 more were asked for since.
 func (db *DB) View(height int64) (*View, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -197,15 +193,16 @@ func (db *DB) View(height int64) (*View, error) {
 		return nil, ErrClosed
 	}
 	last := db.views[len(db.views)-1]
-	if height == 0 || height == last.height {
+	if height == 0 {
 		return last, nil
 	}
-	for _, v := range db.views {
+	for _, v := range slices.Backward(db.views) {
 		if v.height == height {
+			v.held = true
 			return v, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: height %d, kept are %d to %d", ErrNoView, height, db.views[0].height, last.height)
+	return nil, fmt.Errorf("%w: height %d, the last is %d", ErrNoView, height, last.height)
 }
 
 // Root returns the 32-byte root of one of the latest 64 committed heights, 0 for
@@ -232,7 +229,8 @@ func (db *DB) Close() error {
 	if len(db.views) == 0 {
 		return nil
 	}
-	db.views, db.index = nil, nil
+	db.views = nil
+	db.index.close()
 	return db.pebble.Close()
 }
 
@@ -245,14 +243,24 @@ func (db *DB) keep(v *View) {
 	for last > 0 && db.views[last-1].height >= v.height {
 		last--
 	}
-	first := max(0, last+1-db.opt.Views)
-	db.views = append(slices.Clone(db.views[first:last]), v)
+	db.views = append(db.lasting(db.views[:last], v.height), v)
 
 	known := slices.IndexFunc(db.roots, func(m meta) bool { return m.height >= v.height })
 	if known < 0 {
 		known = len(db.roots)
 	}
 	db.roots = append(db.roots[max(0, known+1-keptRoots):known], meta{v.height, v.root()})
+}
+
+// lasting returns the views that stay when the height after them is committed: the
+// latest, and the latest of those that were asked for.
+func (db *DB) lasting(views []*View, height int64) []*View {
+	recent := max(0, len(views)-(db.opt.Views-1))
+	held := slices.DeleteFunc(slices.Clone(views[:recent]), func(v *View) bool {
+		return !v.held || v.height <= height-keptRoots
+	})
+	held = held[max(0, len(held)-heldViews):]
+	return append(held, views[recent:]...)
 }
 
 // lockFS marks a failure to lock, which pebble reports like any other.

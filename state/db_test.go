@@ -263,6 +263,64 @@ func TestUndoIsKept(t *testing.T) {
 	}
 }
 
+// TestViewsAskedFor: a view stays while it is one of the latest, longer if it was
+// asked for by its number, and not for ever.
+func TestViewsAskedFor(t *testing.T) {
+	db := OpenMemory()
+	defer db.Close()
+	next := func() {
+		b := db.Branch()
+		height, _ := db.Version()
+		b.Set([]byte("k"), fmt.Append(nil, height+1))
+		commit(t, db, b)
+	}
+	known := func(height int64) bool {
+		v, err := db.View(height)
+		if err != nil && !errors.Is(err, ErrNoView) {
+			t.Fatal(err)
+		}
+		if err == nil && (v.Height() != height || string(v.Get([]byte("k"))) != fmt.Sprint(height)) {
+			t.Fatalf("view of %d: shows height %d, %s", height, v.Height(), v.Get([]byte("k")))
+		}
+		return err == nil
+	}
+	for range 10 {
+		next()
+	}
+	if v, err := db.View(0); err != nil || v.Height() != 10 { // the last, not asked for by number
+		t.Fatal(v.Height(), err)
+	}
+	if known(2) || !known(3) {
+		t.Error("of 10 heights 3 to 10 must be known")
+	}
+	for range 56 { // to 66
+		next()
+	}
+	if !known(3) || known(10) {
+		t.Error("10 was not asked for and must be gone at 66, 3 must not be")
+	}
+	next()
+	if known(3) {
+		t.Error("3 must be gone 64 heights later")
+	}
+	asked := db.views[len(db.views)-1].height
+	for range heldViews + 1 {
+		if !known(db.views[len(db.views)-1].height) {
+			t.Error("the last height is not known")
+		}
+		next()
+	}
+	for range defaultViews - 1 {
+		next()
+	}
+	if known(asked) || !known(asked+1) {
+		t.Errorf("of %d heights asked for the first must go, and only that", heldViews+1)
+	}
+	if len(db.views) > heldViews+defaultViews {
+		t.Errorf("%d views are kept", len(db.views))
+	}
+}
+
 // TestConcurrentViews reads and proves while the writer goes on; run with -race.
 func TestConcurrentViews(t *testing.T) {
 	db := OpenMemory()

@@ -87,7 +87,7 @@ type machine struct {
 	pending pairs
 	history []pairs // by height; history[0] is the empty store
 	undo    int     // heights that can be rolled back
-	views   int     // heights below the last that View must know
+	views   []kept  // those that View must know, ascending
 	roots   int     // and those that Root must know
 	held    []*View
 }
@@ -103,8 +103,34 @@ func (m *machine) open(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.db, m.views, m.roots = db, 0, 0
+	m.db, m.views, m.roots = db, nil, 0
+	m.keep()
 	m.reset()
+}
+
+// kept is a height that View knows, and whether it was asked for by its number.
+type kept struct {
+	height int64
+	asked  bool
+}
+
+// keep does with the model's views what the last height, committed or returned to,
+// must do with those of DB.
+func (m *machine) keep() {
+	last := m.height()
+	var views []kept
+	asked := 0
+	for _, v := range slices.Backward(m.views) {
+		latest := v.height > last-modelViews
+		if !latest && v.asked {
+			asked++
+		}
+		if v.height < last && (latest || v.asked && asked <= heldViews && v.height > last-keptRoots) {
+			views = append(views, v)
+		}
+	}
+	slices.Reverse(views)
+	m.views = append(views, kept{height: last})
 }
 
 func (m *machine) height() int64 { return int64(len(m.history) - 1) }
@@ -216,9 +242,9 @@ func (m *machine) commit(t *rapid.T) {
 	if m.height() > 0 {
 		m.undo = min(m.undo+1, modelUndo)
 	}
-	m.views = min(m.views+1, modelViews-1)
 	m.roots = min(m.roots+1, keptRoots-1)
 	m.history = append(m.history, m.pending)
+	m.keep()
 	m.reset()
 }
 
@@ -234,9 +260,9 @@ func (m *machine) rollback(t *rapid.T) {
 		t.Fatal(err)
 	}
 	m.undo--
-	m.views = max(m.views-1, 0)
 	m.roots = max(m.roots-1, 0)
 	m.history = m.history[:m.height()]
+	m.keep()
 	m.reset()
 }
 
@@ -270,16 +296,21 @@ func (m *machine) check(t *rapid.T) {
 	}
 	checkReader(t, m.block, m.pending)
 	for h := height; h >= 1; h-- {
+		if !rapid.Bool().Draw(t, "ask for a view") {
+			continue
+		}
 		v, err := m.db.View(h)
-		if h < height-int64(m.views) {
+		at := slices.IndexFunc(m.views, func(v kept) bool { return v.height == h })
+		if at < 0 {
 			if !errors.Is(err, ErrNoView) {
 				t.Fatalf("view of height %d: got %v, want ErrNoView", h, err)
 			}
-			break
+			continue
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
+		m.views[at].asked = true
 		checkView(t, v, m.history[h])
 	}
 	for h := height; h >= 1; h-- {

@@ -17,6 +17,8 @@ type View struct {
 	height int64
 	tree   node
 	order  *order
+	index  *index
+	held   bool // it was asked for by its height
 }
 
 // order has the keys of a tree in order, for ranges. Like the tree it is never
@@ -51,7 +53,10 @@ func (v *View) root() hash { return *digestOf(v.tree) }
 
 // Get implements Reader.
 func (v *View) Get(key []byte) []byte {
-	l := find(v.tree, key)
+	l, known := v.index.find(v, key)
+	if !known {
+		l = find(v.tree, key)
+	}
 	if l == nil {
 		return nil
 	}
@@ -79,14 +84,13 @@ func keysUnder(o *order, prefix, from []byte) iter.Seq[string] {
 	}
 }
 
-// latest reads what is committed at the moment of each call, by the writer's
-// index instead of the tree: most reads of a block end here, and descending costs
-// ten times as much. It lies under the branches that DB.Branch returns, and lets
-// them outlive a commit; only no range may be under way at one.
+// latest reads what is committed at the moment of each call. It lies under the
+// branches that DB.Branch returns, and lets them outlive a commit; only no range may
+// be under way at one.
 type latest struct{ db *DB }
 
 func (l latest) Get(key []byte) []byte {
-	found, ok := l.index()[string(key)]
+	found, ok := l.leaves()[string(key)]
 	if !ok {
 		return nil
 	}
@@ -95,20 +99,20 @@ func (l latest) Get(key []byte) []byte {
 
 func (l latest) Range(prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		index := l.index()
+		leaves := l.leaves()
 		for key := range keysUnder(l.view().order, prefix, from) {
-			if !yield(bytesOf(key), bytesOf(index[key].value)) {
+			if !yield(bytesOf(key), bytesOf(leaves[key].value)) {
 				return
 			}
 		}
 	}
 }
 
-func (l latest) index() map[string]*leaf {
-	if l.db.index == nil {
+func (l latest) leaves() map[string]*leaf {
+	if l.db.index.leaves == nil {
 		panic(Fault{ErrClosed})
 	}
-	return l.db.index
+	return l.db.index.leaves
 }
 
 func (l latest) view() *View {

@@ -204,7 +204,9 @@ func (c *Chain) Block(after time.Duration, txs ...[]byte) map[[32]byte]*abci.Exe
 	}
 	for _, w := range c.twins {
 		c.restart(w)
-		verdict, err := w.abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{Txs: proposal.Txs, Height: c.Height + 1, Time: c.Time.Add(after)})
+		verdict, err := w.abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{
+			Txs: proposal.Txs, Hash: blockHash(proposal.Txs), Height: c.Height + 1, Time: c.Time.Add(after),
+		})
 		if err != nil || verdict.Status != abci.ResponseProcessProposal_ACCEPT {
 			c.T.Fatalf("height %d: twin %s rejects its own proposal: %v", c.Height+1, w.name, err)
 		}
@@ -225,7 +227,7 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 	var first *abci.ResponseFinalizeBlock
 	for _, w := range c.twins {
 		c.restart(w)
-		response, err := w.abci.FinalizeBlock(context.Background(), &abci.RequestFinalizeBlock{Txs: txs, Height: c.Height, Time: c.Time})
+		response, err := w.abci.FinalizeBlock(context.Background(), &abci.RequestFinalizeBlock{Txs: txs, Hash: blockHash(txs), Height: c.Height, Time: c.Time})
 		if err != nil {
 			c.T.Fatalf("height %d: twin %s: %v", c.Height, w.name, err)
 		}
@@ -248,6 +250,9 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 	}
 	return first.TxResults
 }
+
+// blockHash stands for the hash of a block at one height and time.
+func blockHash(txs [][]byte) []byte { return types.ToTxs(txs).Hash() }
 
 // Seen returns a block with its results and events as a client sees it.
 func Seen(height int64, results []*abci.ExecTxResult, events []abci.Event) *client.Block {
@@ -376,7 +381,7 @@ func (c *Chain) App() *app.App { return c.twins[0].app }
 // transactions.
 func (c *Chain) Accepts(txs ...[]byte) bool {
 	c.T.Helper()
-	verdict, err := c.twins[0].abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{Txs: txs, Height: c.Height + 1, Time: c.Time})
+	verdict, err := c.twins[0].abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{Txs: txs, Hash: blockHash(txs), Height: c.Height + 1, Time: c.Time})
 	if err != nil {
 		c.T.Fatal(err)
 	}
