@@ -20,10 +20,8 @@ func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
 	}
 	dropDue(ctx, book)
 	begin(book, c.Sells, c.Buys)
-	for _, trade := range found.Trades {
-		if err := prematch(ctx, ways, book, c.Sells[trade.Sell], c.Buys[trade.Buy], trade); err != nil {
-			return err
-		}
+	if err := propose(ctx, ways, book, c, found.Trades); err != nil {
+		return err
 	}
 	report(ctx, book, found)
 	book.Phase = matchingv1.Phase_PHASE_CONFIRM
@@ -49,6 +47,22 @@ func clearBook(ctx *module.Ctx, ways *network, book *matchingv1.Book) error {
 	setDue(ctx, book)
 	books.Set(ctx.Store, bookKey(book.Period, book.Market), book)
 	return nil
+}
+
+// propose makes pre-matches of a clearing's trades. Those that both sides consented
+// to in advance stand at once.
+func propose(ctx *module.Ctx, ways *network, book *matchingv1.Book, c *clearing.Clearing, trades []clearing.Trade) error {
+	var agreed []*matchingv1.Match
+	for _, trade := range trades {
+		match, err := prematch(ctx, ways, book, c.Sells[trade.Sell], c.Buys[trade.Buy], trade)
+		if err != nil {
+			return err
+		}
+		if match != nil {
+			agreed = append(agreed, match)
+		}
+	}
+	return stand(ctx, book, agreed...)
 }
 
 // lay lays out a book as the state has it. Where orders were sealed, ties follow
@@ -89,13 +103,14 @@ func report(ctx *module.Ctx, book *matchingv1.Book, found *clearing.Outcome) {
 }
 
 // prematch records one trade of the mechanism, confirms it for the sides that
-// gave a standing consent, and declines it for those whose rule rejects it. What
+// gave a standing consent, and declines it for those whose rule rejects it. It
+// returns the match if both sides consented in advance: nobody is asked. What
 // stands behind the order covers it: price and fee of the pair are at most the bid,
 // and truncating parts gives no more than truncating the whole.
-func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) error {
+func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *matchingv1.SellOrder, buy *matchingv1.BuyOrder, trade clearing.Trade) (*matchingv1.Match, error) {
 	whole, err := cost(trade.Price, trade.Fee, trade.EnergyWh)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// A pair may meet again in a later round, with what others gave back.
 	id := module.DeriveID("match", buy.Id, sell.Id, []byte{byte(book.Round)})
@@ -107,26 +122,26 @@ func prematch(ctx *module.Ctx, ways *network, book *matchingv1.Book, sell *match
 		Meter: sell.Meter, Round: book.Round,
 	}
 	if err := assign(match, sell, buy, whole); err != nil {
-		return err
+		return nil, err
 	}
 	ways.zoneFee(match, sell.GridNode, buy.GridNode)
 	match.SellerConfirmed = consents(sell.Consent, match.SellerSatisfactionPpm)
 	match.BuyerConfirmed = consents(buy.Consent, match.BuyerSatisfactionPpm)
 	if book.PrematchedWh, err = units.Add(book.PrematchedWh, trade.EnergyWh); err != nil {
-		return err
+		return nil, err
 	}
 	if sides := (by{rejects(sell.Consent, match.SellerSatisfactionPpm), rejects(buy.Consent, match.BuyerSatisfactionPpm)}); sides.seller || sides.buyer {
-		return decline(ctx, book, match, sell, buy, sides, matchingv1.Cause_CAUSE_RULE)
+		return nil, decline(ctx, book, match, sell, buy, sides, matchingv1.Cause_CAUSE_RULE)
 	}
 	ways.occupy(ctx.Store, match)
 	take(match, sell, buy)
 	if match.SellerConfirmed && match.BuyerConfirmed {
-		return stand(ctx, book, match) // consented in advance: nobody is asked
+		return match, nil
 	}
 	ctx.Emit(&matchingv1.PreMatched{Match: match})
 	prematches.Set(ctx.Store, prematchKey(match.Period, match.Market, match.Id), match)
 	book.Pending++
-	return nil
+	return nil, nil
 }
 
 func consents(consent *matchingv1.Consent, satisfaction int64) bool {

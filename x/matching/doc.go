@@ -17,7 +17,7 @@
 //	3 buys        period, market, account, order  BuyOrder, until the book is final
 //	4 prematches  period, market, match     Match that waits for a signature
 //	5 matches     period, seller, match     Match, until settlement takes it
-//	6 bought      period, buyer, match      BoughtFrom: leads to the row in matches
+//	6 purchases   period, buyer, first match  Purchases: lead to rows in matches, until settlement closes the period
 //	7 presences   account, period           Presence, until the book is final
 //	8 dues        time, period, market      Due: when a book needs the hook next
 //	9 markets     market, period, newest first  MarketEntry: how periods from it on are cleared
@@ -145,5 +145,6 @@
 // I5 (each account's escrow is that of its orders, bonds, pre-matches and matches),
 // its exposure is that of its demands and their matches, its quota is charged for
 // what it has in books, the counts of books, presences and standing orders equal their rows,
-// and what an order has left and holds in matches is no more than it ordered.
+// what an order has left and holds in matches is no more than it ordered, and each
+// match is found once from its buyer.
 package matching

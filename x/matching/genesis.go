@@ -12,8 +12,8 @@ import (
 	"github.com/energyd/energyd/x/registry"
 )
 
-// InitGenesis implements module.Module. Presences and dues follow from the
-// rest and are made anew.
+// InitGenesis implements module.Module. Presences, dues and purchases follow from
+// the rest and are made anew.
 func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	genesis := new(matchingv1.GenesisState)
 	if err := module.UnmarshalGenesis(data, genesis); err != nil {
@@ -58,9 +58,13 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 		if err := checkMatch(ctx, match); err != nil {
 			return fmt.Errorf("matching.matches[%d]: %w", i, err)
 		}
-		matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
-		bought.Set(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id), &matchingv1.BoughtFrom{Seller: match.Seller})
+		key := matchKey(match.Period, match.Seller, match.Id)
+		if matches.Has(ctx.Store, key) {
+			return fmt.Errorf("matching.matches[%d].id: expected each match once, got %x again", i, match.Id)
+		}
+		matches.Set(ctx.Store, key, match)
 	}
+	recordPurchases(ctx.Store, genesis.Matches)
 	if err := initStanding(ctx, genesis); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package matching
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 
@@ -21,6 +22,7 @@ func (Module) Invariants() []module.Invariant {
 		{Name: "matching.charges", Check: checkCharges},
 		{Name: "matching.counts", Check: checkCounts},
 		{Name: "matching.energy", Check: checkEnergy},
+		{Name: "matching.purchases", Check: checkPurchases},
 	}
 }
 
@@ -227,6 +229,42 @@ func checkEnergy(r state.Reader) error {
 				return fmt.Errorf("buy %x: %d Wh open and %d in matches of %d", order.Id, order.OpenWh, held[string(order.Id)], order.EnergyWh)
 			}
 		}
+	}
+	return nil
+}
+
+// checkPurchases says that each match is found from its buyer, once, and that
+// nothing but books of their period keeps the rows that lead to matches.
+func checkPurchases(r state.Reader) error {
+	rows, found := 0, map[string]int{}
+	for period := range Periods(r) {
+		prefix := purchases.Key().Int64(period)
+		for key, row := range purchases.All(r, prefix) {
+			rows++
+			buyer := key[len(prefix):][:protocol.AddressSize]
+			if n := len(row.Purchases); n < 1 || n > maxPurchases || !bytes.Equal(key, purchasesKey(period, buyer, row.Purchases[0].Match)) {
+				return fmt.Errorf("purchases of %v in %d: %d in row %x, expected 1 to %d and the key of the first", protocol.Address(buyer), period, n, []byte(key), maxPurchases)
+			}
+			for _, purchase := range row.Purchases {
+				at := matchKey(period, purchase.Seller, purchase.Match)
+				if match, ok := matches.Get(r, at); ok && bytes.Equal(match.Buyer, buyer) {
+					found[string(at)]++
+				} else if ok {
+					return fmt.Errorf("match %x: found from %v, its buyer is %v", match.Id, protocol.Address(buyer), protocol.Address(match.Buyer))
+				}
+			}
+		}
+	}
+	for key, match := range matches.All(r, matches.Key()) {
+		if n := found[string(key)]; n != 1 {
+			return fmt.Errorf("match %x: found %d times from its buyer, expected once", match.Id, n)
+		}
+	}
+	for range r.Range(purchases.Key(), nil) {
+		rows--
+	}
+	if rows != 0 {
+		return fmt.Errorf("%d rows of purchases in periods without a book", -rows)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ var (
 	buys       = state.NewMap[matchingv1.BuyOrder](protocol.ModuleMatching, 3)
 	prematches = state.NewMap[matchingv1.Match](protocol.ModuleMatching, 4)
 	matches    = state.NewMap[matchingv1.Match](protocol.ModuleMatching, 5)
-	bought     = state.NewMap[matchingv1.BoughtFrom](protocol.ModuleMatching, 6)
+	purchases  = state.NewMap[matchingv1.Purchases](protocol.ModuleMatching, 6)
 	presences  = state.NewMap[matchingv1.Presence](protocol.ModuleMatching, 7)
 	dues       = state.NewMap[matchingv1.Due](protocol.ModuleMatching, 8)
 	markets    = state.NewMap[matchingv1.MarketEntry](protocol.ModuleMatching, 9)
@@ -52,8 +52,8 @@ func matchKey(period int64, seller, id []byte) state.Key {
 	return matches.Key().Int64(period).Bytes(seller, id)
 }
 
-func boughtKey(period int64, buyer, id []byte) state.Key {
-	return bought.Key().Int64(period).Bytes(buyer, id)
+func purchasesKey(period int64, buyer, firstID []byte) state.Key {
+	return purchases.Key().Int64(period).Bytes(buyer, firstID)
 }
 
 func presenceKey(account []byte, period int64) state.Key {
@@ -144,42 +144,11 @@ func Matches(r state.Reader, period int64) iter.Seq[*matchingv1.Match] {
 	return values(matches.All(r, matches.Key().Int64(period)))
 }
 
-// MatchesOf returns an account's confirmed matches of a period by id. An
-// account is on one side of a period only.
-func MatchesOf(r state.Reader, period int64, account protocol.Address) []*matchingv1.Match {
-	var found []*matchingv1.Match
-	for _, match := range matches.All(r, matches.Key().Int64(period).Bytes(account[:])) {
-		found = append(found, match)
-	}
-	if len(found) > 0 {
-		return found // who sells in a period does not buy
-	}
-	prefix := bought.Key().Int64(period).Bytes(account[:])
-	for key, from := range bought.All(r, prefix) {
-		id := key[len(prefix):]
-		if match, ok := matches.Get(r, matchKey(period, from.Seller, id)); ok {
-			found = append(found, match)
-		}
-	}
-	return found
-}
-
-// HasMatches says whether an account has confirmed matches in a period.
-func HasMatches(r state.Reader, period int64, account protocol.Address) bool {
-	for range r.Range(matches.Key().Int64(period).Bytes(account[:]), nil) {
-		return true
-	}
-	for range r.Range(bought.Key().Int64(period).Bytes(account[:]), nil) {
-		return true
-	}
-	return false
-}
-
 // Take removes a match that settlement settles, and with it the match's claims on
-// the escrow of buyer and seller, and the buyer's exposure.
+// the escrow of buyer and seller, and the buyer's exposure. The way to it from its
+// buyer stays until CloseBooks.
 func Take(ctx *module.Ctx, match *matchingv1.Match) error {
 	matches.Delete(ctx.Store, matchKey(match.Period, match.Seller, match.Id))
-	bought.Delete(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id))
 	return bank.EndExposure(ctx, protocol.Address(match.Buyer), match.ExposedUcoin)
 }
 
@@ -206,7 +175,9 @@ func TakeFinals(ctx *module.Ctx) []FinalBook {
 	return found
 }
 
-// CloseBooks removes the books of a period that settlement is done with.
+// CloseBooks removes the books of a period that settlement is done with: every
+// match of it was taken. What goes is no more than the period's clearings and
+// confirmations wrote.
 func CloseBooks(ctx *module.Ctx, period int64) {
 	for _, book := range collect(booksOf(ctx.Store, period)) {
 		books.Delete(ctx.Store, bookKey(period, book.Market))
@@ -217,6 +188,7 @@ func CloseBooks(ctx *module.Ctx, period int64) {
 	for _, certificate := range collect(values(certificates.All(ctx.Store, certificates.Key().Int64(period)))) {
 		certificates.Delete(ctx.Store, certificateKey(period, certificate.Market, certificate.Round))
 	}
+	closePurchases(ctx.Store, period)
 	loads.Delete(ctx.Store, loadKey(period))
 }
 

@@ -59,20 +59,23 @@ func signed(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match) err
 	return stand(ctx, book, match)
 }
 
-// stand makes a match of a pre-match that both sides confirmed.
-func stand(ctx *module.Ctx, book *matchingv1.Book, match *matchingv1.Match) error {
-	matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
-	bought.Set(ctx.Store, boughtKey(match.Period, match.Buyer, match.Id), &matchingv1.BoughtFrom{Seller: match.Seller})
-	total, err := units.Add(book.MatchedWh, match.EnergyWh)
-	if err != nil {
-		return err
+// stand makes matches of pre-matches that both sides confirmed. Those of one
+// clearing come together, as they share the rows of their buyers.
+func stand(ctx *module.Ctx, book *matchingv1.Book, agreed ...*matchingv1.Match) error {
+	for _, match := range agreed {
+		matches.Set(ctx.Store, matchKey(match.Period, match.Seller, match.Id), match)
+		total, err := units.Add(book.MatchedWh, match.EnergyWh)
+		if err != nil {
+			return err
+		}
+		book.MatchedWh = total
+		book.Matches++
+		if match.Environment > 0 {
+			book.CleanWh += match.EnergyWh
+		}
+		ctx.Emit(&matchingv1.Matched{Match: match})
 	}
-	book.MatchedWh = total
-	book.Matches++
-	if match.Environment > 0 {
-		book.CleanWh += match.EnergyWh
-	}
-	ctx.Emit(&matchingv1.Matched{Match: match})
+	recordPurchases(ctx.Store, agreed)
 	return nil
 }
 

@@ -2110,28 +2110,29 @@ func (x *PeriodLoad) GetOrders() int64 {
 	return 0
 }
 
-// BoughtFrom leads from a buyer to its match, which is kept with the seller.
-type BoughtFrom struct {
+// Purchases lead from a buyer to its matches, which are kept with the sellers: at
+// most 64, in the order of their ids. An entry outlives its match.
+type Purchases struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seller        []byte                 `protobuf:"bytes,1,opt,name=seller,proto3" json:"seller,omitempty"`
+	Purchases     []*Purchase            `protobuf:"bytes,1,rep,name=purchases,proto3" json:"purchases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *BoughtFrom) Reset() {
-	*x = BoughtFrom{}
+func (x *Purchases) Reset() {
+	*x = Purchases{}
 	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *BoughtFrom) String() string {
+func (x *Purchases) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*BoughtFrom) ProtoMessage() {}
+func (*Purchases) ProtoMessage() {}
 
-func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
+func (x *Purchases) ProtoReflect() protoreflect.Message {
 	mi := &file_energy_matching_v1_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2143,14 +2144,67 @@ func (x *BoughtFrom) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use BoughtFrom.ProtoReflect.Descriptor instead.
-func (*BoughtFrom) Descriptor() ([]byte, []int) {
+// Deprecated: Use Purchases.ProtoReflect.Descriptor instead.
+func (*Purchases) Descriptor() ([]byte, []int) {
 	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *BoughtFrom) GetSeller() []byte {
+func (x *Purchases) GetPurchases() []*Purchase {
+	if x != nil {
+		return x.Purchases
+	}
+	return nil
+}
+
+// Purchase names a match.
+type Purchase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seller        []byte                 `protobuf:"bytes,1,opt,name=seller,proto3" json:"seller,omitempty"`
+	Match         []byte                 `protobuf:"bytes,2,opt,name=match,proto3" json:"match,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Purchase) Reset() {
+	*x = Purchase{}
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Purchase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Purchase) ProtoMessage() {}
+
+func (x *Purchase) ProtoReflect() protoreflect.Message {
+	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Purchase.ProtoReflect.Descriptor instead.
+func (*Purchase) Descriptor() ([]byte, []int) {
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Purchase) GetSeller() []byte {
 	if x != nil {
 		return x.Seller
+	}
+	return nil
+}
+
+func (x *Purchase) GetMatch() []byte {
+	if x != nil {
+		return x.Match
 	}
 	return nil
 }
@@ -2174,7 +2228,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2240,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[16]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2253,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{16}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Presence) GetAccount() []byte {
@@ -2274,7 +2328,7 @@ type Seal struct {
 
 func (x *Seal) Reset() {
 	*x = Seal{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2340,7 @@ func (x *Seal) String() string {
 func (*Seal) ProtoMessage() {}
 
 func (x *Seal) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[17]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2353,7 @@ func (x *Seal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seal.ProtoReflect.Descriptor instead.
 func (*Seal) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{17}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Seal) GetId() []byte {
@@ -2367,7 +2421,7 @@ type StandingOrder struct {
 
 func (x *StandingOrder) Reset() {
 	*x = StandingOrder{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2433,7 @@ func (x *StandingOrder) String() string {
 func (*StandingOrder) ProtoMessage() {}
 
 func (x *StandingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[18]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2446,7 @@ func (x *StandingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingOrder.ProtoReflect.Descriptor instead.
 func (*StandingOrder) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{18}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StandingOrder) GetAccount() []byte {
@@ -2456,7 +2510,7 @@ type StandingClock struct {
 
 func (x *StandingClock) Reset() {
 	*x = StandingClock{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2522,7 @@ func (x *StandingClock) String() string {
 func (*StandingClock) ProtoMessage() {}
 
 func (x *StandingClock) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[19]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2535,7 @@ func (x *StandingClock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingClock.ProtoReflect.Descriptor instead.
 func (*StandingClock) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{19}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StandingClock) GetNextPeriod() int64 {
@@ -2519,7 +2573,7 @@ type GenesisState struct {
 
 func (x *GenesisState) Reset() {
 	*x = GenesisState{}
-	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2585,7 @@ func (x *GenesisState) String() string {
 func (*GenesisState) ProtoMessage() {}
 
 func (x *GenesisState) ProtoReflect() protoreflect.Message {
-	mi := &file_energy_matching_v1_state_proto_msgTypes[20]
+	mi := &file_energy_matching_v1_state_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2598,7 @@ func (x *GenesisState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisState.ProtoReflect.Descriptor instead.
 func (*GenesisState) Descriptor() ([]byte, []int) {
-	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{20}
+	return file_energy_matching_v1_state_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GenesisState) GetBooks() []*Book {
@@ -2818,10 +2872,12 @@ const file_energy_matching_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"PeriodLoad\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\x03R\x06period\x12\x16\n" +
-	"\x06orders\x18\x02 \x01(\x03R\x06orders\"$\n" +
-	"\n" +
-	"BoughtFrom\x12\x16\n" +
-	"\x06seller\x18\x01 \x01(\fR\x06seller\"\xc4\x01\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\"G\n" +
+	"\tPurchases\x12:\n" +
+	"\tpurchases\x18\x01 \x03(\v2\x1c.energy.matching.v1.PurchaseR\tpurchases\"8\n" +
+	"\bPurchase\x12\x16\n" +
+	"\x06seller\x18\x01 \x01(\fR\x06seller\x12\x14\n" +
+	"\x05match\x18\x02 \x01(\fR\x05match\"\xc4\x01\n" +
 	"\bPresence\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06period\x18\x02 \x01(\x03R\x06period\x12\x14\n" +
@@ -2918,7 +2974,7 @@ func file_energy_matching_v1_state_proto_rawDescGZIP() []byte {
 }
 
 var file_energy_matching_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_energy_matching_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_energy_matching_v1_state_proto_goTypes = []any{
 	(Mechanism)(0),        // 0: energy.matching.v1.Mechanism
 	(Attribute)(0),        // 1: energy.matching.v1.Attribute
@@ -2940,13 +2996,14 @@ var file_energy_matching_v1_state_proto_goTypes = []any{
 	(*Lapses)(nil),        // 17: energy.matching.v1.Lapses
 	(*Due)(nil),           // 18: energy.matching.v1.Due
 	(*PeriodLoad)(nil),    // 19: energy.matching.v1.PeriodLoad
-	(*BoughtFrom)(nil),    // 20: energy.matching.v1.BoughtFrom
-	(*Presence)(nil),      // 21: energy.matching.v1.Presence
-	(*Seal)(nil),          // 22: energy.matching.v1.Seal
-	(*StandingOrder)(nil), // 23: energy.matching.v1.StandingOrder
-	(*StandingClock)(nil), // 24: energy.matching.v1.StandingClock
-	(*GenesisState)(nil),  // 25: energy.matching.v1.GenesisState
-	(v1.EnergyType)(0),    // 26: energy.registry.v1.EnergyType
+	(*Purchases)(nil),     // 20: energy.matching.v1.Purchases
+	(*Purchase)(nil),      // 21: energy.matching.v1.Purchase
+	(*Presence)(nil),      // 22: energy.matching.v1.Presence
+	(*Seal)(nil),          // 23: energy.matching.v1.Seal
+	(*StandingOrder)(nil), // 24: energy.matching.v1.StandingOrder
+	(*StandingClock)(nil), // 25: energy.matching.v1.StandingClock
+	(*GenesisState)(nil),  // 26: energy.matching.v1.GenesisState
+	(v1.EnergyType)(0),    // 27: energy.registry.v1.EnergyType
 }
 var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	0,  // 0: energy.matching.v1.Market.mechanism:type_name -> energy.matching.v1.Mechanism
@@ -2954,34 +3011,35 @@ var file_energy_matching_v1_state_proto_depIdxs = []int32{
 	1,  // 2: energy.matching.v1.Preference.attribute:type_name -> energy.matching.v1.Attribute
 	5,  // 3: energy.matching.v1.SellOrder.consent:type_name -> energy.matching.v1.Consent
 	9,  // 4: energy.matching.v1.SellOrder.preferences:type_name -> energy.matching.v1.Preference
-	26, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
+	27, // 5: energy.matching.v1.SellOrder.energy_type:type_name -> energy.registry.v1.EnergyType
 	2,  // 6: energy.matching.v1.SellOrder.rest:type_name -> energy.matching.v1.Rest
-	26, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
+	27, // 7: energy.matching.v1.BuyOrder.wanted_energy_type:type_name -> energy.registry.v1.EnergyType
 	6,  // 8: energy.matching.v1.BuyOrder.weights:type_name -> energy.matching.v1.Weights
 	5,  // 9: energy.matching.v1.BuyOrder.consent:type_name -> energy.matching.v1.Consent
 	9,  // 10: energy.matching.v1.BuyOrder.preferences:type_name -> energy.matching.v1.Preference
-	26, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
+	27, // 11: energy.matching.v1.Match.energy_type:type_name -> energy.registry.v1.EnergyType
 	3,  // 12: energy.matching.v1.Book.phase:type_name -> energy.matching.v1.Phase
 	0,  // 13: energy.matching.v1.Book.mechanism:type_name -> energy.matching.v1.Mechanism
 	11, // 14: energy.matching.v1.Book.auction:type_name -> energy.matching.v1.Auction
-	12, // 15: energy.matching.v1.StandingOrder.sell:type_name -> energy.matching.v1.SellOrder
-	13, // 16: energy.matching.v1.StandingOrder.buy:type_name -> energy.matching.v1.BuyOrder
-	15, // 17: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
-	12, // 18: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
-	13, // 19: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
-	14, // 20: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
-	14, // 21: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
-	8,  // 22: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
-	10, // 23: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
-	16, // 24: energy.matching.v1.GenesisState.declined:type_name -> energy.matching.v1.Declined
-	17, // 25: energy.matching.v1.GenesisState.lapses:type_name -> energy.matching.v1.Lapses
-	23, // 26: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
-	22, // 27: energy.matching.v1.GenesisState.seals:type_name -> energy.matching.v1.Seal
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	21, // 15: energy.matching.v1.Purchases.purchases:type_name -> energy.matching.v1.Purchase
+	12, // 16: energy.matching.v1.StandingOrder.sell:type_name -> energy.matching.v1.SellOrder
+	13, // 17: energy.matching.v1.StandingOrder.buy:type_name -> energy.matching.v1.BuyOrder
+	15, // 18: energy.matching.v1.GenesisState.books:type_name -> energy.matching.v1.Book
+	12, // 19: energy.matching.v1.GenesisState.sells:type_name -> energy.matching.v1.SellOrder
+	13, // 20: energy.matching.v1.GenesisState.buys:type_name -> energy.matching.v1.BuyOrder
+	14, // 21: energy.matching.v1.GenesisState.prematches:type_name -> energy.matching.v1.Match
+	14, // 22: energy.matching.v1.GenesisState.matches:type_name -> energy.matching.v1.Match
+	8,  // 23: energy.matching.v1.GenesisState.markets:type_name -> energy.matching.v1.MarketEntry
+	10, // 24: energy.matching.v1.GenesisState.certificates:type_name -> energy.matching.v1.Certificate
+	16, // 25: energy.matching.v1.GenesisState.declined:type_name -> energy.matching.v1.Declined
+	17, // 26: energy.matching.v1.GenesisState.lapses:type_name -> energy.matching.v1.Lapses
+	24, // 27: energy.matching.v1.GenesisState.standing_orders:type_name -> energy.matching.v1.StandingOrder
+	23, // 28: energy.matching.v1.GenesisState.seals:type_name -> energy.matching.v1.Seal
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_energy_matching_v1_state_proto_init() }
@@ -2996,7 +3054,7 @@ func file_energy_matching_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_energy_matching_v1_state_proto_rawDesc), len(file_energy_matching_v1_state_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
