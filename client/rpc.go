@@ -24,6 +24,9 @@ const (
 	// answerTime is how long a node may take for an answer: one that hangs does not
 	// hold up the next either. The engine gives up writing one long before.
 	answerTime = 30 * time.Second
+	// idleTime is how long a connection is kept for the next request. A node closes
+	// it after 10 s, and a request under way at that moment would be lost.
+	idleTime = 5 * time.Second
 	// maxAnswer bounds an answer, bytes: several times the largest block with its
 	// results.
 	maxAnswer = 256 << 20
@@ -65,6 +68,7 @@ func newNode(address *url.URL) *node {
 			DialContext:         (&net.Dialer{Timeout: dialTime}).DialContext,
 			TLSHandshakeTimeout: dialTime,
 			MaxIdleConnsPerHost: idleConnections,
+			IdleConnTimeout:     idleTime,
 			DisableCompression:  true,
 		},
 	}}

@@ -166,10 +166,11 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 		s.mu.Unlock()
 	}()
 	begin := time.Now()
-	taken, err := s.offer(ctx, tx, 0)
+	untaken, err := s.offer(ctx, tx, 0)
 	if err != nil {
 		return Outcome{}, err
 	}
+	taken := untaken == nil
 	resend := time.NewTicker(resendEvery)
 	defer resend.Stop()
 	// usedBy is a height by which the sequence was used; 0 while it is not known
@@ -192,8 +193,8 @@ func (s *Sender) Send(ctx context.Context, tx []byte, expiry int64) (Outcome, er
 		if head > expiry {
 			return Outcome{}, s.expired(ctx, tx, hash)
 		}
-		again, err := s.offer(ctx, tx, attempt)
-		taken = taken || again
+		untaken, err := s.offer(ctx, tx, attempt)
+		taken = taken || err == nil && untaken == nil
 		// That the sequence is used says little here: an earlier offer may have
 		// been taken though its answer was lost.
 		if err != nil && (!taken && !isReplayed(err) || usedBy > 0 && head >= usedBy) {
@@ -256,17 +257,17 @@ func (o Outcome) since(begin time.Time) (Outcome, error) {
 // Broadcast gives a signed envelope to a node and does not wait for a block.
 // What no node takes is a *Rejected or an *Unknown.
 func (s *Sender) Broadcast(ctx context.Context, tx []byte) error {
-	taken, err := s.offer(ctx, tx, 0)
-	if err == nil && !taken {
-		err = &Unknown{Hash: protocol.TxHash(tx), Err: errors.New("no node could take it")}
+	untaken, err := s.offer(ctx, tx, 0)
+	if err == nil && untaken != nil {
+		err = &Unknown{Hash: protocol.TxHash(tx), Err: fmt.Errorf("no node could take it: %v", untaken)}
 	}
 	return err
 }
 
-// offer gives tx to a node, the attempt-th one after the one in use. taken is
-// false, without an error, when the node could not take it just now. Once a
-// node has taken it, refusals of others mean little: it may be in a block.
-func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (taken bool, err error) {
+// offer gives tx to a node, the attempt-th one after the one in use. untaken says
+// why the node could not take it just now, err why it never will. Once a node has
+// taken it, refusals of others mean little: it may be in a block.
+func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (untaken, err error) {
 	var rejected *Rejected
 	s.at.Add(int64(min(attempt, 1)))
 	params := struct {
@@ -283,17 +284,15 @@ func (s *Sender) offer(ctx context.Context, tx []byte, attempt int) (taken bool,
 	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), "tx already exists in cache"):
-		return true, nil
-	case err != nil && answered(err): // mempool full and the like
-		return false, nil
-	case err != nil:
-		return false, nil // nobody answers now; Run and the ticker keep trying
+		return nil, nil
+	case err != nil: // the mempool is full, or nobody answers now: who sends keeps trying
+		return err, nil
 	case rejected == nil:
-		return true, nil
+		return nil, nil
 	case transient(rejected):
-		return false, nil
+		return rejected, nil
 	}
-	return false, rejected
+	return nil, rejected
 }
 
 func isReplayed(err error) bool {

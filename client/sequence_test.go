@@ -13,6 +13,7 @@ import (
 	coretypes "github.com/cometbft/cometbft/rpc/core/types"
 	"github.com/cometbft/cometbft/rpc/jsonrpc/server"
 	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
+	"github.com/cometbft/cometbft/types"
 
 	txv1 "github.com/energyd/energyd/gen/energy/tx/v1"
 	"github.com/energyd/energyd/protocol"
@@ -66,6 +67,47 @@ func TestSequence(t *testing.T) {
 			}
 			if calls.Load() > tc.most {
 				t.Errorf("asked %d times, want at most %d", calls.Load(), tc.most)
+			}
+		})
+	}
+}
+
+// Broadcast tells apart what a node refuses and what it could not take just now,
+// and says why.
+func TestBroadcastNotTaken(t *testing.T) {
+	broadcast := func(code uint32, log string, err error) *server.RPCFunc {
+		return server.NewRPCFunc(func(*rpctypes.Context, types.Tx) (*coretypes.ResultBroadcastTx, error) {
+			return &coretypes.ResultBroadcastTx{Code: code, Codespace: "app", Log: log}, err
+		}, "tx")
+	}
+	for _, tc := range []struct {
+		name    string
+		node    *server.RPCFunc
+		refused bool
+		want    string // part of the error, "" for none
+	}{
+		{"taken", broadcast(0, "", nil), false, ""},
+		{"taken before", broadcast(0, "", errors.New("tx already exists in cache")), false, ""},
+		{"refused", broadcast(3, "app/unknown_key: signer", nil), true, "unknown_key"},
+		{"refused for now", broadcast(3, "app/too_many_pending: signer", nil), false, "too_many_pending"},
+		{"no room", broadcast(0, "", errors.New("mempool is full")), false, "mempool is full"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := New(rpcNode(t, map[string]*server.RPCFunc{"broadcast_tx_sync": tc.node}).URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = NewSender(c, "chain").Broadcast(t.Context(), []byte("envelope"))
+			if tc.want == "" {
+				if err != nil {
+					t.Errorf("got %v, want none", err)
+				}
+				return
+			}
+			var rejected *Rejected
+			var unknown *Unknown
+			if errors.As(err, &rejected) != tc.refused || errors.As(err, &unknown) == tc.refused || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %T %v, want %q, refused %v", err, err, tc.want, tc.refused)
 			}
 		})
 	}

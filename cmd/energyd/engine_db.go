@@ -9,7 +9,10 @@ import (
 // engineDBs are the options of the engine's databases. It has several, writes
 // each height once and reads little of it again: with goleveldb's defaults a
 // validator would spend a fifth of its memory on their buffers.
-var engineDBs = &opt.Options{WriteBuffer: 1 << 20, BlockCacheCapacity: 1 << 20}
+var engineDBs = &opt.Options{
+	WriteBuffer: 512 << 10, BlockCacheCapacity: 1 << 20,
+	CompactionL0Trigger: 16, WriteL0SlowdownTrigger: 32, WriteL0PauseTrigger: 48,
+}
 
 // openEngineDB is the engine's way to open a database of its own.
 func openEngineDB(ctx *cfg.DBContext) (db.DB, error) {
