@@ -52,6 +52,28 @@ func TestStoredCodecs(t *testing.T) {
 	}
 }
 
+// TestCanonicalFields: the encodings of maps and floating-point numbers are not
+// canonical, and what is signed, stored or hashed has none.
+func TestCanonicalFields(t *testing.T) {
+	seen := 0
+	protoregistry.GlobalTypes.RangeMessages(func(kind protoreflect.MessageType) bool {
+		message := kind.Descriptor()
+		if !strings.HasPrefix(string(message.FullName()), "energy.") {
+			return true
+		}
+		for i := range message.Fields().Len() {
+			seen++
+			if field := message.Fields().Get(i); field.IsMap() || field.Kind() == protoreflect.FloatKind || field.Kind() == protoreflect.DoubleKind {
+				t.Errorf("%s: a %s has no canonical encoding", field.FullName(), field.Kind())
+			}
+		}
+		return true
+	})
+	if seen < 500 {
+		t.Errorf("only %d fields were seen", seen)
+	}
+}
+
 // draw sets about half of a message's fields, to depth levels.
 func draw(random *rand.Rand, m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()

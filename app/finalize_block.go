@@ -57,8 +57,7 @@ func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 		return nil, err
 	}
 	response.AppHash, a.staged = a.stage(block), req.Height
-	a.outcomes.stage(req.Height, req.Txs, results)
-	return response, nil
+	return response, a.outcomes.stage(req.Height, req.Txs, results)
 }
 
 // prevAppHash is the root of the state that the block builds on.

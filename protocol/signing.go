@@ -35,53 +35,22 @@ func Marshal(m proto.Message) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
-// Unmarshal decodes data into m and refuses unknown fields and every encoding
-// that does not marshal to itself again.
+// Unmarshal decodes data into m and refuses every encoding that does not marshal
+// to itself again. Unknown fields do not: they are left out on the way. Messages have
+// no maps, whose order would not be canonical.
 func Unmarshal(data []byte, m proto.Message) error {
-	if err := proto.Unmarshal(data, m); err != nil {
-		return fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().Name(), err)
-	}
-	if hasUnknown(m.ProtoReflect()) {
-		return fmt.Errorf("%s: unknown field: %w", m.ProtoReflect().Descriptor().Name(), errNotCanonical)
+	name := func() protoreflect.Name { return m.ProtoReflect().Descriptor().Name() }
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, m); err != nil {
+		return fmt.Errorf("%s: %w", name(), err)
 	}
 	again, err := Marshal(m)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().Name(), err)
+		return fmt.Errorf("%s: %w", name(), err)
 	}
 	if string(again) != string(data) {
-		return fmt.Errorf("%s: %w", m.ProtoReflect().Descriptor().Name(), errNotCanonical)
+		return fmt.Errorf("%s: %w", name(), errNotCanonical)
 	}
 	return nil
-}
-
-// hasUnknown looks for unknown fields at any depth: they survive a round trip
-// and would pass the comparison.
-func hasUnknown(m protoreflect.Message) bool {
-	if len(m.GetUnknown()) > 0 {
-		return true
-	}
-	found := false
-	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.IsMap() { // has no canonical order
-			found = true
-			return false
-		}
-		if field.Kind() != protoreflect.MessageKind {
-			return true
-		}
-		if !field.IsList() {
-			found = hasUnknown(value.Message())
-			return !found
-		}
-		for i := range value.List().Len() {
-			if hasUnknown(value.List().Get(i).Message()) {
-				found = true
-				return false
-			}
-		}
-		return true
-	})
-	return found
 }
 
 // DecodeEnvelope decodes a transaction and returns what its signature covers:

@@ -37,7 +37,7 @@ const (
 	// A validator shall fit into 250 MB. All reads are served from memory: the
 	// database is read at the start, by compactions and for undo records.
 	cacheBytes    = 1 << 20
-	memTableBytes = 4 << 20
+	memTableBytes = 8 << 20
 )
 
 // Options of Open; the zero value is right for a validator.
