@@ -12,17 +12,18 @@ import (
 // records.
 const (
 	pairPrefix = 's' // | key -> value
-	undoPrefix = 'u' // | height, 8 bytes big-endian -> undo record
+	undoPrefix = 'u' // | height, 8 bytes, | number, 4 bytes, big-endian -> piece of the undo record
 	metaKey    = "m" // -> format, height, root
 )
 
 // metaFormat is the layout of everything in the database.
-const metaFormat = 1
+const metaFormat = 2
 
 func pairKey(key []byte) []byte {
 	return append(append(make([]byte, 0, 1+len(key)), pairPrefix), key...)
 }
 
+// undoKey begins the keys of a height's undo record.
 func undoKey(height int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{undoPrefix}, uint64(height))
 }
@@ -128,7 +129,7 @@ func (db *DB) commit(height int64) error {
 		}
 	}
 	if expired := height - db.opt.Undo; expired > 0 {
-		if err := batch.Delete(undoKey(expired), nil); err != nil {
+		if err := deleteUndo(batch, expired, expired); err != nil {
 			return err
 		}
 	}

@@ -118,7 +118,7 @@ func (db *DB) load() error {
 		return err
 	}
 	if expired := m.height - db.opt.Undo; expired > 0 { // left behind by a greater Options.Undo
-		if err := db.pebble.DeleteRange(undoKey(0), undoKey(expired+1), pebble.NoSync); err != nil {
+		if err := deleteUndo(db.pebble, 0, expired); err != nil {
 			return err
 		}
 	}

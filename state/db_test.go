@@ -120,8 +120,8 @@ func TestDamagedRecords(t *testing.T) {
 		open bool
 	}{
 		"last height": {[]byte(metaKey), 1, false},
-		"undo record": {undoKey(2), 1, true},
-		"undo header": {undoKey(2), 20, true},
+		"undo record": {undoPieceKey(2, 0), 1, true},
+		"undo header": {undoPieceKey(2, 0), 20, true},
 	} {
 		fs := vfs.NewMem()
 		db, err := Open("state", Options{FS: fs})

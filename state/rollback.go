@@ -10,27 +10,51 @@ import (
 
 // An undo record is the meta record of the height before, then for each pair
 // that the height changed its key and its old value, each behind its length as
-// a uvarint; length 0 says that there was none.
+// a uvarint; length 0 says that there was none. It is stored in pieces, one after
+// the other: the database handles each value as a whole, in memory, and a large
+// block's record is megabytes.
 
-// putUndo adds the undo record of a height to the batch, in place: a block's record
-// is about as long as its changes.
+// undoPiece is the least length of all pieces but the last.
+const undoPiece = 32 << 10
+
+// undoPieceKey is the key of the n-th piece, under which all lie in order.
+func undoPieceKey(height int64, n uint32) []byte {
+	return binary.BigEndian.AppendUint32(undoKey(height), n)
+}
+
+// putUndo adds the undo record of a height to the batch.
 func putUndo(batch *pebble.Batch, height int64, before meta, ups []update) error {
-	key, header := undoKey(height), before.encode()
-	size := len(header)
+	piece, n := before.encode(), uint32(0)
 	for i := range ups {
-		if k, old, changed := ups[i].undo(); changed {
-			size += partSize(k) + partSize(old)
+		if len(piece) >= undoPiece {
+			if err := batch.Set(undoPieceKey(height, n), piece, nil); err != nil {
+				return err
+			}
+			piece, n = piece[:0], n+1
+		}
+		if key, old, changed := ups[i].undo(); changed {
+			piece = appendPart(appendPart(piece, key), old)
 		}
 	}
-	op := batch.SetDeferred(len(key), size)
-	copy(op.Key, key)
-	record := append(op.Value[:0], header...)
-	for i := range ups {
-		if k, old, changed := ups[i].undo(); changed {
-			record = appendPart(appendPart(record, k), old)
-		}
+	return batch.Set(undoPieceKey(height, n), piece, nil)
+}
+
+// deleteUndo removes the undo records of heights from first to last.
+func deleteUndo(w pebble.Writer, first, last int64) error {
+	return w.DeleteRange(undoKey(first), undoKey(last+1), pebble.NoSync)
+}
+
+// readUndo returns the undo record of a height, nil if there is none.
+func readUndo(r pebble.Reader, height int64) ([]byte, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: undoKey(height), UpperBound: undoKey(height + 1)})
+	if err != nil {
+		return nil, err
 	}
-	return op.Finish()
+	var record []byte
+	for ok := it.First(); ok; ok = it.Next() {
+		record = append(record, it.Value()...)
+	}
+	return record, errors.Join(it.Error(), it.Close())
 }
 
 // undo returns what brings back the pair that an applied update replaced: an empty
@@ -48,14 +72,6 @@ func (u *update) undo() (key, old string, changed bool) {
 
 func appendPart(b []byte, part string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
-}
-
-func partSize(part string) int {
-	size := 1 + len(part)
-	for n := len(part); n >= 0x80; n >>= 7 {
-		size++
-	}
-	return size
 }
 
 // nextUndo splits the first change off the record.
@@ -99,7 +115,7 @@ func (db *DB) Rollback() error {
 }
 
 func (db *DB) rollback(v *View) error {
-	record, err := get(db.pebble, undoKey(v.height))
+	record, err := readUndo(db.pebble, v.height)
 	if err != nil {
 		return err
 	}
@@ -124,7 +140,7 @@ func (db *DB) rollback(v *View) error {
 	}
 	batch := db.pebble.NewBatch()
 	defer batch.Close()
-	if err := batch.Delete(undoKey(v.height), nil); err != nil {
+	if err := deleteUndo(batch, v.height, v.height); err != nil {
 		return err
 	}
 	return db.write(batch, before.height, s)

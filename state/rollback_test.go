@@ -3,10 +3,13 @@ package state
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// TestUndoOfAnySize: an undo record takes exactly the room that its lengths need.
+// TestUndoOfAnySize: an undo record brings back values of any length.
 func TestUndoOfAnySize(t *testing.T) {
 	for _, size := range []int{1, 127, 128, 129, 255, 256, 16383, 16384, 16385, 1 << 21} {
 		db := OpenMemory()
@@ -26,6 +29,59 @@ func TestUndoOfAnySize(t *testing.T) {
 			t.Errorf("%d bytes: rolled back to root %x, want %x", size, root, want)
 		}
 		db.Close()
+	}
+}
+
+// TestUndoInPieces: a height that changed much has its undo record in pieces, all of
+// which bring it back, and which all go.
+func TestUndoInPieces(t *testing.T) {
+	const pairs = 5000
+	db, err := Open("state", Options{Undo: 2, FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	set := func(value string) []byte {
+		b := db.Branch()
+		for i := range pairs {
+			b.Set(fmt.Appendf(nil, "key %06d", i), []byte(value))
+		}
+		return commit(t, db, b)
+	}
+	pieces := func(height int64) (n int) {
+		for i := range uint32(100) {
+			piece, err := get(db.pebble, undoPieceKey(height, i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(piece) > undoPiece+100 {
+				t.Errorf("piece %d of height %d has %d bytes", i, height, len(piece))
+			}
+			if piece != nil {
+				n++
+			}
+		}
+		return n
+	}
+	set("first")
+	want := set("second")
+	set("third")
+	if n := pieces(3); n < 3 {
+		t.Errorf("the undo record of %d pairs is in %d pieces", pairs, n)
+	}
+	if err := db.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if _, root := db.Version(); !bytes.Equal(root, want) || string(db.Branch().Get([]byte("key 004999"))) != "second" {
+		t.Errorf("rolled back to root %x, want %x", root, want)
+	}
+	if n := pieces(3); n != 0 {
+		t.Errorf("%d pieces are left of a height that was rolled back", n)
+	}
+	set("third")
+	set("fourth")
+	if n := pieces(2); n != 0 || pieces(3) == 0 {
+		t.Errorf("%d pieces are left of a height beyond the two that can be rolled back", n)
 	}
 }
 

@@ -8,10 +8,12 @@ import (
 
 // engineDBs are the options of the engine's databases. It has several, writes
 // each height once and reads little of it again: with goleveldb's defaults a
-// validator would spend a fifth of its memory on their buffers.
+// validator would spend a fifth of its memory on their buffers. Each table of level
+// 0 spans nearly all keys, so that a compaction rewrites what lies below: it waits
+// for twice as many of them.
 var engineDBs = &opt.Options{
 	WriteBuffer: 512 << 10, BlockCacheCapacity: 1 << 20,
-	CompactionL0Trigger: 16, WriteL0SlowdownTrigger: 32, WriteL0PauseTrigger: 48,
+	CompactionL0Trigger: 8, WriteL0SlowdownTrigger: 16, WriteL0PauseTrigger: 24,
 }
 
 // openEngineDB is the engine's way to open a database of its own.
