@@ -429,3 +429,39 @@ func TestReadFault(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestManyChanges: a height that changes thousands of pairs, whose sides are hashed
+// at the same time, has the root of a tree that was built anew.
+func TestManyChanges(t *testing.T) {
+	db := OpenMemory()
+	defer db.Close()
+	want := pairs{}
+	for height := range 4 {
+		b := db.Branch()
+		for i := range 6000 {
+			key := fmt.Sprint("key", i)
+			switch {
+			case height > 0 && i%(height+2) != 0: // stays
+			case height > 1 && i%7 == 0:
+				delete(want, key)
+				b.Delete([]byte(key))
+			default:
+				want[key] = fmt.Sprint(height)
+				b.Set([]byte(key), []byte(want[key]))
+			}
+		}
+		var ups []update
+		for key, value := range want {
+			ups = append(ups, newUpdate(key, []byte(value)))
+		}
+		if root := commit(t, db, b); !bytes.Equal(root, newView(ups).Root()) {
+			t.Fatalf("height %d: root %x, want %x", height+1, root, newView(ups).Root())
+		}
+	}
+	for i := range 6000 {
+		key := fmt.Sprint("key", i)
+		if got := string(db.Branch().Get([]byte(key))); got != want[key] {
+			t.Fatalf("%s: %q, want %q", key, got, want[key])
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sort"
+	"sync"
 	"unsafe"
 )
 
@@ -116,18 +117,21 @@ func apply(n node, depth int, ups []update) node {
 	switch n := n.(type) {
 	case *inner:
 		at := split(ups, depth)
-		left, right := apply(n.left, depth+1, ups[:at]), apply(n.right, depth+1, ups[at:])
+		left, right := applyBoth(n, depth+1, ups[:at], ups[at:])
 		if left == n.left && right == n.right {
 			return n
 		}
 		return join(left, right)
 	case *leaf:
-		path := n.path()
-		at, found := slices.BinarySearchFunc(ups, path, func(u update, p hash) int {
-			return bytes.Compare(u.path[:], p[:])
-		})
-		if !found {
-			return build(depth, slices.Insert(slices.Clone(ups), at, update{path: path, leaf: n}))
+		at, found := 0, len(ups) == 1 && ups[0].leaf != nil && ups[0].leaf.key == n.key
+		if !found { // seldom: most changes are to keys that are there
+			path := n.path()
+			at, found = slices.BinarySearchFunc(ups, path, func(u update, p hash) int {
+				return bytes.Compare(u.path[:], p[:])
+			})
+			if !found {
+				return build(depth, slices.Insert(slices.Clone(ups), at, update{path: path, leaf: n}))
+			}
 		}
 		if ups[at].old = n; len(ups) == 1 && ups[at].idle() {
 			return n // and nothing above is hashed again
@@ -139,6 +143,22 @@ func apply(n node, depth int, ups []update) node {
 	default:
 		return build(depth, ups)
 	}
+}
+
+// apartFrom is how many updates are worth a goroutine.
+const apartFrom = 512
+
+// applyBoth works on both sides of n, at the same time where there is much to do:
+// they share nothing, and what comes out depends on neither's pace.
+func applyBoth(n *inner, depth int, lefts, rights []update) (left, right node) {
+	if min(len(lefts), len(rights)) < apartFrom {
+		return apply(n.left, depth, lefts), apply(n.right, depth, rights)
+	}
+	var wait sync.WaitGroup
+	wait.Go(func() { left = apply(n.left, depth, lefts) })
+	right = apply(n.right, depth, rights)
+	wait.Wait()
+	return left, right
 }
 
 // build makes the subtree of exactly the leaves in ups.

@@ -153,7 +153,7 @@ func TestSetMarket(t *testing.T) {
 	m.Decree(&matchingv1.MsgSetMarket{Market: pairs(matchingv1.Mechanism_MECHANISM_WELFARE)})
 	events := market.Happened[*matchingv1.MarketSet](m)
 	if len(events) != 1 || events[0].Entry.FromPeriod <= p {
-		t.Fatalf("events %v, want one from a period after %d", events, p)
+		t.Fatalf("events %v, want one from a period after %d", events, int64(p))
 	}
 	from := events[0].Entry.FromPeriod
 	for period, want := range map[int64]matchingv1.Mechanism{
