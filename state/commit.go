@@ -55,7 +55,8 @@ const metaSize = 1 + 8 + hashSize
 
 func decodeMeta(b []byte) (m meta, rest []byte, err error) {
 	if len(b) < metaSize || b[0] != metaFormat {
-		return m, nil, fmt.Errorf("record of a height starts with %.1x: want format %d, which this program writes, and %d bytes", b, metaFormat, metaSize)
+		return m, nil, fmt.Errorf("record of a height starts with %.1x: want format %d, which this program writes, and %d bytes; "+
+			"a state of another version must be removed and synced from the network", b, metaFormat, metaSize)
 	}
 	m.height = int64(binary.BigEndian.Uint64(b[1:]))
 	m.root = hash(b[1+8 : metaSize])

@@ -32,7 +32,7 @@ const (
 	// heldViews are kept beyond the latest ones because they were asked for, as long
 	// as their roots: whoever asks for a height asks again, for one proof after the
 	// other, and what nobody asks for is not worth what changed since.
-	heldViews = 16
+	heldViews = 8
 
 	// A validator shall fit into 250 MB. All reads are served from memory: the
 	// database is read at the start, by compactions and for undo records.
@@ -185,7 +185,7 @@ func (db *DB) Branch() *Branch { return newBranch(latest{db}) }
 
 // View returns a committed height, 0 for the last, or ErrNoView when that height
 // is not kept. One of the latest 8 that is asked for by its number is kept until 64
-// are later, unless 16 more were asked for since.
+// are later, or 8 later ones that were asked for.
 func (db *DB) View(height int64) (*View, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 // a uvarint; length 0 says that there was none. It is stored in pieces, one after
 // the other: the database handles each value as a whole, in memory, and a large
 // block's record is megabytes.
+
+// errDamagedUndo says nothing of the state itself, which goes on.
+var errDamagedUndo = errors.New("the undo record is damaged: this height cannot be rolled back")
 
 // undoPiece is the least length of all pieces but the last.
 const undoPiece = 32 << 10
@@ -51,10 +55,14 @@ func readUndo(r pebble.Reader, height int64) ([]byte, error) {
 		return nil, err
 	}
 	var record []byte
-	for ok := it.First(); ok; ok = it.Next() {
-		record = append(record, it.Value()...)
+	n := uint32(0)
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		if !bytes.Equal(it.Key(), undoPieceKey(height, n)) {
+			err = fmt.Errorf("%w: piece %d is missing", errDamagedUndo, n)
+		}
+		record, n = append(record, it.Value()...), n+1
 	}
-	return record, errors.Join(it.Error(), it.Close())
+	return record, errors.Join(err, it.Error(), it.Close())
 }
 
 // undo returns what brings back the pair that an applied update replaced: an empty
@@ -85,7 +93,7 @@ func nextUndo(b []byte) (c change, rest []byte, err error) {
 	return c, rest, err
 }
 
-var errTruncated = errors.New("undo record ends in the middle")
+var errTruncated = fmt.Errorf("%w: it ends in the middle", errDamagedUndo)
 
 // nextPart splits a length and that many bytes off; nil when the length is 0.
 func nextPart(b []byte) (part, rest []byte, err error) {
@@ -127,16 +135,21 @@ func (db *DB) rollback(v *View) error {
 		return err
 	}
 	var ups []update
+	known := make(map[string]bool)
 	for len(rest) > 0 {
 		var c change
 		if c, rest, err = nextUndo(rest); err != nil {
 			return err
 		}
+		if known[c.key] {
+			return fmt.Errorf("%w: key %x is there twice", errDamagedUndo, c.key)
+		}
+		known[c.key] = true
 		ups = append(ups, newUpdate(c.key, c.value))
 	}
 	s := newStage(v, ups)
 	if root := *digestOf(s.tree); root != before.root {
-		return fmt.Errorf("%w: its undo record gives root %x, height %d had %x", ErrRootMismatch, root, before.height, before.root)
+		return fmt.Errorf("%w: it gives root %x, height %d had %x", errDamagedUndo, root, before.height, before.root)
 	}
 	batch := db.pebble.NewBatch()
 	defer batch.Close()

@@ -69,6 +69,33 @@ func TestUndoInPieces(t *testing.T) {
 	if n := pieces(3); n < 3 {
 		t.Errorf("the undo record of %d pairs is in %d pieces", pairs, n)
 	}
+	first, err := get(db.pebble, undoPieceKey(3, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := uint32(pieces(3))
+	for name, damage := range map[string]struct{ set, remove uint32 }{
+		"a piece too many, with keys that are there": {last, last + 1}, "one missing": {1, 2},
+	} {
+		kept, err := get(db.pebble, undoPieceKey(3, damage.remove))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(db.pebble.Set(undoPieceKey(3, damage.set), first, nil), db.pebble.Delete(undoPieceKey(3, damage.remove), nil)); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Rollback(); !errors.Is(err, errDamagedUndo) {
+			t.Errorf("%s: %v, want %v", name, err, errDamagedUndo)
+		}
+		if err := db.pebble.Delete(undoPieceKey(3, last), nil); err != nil {
+			t.Fatal(err)
+		}
+		if kept != nil {
+			if err := db.pebble.Set(undoPieceKey(3, damage.remove), kept, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	if err := db.Rollback(); err != nil {
 		t.Fatal(err)
 	}

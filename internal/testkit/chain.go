@@ -8,6 +8,7 @@ package testkit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -205,7 +206,7 @@ func (c *Chain) Block(after time.Duration, txs ...[]byte) map[[32]byte]*abci.Exe
 	for _, w := range c.twins {
 		c.restart(w)
 		verdict, err := w.abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{
-			Txs: proposal.Txs, Hash: blockHash(proposal.Txs), Height: c.Height + 1, Time: c.Time.Add(after),
+			Txs: proposal.Txs, Hash: blockHash(proposal.Txs, c.Height+1, c.Time.Add(after)), Height: c.Height + 1, Time: c.Time.Add(after),
 		})
 		if err != nil || verdict.Status != abci.ResponseProcessProposal_ACCEPT {
 			c.T.Fatalf("height %d: twin %s rejects its own proposal: %v", c.Height+1, w.name, err)
@@ -227,7 +228,7 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 	var first *abci.ResponseFinalizeBlock
 	for _, w := range c.twins {
 		c.restart(w)
-		response, err := w.abci.FinalizeBlock(context.Background(), &abci.RequestFinalizeBlock{Txs: txs, Hash: blockHash(txs), Height: c.Height, Time: c.Time})
+		response, err := w.abci.FinalizeBlock(context.Background(), &abci.RequestFinalizeBlock{Txs: txs, Hash: blockHash(txs, c.Height, c.Time), Height: c.Height, Time: c.Time})
 		if err != nil {
 			c.T.Fatalf("height %d: twin %s: %v", c.Height, w.name, err)
 		}
@@ -251,8 +252,10 @@ func (c *Chain) Force(after time.Duration, txs ...[]byte) []*abci.ExecTxResult {
 	return first.TxResults
 }
 
-// blockHash stands for the hash of a block at one height and time.
-func blockHash(txs [][]byte) []byte { return types.ToTxs(txs).Hash() }
+// blockHash stands for the hash of a block.
+func blockHash(txs [][]byte, height int64, at time.Time) []byte {
+	return append(types.ToTxs(txs).Hash(), fmt.Sprint(height, at)...)
+}
 
 // Seen returns a block with its results and events as a client sees it.
 func Seen(height int64, results []*abci.ExecTxResult, events []abci.Event) *client.Block {
@@ -381,7 +384,7 @@ func (c *Chain) App() *app.App { return c.twins[0].app }
 // transactions.
 func (c *Chain) Accepts(txs ...[]byte) bool {
 	c.T.Helper()
-	verdict, err := c.twins[0].abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{Txs: txs, Hash: blockHash(txs), Height: c.Height + 1, Time: c.Time})
+	verdict, err := c.twins[0].abci.ProcessProposal(context.Background(), &abci.RequestProcessProposal{Txs: txs, Hash: blockHash(txs, c.Height+1, c.Time), Height: c.Height + 1, Time: c.Time})
 	if err != nil {
 		c.T.Fatal(err)
 	}

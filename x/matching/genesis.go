@@ -9,6 +9,7 @@ import (
 	matchingv1 "github.com/energyd/energyd/gen/energy/matching/v1"
 	"github.com/energyd/energyd/module"
 	"github.com/energyd/energyd/protocol"
+	"github.com/energyd/energyd/state"
 	"github.com/energyd/energyd/x/registry"
 )
 
@@ -68,10 +69,12 @@ func (Module) InitGenesis(ctx *module.Ctx, data json.RawMessage) error {
 	if err := initStanding(ctx, genesis); err != nil {
 		return err
 	}
-	if err := checkCounts(ctx.Store); err != nil {
-		return err
+	for _, check := range []func(state.Reader) error{checkCounts, checkPurchases, checkEnergy} {
+		if err := check(ctx.Store); err != nil {
+			return err
+		}
 	}
-	return checkEnergy(ctx.Store)
+	return nil
 }
 
 // initRounds takes what rounds left.
