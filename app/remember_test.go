@@ -35,7 +35,9 @@ func TestOutcomesAreBounded(t *testing.T) {
 		for i := range results {
 			results[i] = &abci.ExecTxResult{Code: 2, Codespace: "app", Log: strings.Repeat("x", 2000)}
 		}
-		a.outcomes.stage(height, make([][]byte, txs), results)
+		if err := a.outcomes.stage(height, make([][]byte, txs), results); err != nil {
+			t.Fatal(err)
+		}
 		a.outcomes.commit()
 	}
 	for range 300 {
