@@ -103,11 +103,15 @@ func OpenMemory() *DB {
 
 func pebbleOptions(fs vfs.FS) *pebble.Options {
 	return &pebble.Options{
-		CacheSize:          cacheBytes,
-		MemTableSize:       memTableBytes,
-		FormatMajorVersion: pebble.FormatNewest,
-		FS:                 lockFS{fs},
-		Logger:             logger{},
+		CacheSize:    cacheBytes,
+		MemTableSize: memTableBytes,
+		// A compaction of level 0 rewrites nearly all pairs, whose keys are random;
+		// more tables there are read at the start only.
+		L0CompactionThreshold: 16,
+		L0StopWritesThreshold: 48,
+		FormatMajorVersion:    pebble.FormatNewest,
+		FS:                    lockFS{fs},
+		Logger:                logger{},
 	}
 }
 
