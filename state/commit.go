@@ -55,8 +55,7 @@ const metaSize = 1 + 8 + hashSize
 
 func decodeMeta(b []byte) (m meta, rest []byte, err error) {
 	if len(b) < metaSize || b[0] != metaFormat {
-		return m, nil, fmt.Errorf("record of a height starts with %.1x: want format %d, which this program writes, and %d bytes; "+
-			"a state of another version must be removed and synced from the network", b, metaFormat, metaSize)
+		return m, nil, fmt.Errorf("record of a height starts with %.1x: want format %d, which this program writes, and %d bytes", b, metaFormat, metaSize)
 	}
 	m.height = int64(binary.BigEndian.Uint64(b[1:]))
 	m.root = hash(b[1+8 : metaSize])
@@ -69,8 +68,10 @@ func readMeta(r pebble.Reader) (m meta, err error) {
 	if err != nil || b == nil {
 		return m, err
 	}
-	m, _, err = decodeMeta(b)
-	return m, err
+	if m, _, err = decodeMeta(b); err != nil {
+		return m, fmt.Errorf("%w; remove a state of another version and sync it from the network", err)
+	}
+	return m, nil
 }
 
 // Stage hashes the changes of b, a branch of this database, over the committed

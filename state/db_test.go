@@ -147,7 +147,7 @@ func TestDamagedRecords(t *testing.T) {
 		if !c.open {
 			continue
 		}
-		if err := db.Rollback(); err == nil || errors.Is(err, ErrNoUndo) {
+		if err := db.Rollback(); !errors.Is(err, errDamagedUndo) {
 			t.Errorf("%s: rollback: got %v, want an error about the record", name, err)
 		}
 		if height, _ := db.Version(); height != 2 {

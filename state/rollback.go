@@ -132,7 +132,7 @@ func (db *DB) rollback(v *View) error {
 	}
 	before, rest, err := decodeMeta(record)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errDamagedUndo, err)
 	}
 	var ups []update
 	known := make(map[string]bool)
